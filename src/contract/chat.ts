@@ -1,0 +1,259 @@
+/** The house language: one neutral shape for a chat call, its parts and its answer. */
+import type { RelayError } from "./errors.ts";
+
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+/** Fields only one dialect has, filed under that codec's id. No other codec may read them. */
+export type Vendor = { readonly [codecId: string]: JsonObject };
+
+/** "Cache the prompt up to and including this." `ttl` as the client wrote it, e.g. `5m`, `1h`. */
+export interface CacheMark {
+  readonly ttl?: string;
+}
+
+/** Proof of origin that only its maker can check; never sent to anybody else. */
+export interface Signature {
+  /** Codec id of the dialect that made it, e.g. `anthropic-messages`. */
+  readonly origin: string;
+  readonly value: string;
+}
+
+export interface Annotation {
+  readonly type: "url-citation";
+  readonly url: string;
+  readonly title?: string;
+  readonly startIndex?: number;
+  readonly endIndex?: number;
+}
+
+interface PartBase {
+  cache?: CacheMark;
+  vendor?: Vendor;
+}
+
+export interface TextPart extends PartBase {
+  type: "text";
+  text: string;
+  annotations?: Annotation[];
+  signature?: Signature;
+}
+
+export interface ReasoningPart extends PartBase {
+  type: "reasoning";
+  /** Empty when only the signature or the redacted blob was given. */
+  text: string;
+  kind?: "full" | "summary";
+  signature?: Signature;
+  /** The vendor hid the text; `signature.value` holds the opaque blob. */
+  redacted?: true;
+}
+
+export type MediaSource =
+  | { type: "base64"; data: string }
+  | { type: "url"; url: string }
+  /** An id valid only at the vendor whose codec is named. */
+  | { type: "file"; id: string; origin: string }
+  /** A plain-text document. */
+  | { type: "text"; text: string };
+
+export interface MediaPart extends PartBase {
+  type: "media";
+  kind: "image" | "audio" | "video" | "file";
+  source: MediaSource;
+  /** e.g. `image/png`; absent when the client did not say (plain URLs). */
+  mediaType?: string;
+  filename?: string;
+}
+
+export interface ToolCallPart extends PartBase {
+  type: "tool-call";
+  id: string;
+  name: string;
+  /** JSON text exactly as sent; of a custom (freeform) tool: the raw text. Never empty for function tools: `{}`. */
+  inputJson: string;
+  custom?: true;
+  signature?: Signature;
+}
+
+export interface ToolResultPart extends PartBase {
+  type: "tool-result";
+  id: string;
+  name?: string;
+  parts: Part[];
+  isError: boolean;
+}
+
+export interface RefusalPart extends PartBase {
+  type: "refusal";
+  text: string;
+}
+
+/** Something without a name here: kept whole, returned to its own dialect, never dropped silently. */
+export interface OpaquePart extends PartBase {
+  type: "opaque";
+  codecId: string;
+  value: JsonObject;
+}
+
+export type Part =
+  | TextPart
+  | ReasoningPart
+  | MediaPart
+  | ToolCallPart
+  | ToolResultPart
+  | RefusalPart
+  | OpaquePart;
+
+export interface Message {
+  /** `system` here is an instruction in the middle of the conversation; leading ones are in `ChatRequest.system`. */
+  role: "system" | "user" | "assistant";
+  parts: Part[];
+  name?: string;
+  vendor?: Vendor;
+}
+
+export interface Tool {
+  /** `provider`: runs at the vendor (web search, code execution); its definition is in `vendor`. */
+  kind: "function" | "custom" | "provider";
+  name: string;
+  description?: string;
+  /** JSON Schema of the input, as the client wrote it. Absent = takes nothing. */
+  schema?: JsonObject;
+  strict?: boolean;
+  cache?: CacheMark;
+  vendor?: Vendor;
+}
+
+export type ToolChoice =
+  | { type: "auto" }
+  | { type: "none" }
+  | { type: "required" }
+  | { type: "tool"; name: string }
+  | { type: "allowed"; names: string[]; mode: "auto" | "required" };
+
+export type ResponseFormat =
+  | { type: "text" }
+  | { type: "json" }
+  | { type: "json-schema"; name?: string; description?: string; schema: JsonObject; strict?: boolean };
+
+export type Effort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max";
+
+export interface Reasoning {
+  mode?: "off" | "on" | "auto";
+  effort?: Effort;
+  /** Thinking tokens, ≥ 0. */
+  budgetTokens?: number;
+  /** May the thoughts be shown? `undefined` = the vendor's default. */
+  summary?: "auto" | "concise" | "detailed" | "none";
+}
+
+export interface ChatRequest {
+  model: string;
+  stream: boolean;
+  /** Instructions before the first turn, in order. */
+  system: TextPart[];
+  messages: Message[];
+  tools: Tool[];
+  toolChoice?: ToolChoice;
+  /** `false` = at most one call per turn. */
+  parallelToolCalls?: boolean;
+  maxOutputTokens?: number;
+  temperature?: number;
+  topP?: number;
+  topK?: number;
+  frequencyPenalty?: number;
+  presencePenalty?: number;
+  seed?: number;
+  stop?: string[];
+  n?: number;
+  logprobs?: boolean;
+  topLogprobs?: number;
+  logitBias?: JsonObject;
+  responseFormat?: ResponseFormat;
+  verbosity?: string;
+  reasoning?: Reasoning;
+  /** Opaque end-user id. */
+  user?: string;
+  metadata?: JsonObject;
+  serviceTier?: string;
+  promptCacheKey?: string;
+  /** Did the client ask for usage inside the stream? Whole answers always carry it. */
+  includeUsage: boolean;
+  /** Top-level fields without a name here. */
+  vendor?: Vendor;
+}
+
+/** `undefined` means "the upstream did not say"; zero means zero. */
+export interface Usage {
+  /** Everything read, cached input included. */
+  inputTokens?: number;
+  /** Everything written, reasoning included. */
+  outputTokens?: number;
+  /** Counted inside `inputTokens`. */
+  cacheReadTokens?: number;
+  /** Counted inside `inputTokens`. */
+  cacheWriteTokens?: number;
+  /** Counted inside `outputTokens`. */
+  reasoningTokens?: number;
+}
+
+export type FinishReason =
+  | "stop"
+  | "length"
+  | "tool-calls"
+  | "content-filter"
+  | "refusal"
+  | "pause"
+  | "context"
+  | "error"
+  | "other";
+
+export interface Finish {
+  reason: FinishReason;
+  /** The upstream's own word. */
+  raw?: string;
+  /** The stop sequence that was hit, where the dialect tells. */
+  stopSequence?: string;
+}
+
+export interface ChatResponse {
+  id: string;
+  /** As the upstream named it; empty if it did not. */
+  model: string;
+  /** Seconds since epoch, where the upstream said. */
+  createdAt?: number;
+  parts: Part[];
+  finish: Finish;
+  usage: Usage;
+  vendor?: Vendor;
+}
+
+/** What is known of a part when it opens. `media` and `opaque` arrive whole in their head. */
+export type PartHead =
+  | { type: "text" }
+  | { type: "reasoning"; kind?: "full" | "summary" }
+  | { type: "refusal" }
+  | { type: "tool-call"; id: string; name: string; custom?: true }
+  | MediaPart
+  | OpaquePart;
+
+/** What is known of a part only when it closes. */
+export interface PartTail {
+  signature?: Signature;
+  redacted?: true;
+  annotations?: Annotation[];
+  vendor?: Vendor;
+}
+
+/**
+ * Grammar: `response-start (part-start part-delta* part-end)* response-end`, or `error` at any point as the last event.
+ * Parts never overlap; `index` counts parts from 0. A tool call without any delta has the input `{}`.
+ */
+export type ChatEvent =
+  | { type: "response-start"; id: string; model: string; createdAt?: number; usage?: Usage; vendor?: Vendor }
+  | { type: "part-start"; index: number; head: PartHead }
+  | { type: "part-delta"; index: number; delta: string }
+  | { type: "part-end"; index: number; tail?: PartTail }
+  | { type: "response-end"; finish: Finish; usage: Usage; vendor?: Vendor }
+  | { type: "error"; error: RelayError };

@@ -1,0 +1,150 @@
+/** What a wire format promises; codecs are pure and synchronous, only the lanes touch streams. */
+import type { ChatEvent, ChatRequest, ChatResponse, Finish, JsonObject, Usage } from "./chat.ts";
+import type { RelayError } from "./errors.ts";
+
+/** One unit inside an envelope. A frame with `comment` and no `data` is a keep-alive that readers skip. */
+export interface Frame {
+  event?: string;
+  data: string;
+  comment?: string;
+}
+
+/** The envelope that carries frames: SSE, newline-delimited JSON, AWS event stream. */
+export interface Framing {
+  /** `sse`, `ndjson`, ... */
+  readonly id: string;
+  readonly contentType: string;
+  /**
+   * A stateful reader: bytes in, complete frames out; `null` = end of stream, gives what is left if it is whole.
+   * Comments are not returned. Throws `upstream-malformed` when one frame exceeds the named limit of the framing.
+   */
+  decoder(): (bytes: Uint8Array | null) => Frame[];
+  /** All frames as bytes, one allocation for the lot. */
+  encode(frames: readonly Frame[]): Uint8Array;
+}
+
+/** What the request line and headers say where a dialect keeps it out of the body (Gemini: model and stream in the URL). */
+export interface RequestHints {
+  readonly model?: string;
+  readonly stream?: boolean;
+}
+
+/** What an ingress half may need to know to write an answer; everything impure comes from here. */
+export interface AnswerContext {
+  readonly request: ChatRequest;
+  /** Seconds since epoch, for dialects that demand a date when the upstream gave none. */
+  readonly createdAt: number;
+  /** `[A-Za-z0-9]+`, unique per call: the seed for ids when the upstream gave none. */
+  readonly seed: string;
+  /** A guess (about bytes / 4) for dialects that must show input tokens before the upstream told them. */
+  readonly inputTokensEstimate: number;
+}
+
+export type StreamEncoder = (event: ChatEvent) => Frame[];
+
+/** The half that faces our clients: here the relay plays the server. */
+export interface Ingress {
+  /** Throws `bad-request` with `param` for what the vendor itself would refuse with 400. Unknown fields go to `vendor`. */
+  decodeRequest(body: JsonObject, hints?: RequestHints): ChatRequest;
+  encodeResponse(response: ChatResponse, context: AnswerContext): JsonObject;
+  /**
+   * A stateful writer for one answer. It ends the stream itself: after `response-end` the dialect's success mark,
+   * after `error` the dialect's failure form, never both.
+   */
+  streamEncoder(context: AnswerContext): StreamEncoder;
+  /** The error body before the first byte. */
+  encodeError(error: RelayError, requestId: string): JsonObject;
+  /** The same inside a stream that has begun, as frames (the pass-through lane appends them). */
+  encodeStreamError(error: RelayError, requestId: string): Frame[];
+  /** Written between frames after a silence; clients of the dialect ignore it, but their idle timers do not. */
+  readonly keepAlive: Frame;
+  /** Frames that end a good stream; appended by the pass-through lane when the upstream left them out. */
+  readonly endMark?: Frame;
+}
+
+/**
+ * Facts about one upstream model or flavour of a dialect. Data, not code: providers declare them, codecs obey.
+ * Absent = the dialect's first-party default.
+ */
+export interface Traits {
+  /** openai-chat: the field for the output limit. */
+  readonly maxTokensField?: "max_tokens" | "max_completion_tokens";
+  /** openai-chat: does it understand `stream_options.include_usage`? */
+  readonly streamUsage?: boolean;
+  /** openai-chat: the role of instructions. Default `system`. */
+  readonly systemRole?: "system" | "developer";
+  /** openai-chat: where earlier reasoning goes in the history. Default `none` (left out, recorded as lost). */
+  readonly reasoningHistory?: "reasoning_content" | "reasoning_details" | "none";
+  /** openai-chat: may tool messages hold image parts? Default false: images move to a user message after them. */
+  readonly toolMedia?: boolean;
+  /** openai-chat: tool-call ids must be exactly nine letters or digits. */
+  readonly shortToolIds?: boolean;
+  /** The model's own maximum of output tokens; used where the dialect demands a limit and the client gave none. */
+  readonly maxOutputTokens?: number;
+  /** anthropic-messages: how thinking is asked for. */
+  readonly thinking?: "adaptive" | "budget" | "none";
+  /** anthropic-messages: which sampling parameters the model still takes. `one`: temperature or top_p, not both. */
+  readonly sampling?: "all" | "one" | "none";
+  /** anthropic-messages: accepts `role: "system"` inside `messages`. */
+  readonly systemInMessages?: boolean;
+  /** anthropic-messages: has `output_config.format`. */
+  readonly structuredOutput?: boolean;
+  /** Forwards image URLs; false = only bytes. */
+  readonly mediaUrls?: boolean;
+}
+
+export interface EncodeTarget {
+  /** The upstream's own model name. */
+  readonly model: string;
+  readonly traits: Traits;
+  /** Called once per field the target cannot express. `field` as the client's dialect would name it, e.g. `seed`. */
+  lose(field: string, reason: string): void;
+}
+
+/** What the pass-through lane learns by reading frames over the client's shoulder. */
+export interface StreamWatcher {
+  /** Frames may be missing between the first ones and the last ones: only starts and ends are looked at. */
+  see(frame: Frame): void;
+  /** Has any frame been seen that commits the upstream to an answer? (Pings and comments do not.) */
+  readonly started: boolean;
+  /** The dialect's end mark, or all that it needs to be complete, was seen. */
+  readonly ended: boolean;
+  /** The end mark itself was seen (it need not be appended). */
+  readonly marked: boolean;
+  readonly model: string | undefined;
+  readonly usage: Usage | undefined;
+  readonly finish: Finish | undefined;
+  readonly error: RelayError | undefined;
+}
+
+/** What the records need of an answer, without decoding all of it. */
+export interface AnswerFacts {
+  readonly model?: string;
+  readonly usage?: Usage;
+  readonly finish?: Finish;
+  /** The body is an error in disguise (status 200, `error` inside). */
+  readonly error?: RelayError;
+}
+
+/** The half that faces providers: here the relay plays the client. */
+export interface Egress {
+  encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject;
+  /** Throws `upstream-malformed` when the body is not an answer, or the decoded error when it is one in disguise. */
+  decodeResponse(body: JsonObject): ChatResponse;
+  /** A stateful reader for one answer; `null` = end of stream: an answer without its end mark becomes an `error` event. */
+  streamDecoder(): (frame: Frame | null) => ChatEvent[];
+  /** `headers` for retry hints. The result's message is the upstream's text; the relay scrubs it. */
+  decodeError(status: number, body: string, headers?: Headers): RelayError;
+  /** Facts of a whole answer in the pass-through lane. Throws `upstream-malformed` when it is no answer at all. */
+  readFacts(body: JsonObject): AnswerFacts;
+  watcher(): StreamWatcher;
+}
+
+/** A dialect: two halves, either of which may be missing. */
+export interface Codec {
+  /** `openai-chat`, `openai-responses`, `anthropic-messages`, `gemini`. */
+  readonly id: string;
+  readonly framing: Framing;
+  readonly ingress?: Ingress;
+  readonly egress?: Egress;
+}

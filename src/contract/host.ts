@@ -1,0 +1,59 @@
+/** What the house lends a plugin; anything not here, a plugin cannot reach. */
+
+export type MaybePromise<T> = T | Promise<T>;
+
+/** Who a request comes from, as found by the auth chain. */
+export interface Identity {
+  /** `service`: the static access key, which has no user. */
+  readonly kind: "session" | "api-key" | "service";
+  /** Stable id of the principal, for limits and records: `access-key`, `key_...`, `user:1`. */
+  readonly id: string;
+  /** Shown in lists and logs; never a secret. */
+  readonly name: string;
+  readonly userId: number | null;
+  readonly orgId: string | null;
+  readonly apiKeyId: string | null;
+  readonly role: "super-admin" | "admin" | "user" | "service";
+  /** Expanded scopes, e.g. `chat:write`. */
+  readonly scopes: ReadonlySet<string>;
+  /** Plugin id that accepted, for the log. */
+  readonly via: string;
+  /** Globs over model names; absent = all. */
+  readonly models?: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+}
+
+export interface Logger {
+  debug(message: string, fields?: object): void;
+  info(message: string, fields?: object): void;
+  warn(message: string, fields?: object): void;
+  error(message: string, fields?: object): void;
+}
+
+export interface Directory {
+  /** The static access key (also the previous one while it is valid). Constant time. */
+  findByAccessKey(secret: string): MaybePromise<Identity | undefined>;
+  findByApiKey(secret: string): MaybePromise<Identity | undefined>;
+  findBySession(token: string): MaybePromise<Identity | undefined>;
+  /** Who is linked to this subject of an outside identity provider? */
+  findByLink(provider: string, subject: string): MaybePromise<Identity | undefined>;
+}
+
+export interface Host {
+  readonly pluginId: string;
+  /** Name of the configuration entry this instance serves (auth: the plugin's own name). */
+  readonly entry: string;
+  /** Tagged with the plugin; secrets are redacted at the sink. */
+  readonly log: Logger;
+  /** http(s) only, checked addresses, no redirects followed, proxy and roots of the configuration. */
+  readonly fetch: (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+  /** ms since epoch; tests control it. */
+  readonly now: () => number;
+  readonly directory: Directory;
+  /** Aborted when this generation is disposed of. */
+  readonly signal: AbortSignal;
+}
+
+export interface ProviderHost extends Host {
+  /** The entry's `base_url` without a trailing slash, else the plugin's own; empty if neither exists. */
+  readonly baseUrl: string;
+}

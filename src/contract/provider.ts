@@ -1,0 +1,106 @@
+/** What an upstream provider promises: which dialects it speaks, and how to address and sign a call. */
+import type { Static, TObject, TSchema } from "@sinclair/typebox";
+import type { ChatEvent, ChatRequest } from "./chat.ts";
+import type { Codec, Framing, Traits } from "./codec.ts";
+import type { ProviderHost } from "./host.ts";
+
+/** What a call wants done. `chat` is translated where needed; everything else is passed on in the raw lane. */
+export type Operation =
+  | "chat"
+  | "completions"
+  | "embeddings"
+  | "moderations"
+  | "images"
+  | "audio"
+  | "rerank"
+  | "count-tokens"
+  | "files"
+  | "batches"
+  | "fine-tuning"
+  | "assistants"
+  | "responses"
+  | "credits";
+
+export interface UpstreamCall {
+  readonly operation: Operation;
+  /** The dialect of `body`; for the raw lane that of the route's family. */
+  readonly codec: Codec;
+  readonly method: string;
+  /** Raw lane: the path behind the API root, e.g. `/embeddings`. Chat: empty, the plugin knows its own. */
+  readonly path: string;
+  /** Query of the client with the leading `?`, credentials removed; or empty. */
+  readonly query: string;
+  /** The upstream's own model name, after routing; empty where the operation has none. */
+  readonly model: string;
+  readonly stream: boolean;
+  /** Final bytes, or a stream of an upload. The plugin passes it on as it is. */
+  readonly body: Uint8Array<ArrayBuffer> | string | ReadableStream<Uint8Array> | Blob | null;
+  /** The client's content type; `application/json` for chat. */
+  readonly contentType: string;
+  /** Headers of the client that may travel on (`anthropic-version`, `anthropic-beta`, `openai-beta`, ...), lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** One provider key, already chosen by the key pool; empty if the entry has none. Use it, do not keep it. */
+  readonly secret: string;
+  readonly signal: AbortSignal;
+}
+
+/** The cheap form of a request. The relay adds the entry's own `headers`, checks the address and sends it. */
+export interface UpstreamRequest {
+  readonly url: string;
+  readonly method?: string;
+  /** Lower-case names. */
+  readonly headers: Record<string, string>;
+  readonly body?: UpstreamCall["body"];
+}
+
+export interface Provider {
+  /** Dialects in order of preference; the relay passes bytes through when the client's is here. */
+  readonly codecs: readonly [Codec, ...Codec[]];
+  /** Operations of the raw lane this upstream has; the others answer 404. Default: none but chat. */
+  readonly operations?: ReadonlySet<Operation>;
+  /** When the envelope differs from the codec's own. */
+  readonly framing?: Framing;
+  /** Pure and quick. A standard `Request` is accepted too; the plain form costs less. */
+  request(call: UpstreamCall): UpstreamRequest | Request | Promise<UpstreamRequest | Request>;
+  /** Only for what `fetch` cannot do; must honour the signal. */
+  send?(request: UpstreamRequest | Request, signal: AbortSignal): Promise<Response>;
+  /**
+   * A provider without an upstream: answers by itself, in the house language. When present, `request` is not called
+   * for chat. It may throw a `RelayError` before the first event, and must stop when the signal aborts.
+   */
+  answer?(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>;
+  /** The raw lane of a provider without an upstream. */
+  respond?(call: UpstreamCall): Response | Promise<Response>;
+  /** Facts about a model of this upstream. Called once per model and generation. */
+  traits?(model: string): Traits;
+  /** Models offered without asking anybody, for entries whose `models.include` is empty. */
+  readonly models?: readonly string[];
+  /** Names of the upstream's models; ≤ 10 s. */
+  listModels?(secret: string, signal: AbortSignal): Promise<string[]>;
+  dispose?(): void | Promise<void>;
+}
+
+export interface ProviderPlugin<Options extends TObject = TObject> {
+  readonly kind: "provider";
+  /** `[a-z0-9][a-z0-9-]{0,31}`; the value of `provider_type` in the configuration. */
+  readonly id: string;
+  /** Version of this contract the plugin was written for. Default 1. */
+  readonly apiVersion?: number;
+  readonly version?: string;
+  readonly homepage?: string;
+  /** Its slice of `config.yml`, validated before `setup`; camelCase here, snake_case there. */
+  readonly options: Options;
+  /** Where calls go unless the entry says `base_url`; `undefined` = the entry must say. */
+  readonly baseUrl?: string;
+  /** Does an entry need at least one enabled key? Default `required`. */
+  readonly keys?: "required" | "optional" | "none";
+  /** Local by nature: `base_url` may be a loopback or private address without being listed. */
+  readonly local?: boolean;
+  setup(options: Static<Options>, host: ProviderHost): Provider | Promise<Provider>;
+}
+
+/** What the relay handles once the option types no longer matter. */
+export type AnyProviderPlugin = Omit<ProviderPlugin, "options" | "setup"> & {
+  readonly options: TSchema;
+  setup(options: never, host: ProviderHost): Provider | Promise<Provider>;
+};
