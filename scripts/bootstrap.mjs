@@ -47,7 +47,7 @@ function findBun() {
 }
 
 const bun = findBun();
-if (bun !== "bun") process.env.PATH = dirname(bun) + delimiter + process.env.PATH;
+if (bun !== "bun") process.env.PATH = join(root, ".tools", "node_modules", ".bin") + delimiter + process.env.PATH;
 process.env.MONORELAY_BUN = bun;
 const installed = spawnSync(bun, ["install", "--frozen-lockfile"], { cwd: root, encoding: "utf8" });
 if (installed.status !== 0) {

@@ -56,6 +56,8 @@ export interface UpstreamRequest {
 export interface Provider {
   /** Dialects in order of preference; the relay passes bytes through when the client's is here. */
   readonly codecs: readonly [Codec, ...Codec[]];
+  /** Further dialects that an entry's `dialects` may switch on. */
+  readonly optionalCodecs?: readonly Codec[];
   /** Operations of the raw lane this upstream has; the others answer 404. Default: none but chat. */
   readonly operations?: ReadonlySet<Operation>;
   /** When the envelope differs from the codec's own. */
@@ -72,8 +74,8 @@ export interface Provider {
   /** The raw lane of a provider without an upstream. */
   respond?(call: UpstreamCall): Response | Promise<Response>;
   /** Facts about a model of this upstream. Called once per model and generation. */
-  traits?(model: string): Traits;
-  /** Models offered without asking anybody, for entries whose `models.include` is empty. */
+  traits?: (model: string) => Traits;
+  /** Models offered without asking anybody (globs allowed), for entries whose `models.include` is empty. */
   readonly models?: readonly string[];
   /** Names of the upstream's models; ≤ 10 s. */
   listModels?(secret: string, signal: AbortSignal): Promise<string[]>;

@@ -1,0 +1,45 @@
+/** The whole list of built-in plugins, alphabetical within their kind. */
+import accessKey from "./auth/access-key.ts";
+import anthropic from "./provider/anthropic.ts";
+import cerebras from "./provider/cerebras.ts";
+import deepseek from "./provider/deepseek.ts";
+import echo from "./provider/echo.ts";
+import fireworks from "./provider/fireworks.ts";
+import groq from "./provider/groq.ts";
+import llamaCpp from "./provider/llama-cpp.ts";
+import lmStudio from "./provider/lm-studio.ts";
+import mistral from "./provider/mistral.ts";
+import moonshot from "./provider/moonshot.ts";
+import nvidia from "./provider/nvidia.ts";
+import ollamaOpenai from "./provider/ollama-openai.ts";
+import openai from "./provider/openai.ts";
+import openrouter from "./provider/openrouter.ts";
+import perplexity from "./provider/perplexity.ts";
+import together from "./provider/together.ts";
+import vllm from "./provider/vllm.ts";
+import xai from "./provider/xai.ts";
+import zai from "./provider/zai.ts";
+
+export const builtinAuth = [accessKey] as const;
+
+export const builtinProviders = [
+  anthropic,
+  cerebras,
+  deepseek,
+  echo,
+  fireworks,
+  groq,
+  llamaCpp,
+  lmStudio,
+  mistral,
+  moonshot,
+  nvidia,
+  ollamaOpenai,
+  openai,
+  openrouter,
+  perplexity,
+  together,
+  vllm,
+  xai,
+  zai,
+] as const;

@@ -1,0 +1,4 @@
+/** Groq. API: https://console.groq.com/docs/openai */
+import { openaiChat, openaiCompatible } from "monorelay/plugin";
+
+export default openaiCompatible({ id: "groq", baseUrl: "https://api.groq.com/openai/v1", codecs: [openaiChat] });

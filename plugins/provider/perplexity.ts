@@ -1,0 +1,4 @@
+/** Perplexity. API: https://docs.perplexity.ai/api-reference */
+import { openaiChat, openaiCompatible } from "monorelay/plugin";
+
+export default openaiCompatible({ id: "perplexity", baseUrl: "https://api.perplexity.ai", codecs: [openaiChat], traits: { maxTokensField: "max_tokens", streamUsage: false } });

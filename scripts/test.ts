@@ -1,0 +1,63 @@
+/** Runs every check there is and ends with the plain line "N passed, N failed": `bun scripts/test.ts [bun test arguments]`. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+const root = dirname(import.meta.dir);
+const extra = process.argv.slice(2);
+const bun = process.execPath;
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+const total: Count = { passed: 0, failed: 0, skipped: 0 };
+
+/** A check that either holds or does not. */
+function step(name: string, command: string[]): void {
+  const result = Bun.spawnSync(command, { cwd: root, stdout: "pipe", stderr: "pipe" });
+  console.log(`${result.success ? "ok  " : "FAIL"} ${name}`);
+  if (!result.success) console.log(result.stdout.toString() + result.stderr.toString());
+  total[result.success ? "passed" : "failed"] += 1;
+}
+
+async function runTests(args: string[]): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "monorelay-test-"));
+  const report = join(directory, "junit.xml");
+  const command = [bun, "test", ...args, "--reporter=junit", `--reporter-outfile=${report}`];
+  const child = Bun.spawn(command, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  const code = await child.exited;
+  const count = readReport(report);
+  rmSync(directory, { recursive: true, force: true });
+  // A run that broke before it could count is a failure, whatever it counted.
+  if (count.failed === 0 && code !== 0) count.failed = 1;
+  if (count.passed + count.failed === 0) count.failed = 1;
+  for (const key of ["passed", "failed", "skipped"] as const) total[key] += count[key];
+}
+
+function readReport(path: string): Count {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return { passed: 0, failed: 0, skipped: 0 };
+  }
+  const head = /<testsuites\b[^>]*>/.exec(text)?.[0] ?? "";
+  const read = (name: string): number => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
+  const failed = read("failures") + read("errors");
+  const skipped = read("skipped");
+  return { passed: Math.max(0, read("tests") - failed - skipped), failed, skipped };
+}
+
+if (extra.length === 0) {
+  step("the sources have the right types", [bun, "x", "tsc", "-p", "."]);
+  step("the sources are formatted and free of lint", [bun, "x", "biome", "ci", "--colors=off", "."]);
+  step("the lock file names no registry", ["sh", "-c", "! grep -nE '\"https?://' bun.lock"]);
+  step("the binary compiles", [bun, "scripts/build.ts", "--quiet"]);
+}
+await runTests(extra.length === 0 ? ["--isolate"] : extra);
+
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exit(total.failed === 0 ? 0 : 1);

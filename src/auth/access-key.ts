@@ -1,0 +1,59 @@
+/** The static access key: made at the first start, kept as a digest, compared in constant time. */
+import { timingSafeEqual } from "node:crypto";
+import type { Identity } from "../contract/host.ts";
+import { digestSecret } from "../support/secret.ts";
+import { expandScopes } from "./scopes.ts";
+
+/** What the configuration says about the access key. */
+export interface AccessKeySettings {
+  readonly accessKey: string | null;
+  readonly accessKeyEnabled: boolean;
+  readonly accessKeyScopes: readonly string[];
+  readonly previousAccessKey: string | null;
+  /** ms since epoch, exclusive. */
+  readonly previousAccessKeyUntil: number | null;
+}
+
+/** 256 bits, URL-safe. */
+export function generateAccessKey(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url");
+}
+
+/**
+ * Makes the look-up for one generation of the configuration. `storedDigest` (hex SHA-256) is that of the generated
+ * key and counts only while the configuration names none.
+ */
+export function createAccessKeyLookup(
+  settings: AccessKeySettings,
+  storedDigest: string | null,
+  now: () => number,
+): (secret: string) => Identity | undefined {
+  if (!settings.accessKeyEnabled) return () => undefined;
+  const current =
+    settings.accessKey !== null
+      ? digestSecret(settings.accessKey)
+      : storedDigest === null
+        ? null
+        : Uint8Array.from(Buffer.from(storedDigest, "hex"));
+  const previous = settings.previousAccessKey === null ? null : digestSecret(settings.previousAccessKey);
+  const until = settings.previousAccessKeyUntil ?? 0;
+  const identity: Identity = Object.freeze({
+    kind: "service",
+    id: "access-key",
+    name: "access key",
+    userId: null,
+    orgId: null,
+    apiKeyId: null,
+    role: "service",
+    scopes: expandScopes(settings.accessKeyScopes),
+    via: "access-key",
+  });
+
+  return (secret) => {
+    const digest = digestSecret(secret);
+    // Both comparisons always run, so that time does not tell which one a guess came close to.
+    const isCurrent = current !== null && current.length === digest.length && timingSafeEqual(digest, current);
+    const isPrevious = previous !== null && timingSafeEqual(digest, previous) && now() < until;
+    return isCurrent || isPrevious ? identity : undefined;
+  };
+}

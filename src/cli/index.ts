@@ -1,0 +1,158 @@
+/** The command line: which words there are, and what each of them starts. */
+import { Command, CommanderError, Option } from "commander";
+import type { AnyAuthPlugin, AnyProviderPlugin } from "../plugin/index.ts";
+import { COMMIT, VERSION } from "../support/build-info.ts";
+import { editDistance } from "../support/nearest.ts";
+import { configSchema, configShow, configValidate } from "./config.ts";
+import { CliError, EXIT } from "./exit.ts";
+import { serve } from "./serve.ts";
+
+export interface Builtins {
+  readonly providers: readonly AnyProviderPlugin[];
+  readonly auth: readonly AnyAuthPlugin[];
+}
+
+/** Words of later releases: typing one says so instead of "unknown command". */
+const LATER = [
+  "init",
+  "reload",
+  "status",
+  "doctor",
+  "route",
+  "key",
+  "user",
+  "connect",
+  "plugin",
+  "service",
+  "import",
+  "backup",
+  "restore",
+  "upgrade",
+  "completion",
+];
+
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly dataDir?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Runs one command; resolves with the exit code. `serve` resolves when the server has stopped. */
+export async function run(args: readonly string[], builtins: Builtins): Promise<number> {
+  let code: number = EXIT.done;
+  const wantsJson = args.includes("--json");
+  const program = new Command("monorelay")
+    .description("Self-hosted relay for LLM APIs: one base URL and one key for every model.")
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .allowExcessArguments(false)
+    .configureOutput({ outputError: (text, write) => write(text) })
+    .option("--config <path>", "configuration file (default: ./config.yml, then the user's, then /etc/monorelay)")
+    .option("--data-dir <path>", "where databases and generated secrets live")
+    .option("--json", "print data as one JSON document")
+    .option("-q, --quiet", "say nothing but errors")
+    .helpOption("-h, --help", "show this help")
+    .version(VERSION, "--version", "print the version");
+  program.addHelpText(
+    "beforeAll",
+    `Examples:
+  monorelay                                    start with what is configured
+  monorelay serve --port 9000                  start on another port
+  monorelay config validate                    find every mistake in the configuration
+`,
+  );
+
+  program
+    .command("serve", { isDefault: true })
+    .description("run the relay in the foreground")
+    .option("--host <address>", "address to listen on")
+    .option("-p, --port <number>", "port to listen on; 0 = any free one")
+    .option("--unix <path>", "listen on a Unix socket too")
+    .addOption(new Option("--log-level <level>", "least important lines to show").choices(["DEBUG", "INFO", "WARNING", "ERROR"]))
+    .addOption(new Option("--log-format <format>", "how log lines look").choices(["auto", "pretty", "logfmt", "json"]))
+    .option("--no-watch", "do not reload when the configuration file changes")
+    .option("--no-plugins", "load no external plugins")
+    .option("--env-file <path>", "read further environment variables from this file")
+    .action(async (options, command: Command) => {
+      const [word] = command.args;
+      if (word !== undefined) throw unknownCommand(word, program);
+      code = await serve({ ...program.opts(), ...options }, builtins);
+    })
+    .allowExcessArguments(true);
+
+  const config = program.command("config").description("check and show the configuration");
+  config
+    .command("validate [file]")
+    .description("check a configuration exactly as serve would; - reads standard input")
+    .option("--warnings-as-errors", "exit 3 for warnings too")
+    .action(async (file: string | undefined, options) => {
+      code = await configValidate(file, { ...program.opts(), ...options }, builtins);
+    });
+  config
+    .command("show")
+    .description("print the effective configuration, secrets redacted")
+    .option("--origin", "say where each value comes from")
+    .action(async (options) => {
+      code = await configShow({ ...program.opts(), ...options }, builtins);
+    });
+  config
+    .command("schema")
+    .description("print the JSON Schema of config.yml")
+    .action(async () => {
+      code = await configSchema(builtins);
+    });
+
+  program
+    .command("version")
+    .description("print the version and what it was built from")
+    .action(() => {
+      const facts = { version: VERSION, commit: COMMIT, bun: Bun.version, target: `${process.platform}-${process.arch}`, config_schema: 1, plugin_api: [1] };
+      process.stdout.write(wantsJson ? `${JSON.stringify(facts)}\n` : `${VERSION}\n`);
+    });
+
+  for (const name of LATER) {
+    program
+      .command(name, { hidden: true })
+      .allowUnknownOption(true)
+      .allowExcessArguments(true)
+      .helpOption(false)
+      .action(() => {
+        throw new CliError(EXIT.usage, "later", `monorelay ${name} comes in a later release.`);
+      });
+  }
+
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return code;
+  } catch (error) {
+    return report(error, wantsJson);
+  }
+}
+
+/** The default command must not swallow a misspelt first word. */
+function unknownCommand(word: string, program: Command): CliError {
+  const names = program.commands.map((command) => command.name());
+  const near = names.map((name) => ({ name, distance: editDistance(word, name) })).sort((a, b) => a.distance - b.distance)[0];
+  const hint = near !== undefined && near.distance <= 3 ? `Did you mean "${near.name}"?` : "See monorelay --help.";
+  return new CliError(EXIT.usage, "unknown_command", `monorelay has no command "${word.slice(0, 64)}".`, hint);
+}
+
+function report(error: unknown, wantsJson: boolean): number {
+  if (error instanceof CommanderError) {
+    // commander has printed its message already, and calls help and version errors too.
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
+  const known = error instanceof CliError ? error : new CliError(EXIT.failed, "failed", describe(error));
+  if (wantsJson) {
+    const { code, message, hint } = known;
+    process.stderr.write(`${JSON.stringify({ error: { code, message, hint: hint ?? null, docs: null, request_id: null } })}\n`);
+  } else {
+    process.stderr.write(`${known.message}\n${known.hint === undefined ? "" : `${known.hint}\n`}`);
+  }
+  return known.exitCode;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,39 @@
+/** Lifts the runtime's cap of 256 simultaneous upstream requests, which only the environment at start can. */
+
+const VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
+/** The highest the runtime takes; the relay's own limit is `limits.max_concurrency`. */
+const CAP = "65535";
+
+/**
+ * Replaces this process by itself with the variable set; the process id stays. Returns where that is not needed or not
+ * possible. `userArgs`: the arguments behind the program's own name.
+ */
+export function raiseRequestCap(userArgs: readonly string[], isCompiled: boolean): void {
+  if (process.env[VARIABLE] !== undefined || process.execve === undefined) return;
+  const args = isCompiled ? [process.execPath, ...userArgs] : [process.execPath, process.argv[1] ?? "", ...userArgs];
+  try {
+    process.execve(process.execPath, args, { ...process.env, [VARIABLE]: CAP } as NodeJS.ProcessEnv);
+  } catch {
+    // No such call on this platform: the cap stays, and start-up warns of it.
+  }
+}
+
+/** Options whose value is the next argument; it must not be taken for a command. */
+const WITH_VALUE = /^(?:--config|--data-dir|--host|--port|-p|--unix|--log-level|--log-format|--env-file)$/;
+
+/** Will these arguments start the server? Asked before anything that could parse them properly is loaded. */
+export function isServing(args: readonly string[]): boolean {
+  for (let at = 0; at < args.length; at += 1) {
+    const arg = args[at]!;
+    if (/^(?:-h|--help|--version)$/.test(arg)) return false;
+    if (WITH_VALUE.test(arg)) at += 1;
+    else if (!arg.startsWith("-")) return arg === "serve";
+  }
+  return true;
+}
+
+/** How many upstream requests can run at once in this process. */
+export function requestCap(): number {
+  const text = process.env[VARIABLE];
+  return text === undefined ? 256 : Number(text);
+}

@@ -1,0 +1,356 @@
+/** `monorelay serve`: starts everything in order, runs until told to stop, and stops without losing anything. */
+import { readFileSync } from "node:fs";
+import { generateAccessKey } from "../auth/access-key.ts";
+import { diffConfigs } from "../config/diff.ts";
+import { formatProblem } from "../config/problem.ts";
+import { secretValues } from "../config/redact.ts";
+import type { Config } from "../config/types.ts";
+import { syncRoutes } from "../http/admin/sync.ts";
+import { createApi } from "../http/api.ts";
+import { createEdge } from "../http/edge.ts";
+import { healthRoutes } from "../http/health.ts";
+import { listen, type RunningServer } from "../http/server.ts";
+import { ActiveCalls } from "../relay/active.ts";
+import { HeldBytes } from "../relay/held-bytes.ts";
+import { OriginGuard } from "../relay/origin-guard.ts";
+import type { RelayServices } from "../relay/services.ts";
+import { RetryBudget, RoutingState } from "../routing/state.ts";
+import { BuildError, buildSnapshot } from "../snapshot/build.ts";
+import { type Snapshot, SnapshotHolder } from "../snapshot/snapshot.ts";
+import { type DataDirectory, findServer, openDataDirectory } from "../store/data-dir.ts";
+import { StoreError } from "../store/errors.ts";
+import { openStore } from "../store/open.ts";
+import type { Store } from "../store/types.ts";
+import { createSync, type SyncAnswer } from "../sync/sync.ts";
+import { watchFiles } from "../sync/watch.ts";
+import { VERSION } from "../support/build-info.ts";
+import { systemClock } from "../support/clock.ts";
+import { createIds } from "../support/ids.ts";
+import { createLogger, type LogLevel, type ProcessLogger } from "../support/log.ts";
+import { createLogSink, inspectStderr } from "../support/log-sink.ts";
+import { createRedactor } from "../support/redact.ts";
+import { digestSecretHex } from "../support/secret.ts";
+import { renderBanner, unusedKeys } from "./banner.ts";
+import { CliError, EXIT } from "./exit.ts";
+import type { Builtins, GlobalOptions } from "./index.ts";
+import { requestCap } from "./request-cap.ts";
+import { runUntilStopped } from "./shutdown.ts";
+import { checkSurroundings, hasEnvironmentProxy } from "./surroundings.ts";
+import { configError, locateHere, readEnvironment, readWorld, type World } from "./world.ts";
+
+export interface ServeOptions extends GlobalOptions {
+  readonly host?: string;
+  readonly port?: string;
+  readonly unix?: string;
+  readonly logLevel?: string;
+  readonly logFormat?: string;
+  readonly watch: boolean;
+  readonly plugins: boolean;
+  readonly envFile?: string;
+}
+
+const ACCESS_KEY_SETTING = "access_key_digest";
+/** Records older than `logging.max_age_days` go once at start and then this often. */
+const PRUNE_INTERVAL_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+const LEVELS: Readonly<Record<Config["server"]["logLevel"], LogLevel>> = {
+  DEBUG: "debug",
+  INFO: "info",
+  WARNING: "warn",
+  ERROR: "error",
+};
+
+export async function serve(options: ServeOptions, builtins: Builtins): Promise<number> {
+  const env = readEnvironment(options.envFile);
+  const concerns = checkSurroundings(env);
+  const sink = createLogSink();
+  const redactor = createRedactor();
+  const stderr = inspectStderr(env);
+  const log = createLogger({ format: "auto", level: "info", write: (line) => sink.write(line), now: Date.now, stderr, redactor });
+  const flags = flagsOf(options);
+  const located = locateHere(options, env);
+  const read = (known: World["known"]) =>
+    readWorld({ located, builtins, env, flags, log, withoutExternal: !options.plugins, known });
+
+  let world = await read(new Map());
+  if (world.config === null) throw configError(world.errors, located.configFile);
+  const { config } = world;
+  applyLogging(log, config, world);
+  for (const concern of concerns) log.warn(concern);
+  for (const problem of world.warnings) log.warn(formatProblem(problem, located.configFile));
+  warnOfCap(log, config);
+
+  const directory = takeDirectory(located.dataDir, log);
+  let store: Store | undefined;
+  let server: RunningServer | undefined;
+  try {
+    store = await openStore({
+      accountsPath: config.database.path,
+      recordsPath: config.logging.enabled ? config.logging.dbPath : ":memory:",
+      busyTimeoutMs: config.database.busyTimeoutMs,
+      synchronous: config.database.synchronous,
+      log,
+      redact: (text) => redactor.redact(text),
+    });
+    const key = await ensureAccessKey(store, config);
+
+    const state = new RoutingState();
+    const services = createRelayServices(store, log, (text) => redactor.redact(text));
+    const build = (from: World, checked: Config, generation: number): Promise<Snapshot> =>
+      buildSnapshot({
+        generation,
+        config: checked,
+        plugins: from.plugins,
+        clock: systemClock,
+        random: Math.random,
+        log,
+        state,
+        accessKeyDigest: key.digest,
+        version: VERSION,
+        hasEnvironmentProxy: hasEnvironmentProxy(env),
+        extraRoots: checked.network.caFile === null ? null : readFileSync(checked.network.caFile, "utf8"),
+      });
+    const first = await build(world, config, 1);
+    const holder = new SnapshotHolder(first, (error) => log.warn("an old generation could not be disposed of", { error }));
+
+    let isDraining = false;
+    const startedAt = Date.now();
+    const announce = (): void => {
+      directory.announce({
+        pid: process.pid,
+        version: VERSION,
+        url: server?.url ?? null,
+        socket: config.server.unixSocket,
+        generation: holder.current.generation,
+        startedAt,
+      });
+    };
+    const watcher = options.watch
+      ? watchFiles(
+          () => void sync({ trigger: "file" }).catch((error) => log.error("the reload failed", { error })),
+          (path, error) => log.warn("a directory cannot be watched; reload by hand", { path, error }),
+        )
+      : undefined;
+    const sync = createSync(
+      {
+        holder,
+        log,
+        read: async () => {
+          const next = await read(world.known);
+          pending = next;
+          return next;
+        },
+        build: (result, generation) => build(pending, result.config, generation),
+        differ: (before, after) => {
+          const { changed, restartRequired } = diffConfigs(before, after);
+          return { changed, restart: restartRequired };
+        },
+        applied: (snapshot) => {
+          world = pending;
+          applyLogging(log, snapshot.config, world);
+          log.setFields({ gen: snapshot.generation });
+          watcher?.setFiles(world.watched);
+          void server?.reloadTls(snapshot.config.server.tls);
+          announce();
+        },
+        finished: (_answer: SyncAnswer) => {},
+      },
+      world.identity,
+    );
+    let pending = world;
+
+    const http = {
+      relay: services,
+      holder,
+      ids: createIds(),
+      version: VERSION,
+      startedAt,
+      boundPort: () => server?.port ?? 0,
+      notReady: () => (isDraining ? "draining" : undefined),
+      sync,
+    };
+    const api = createApi([...healthRoutes(http, located.dataDir), ...syncRoutes(http)]);
+    server = await startListening(config, createEdge(http, api));
+    log.setFields({ gen: 1 });
+    announce();
+    watcher?.setFiles(world.watched);
+    await store.initialised.set(startedAt);
+    const stopPruning = prunePeriodically(store, holder, log);
+    greet(options, log, { server, world, holder, dataDir: located.dataDir, key, env });
+
+    const code = await runUntilStopped({
+      server,
+      active: services.active,
+      log,
+      graceMs: () => holder.current.config.server.shutdownGraceMs,
+      draining: () => {
+        isDraining = true;
+      },
+      reload: () => sync({ trigger: "signal" }),
+    });
+    stopPruning();
+    watcher?.close();
+    services.active.stop();
+    return code;
+  } catch (error) {
+    throw toCliError(error, located.configFile);
+  } finally {
+    await server?.close();
+    await store?.close();
+    directory.release();
+    await sink.flush(1000);
+  }
+}
+
+function flagsOf({ host, port, unix, logLevel, logFormat }: ServeOptions) {
+  return {
+    ...(host === undefined ? {} : { host }),
+    ...(port === undefined ? {} : { port }),
+    ...(unix === undefined ? {} : { unix }),
+    ...(logLevel === undefined ? {} : { logLevel }),
+    ...(logFormat === undefined ? {} : { logFormat }),
+  };
+}
+
+function applyLogging(log: ProcessLogger, config: Config, world: World): void {
+  log.setLevel(LEVELS[config.server.logLevel]);
+  log.setFormat(config.logging.format);
+  log.setSecrets(secretValues(config, world.catalog));
+}
+
+function warnOfCap(log: ProcessLogger, config: Config): void {
+  const cap = requestCap();
+  if (cap >= config.limits.maxConcurrency) return;
+  log.warn("fewer upstream requests can run at once than limits.max_concurrency allows; set BUN_CONFIG_MAX_HTTP_REQUESTS", {
+    cap,
+    max_concurrency: config.limits.maxConcurrency,
+  });
+}
+
+function takeDirectory(path: string, log: ProcessLogger): DataDirectory {
+  try {
+    return openDataDirectory(path, log);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== "busy") throw toCliError(error, null);
+    const running = findServer(path);
+    const where = running?.url == null ? "" : ` It answers at ${running.url}.`;
+    throw new CliError(EXIT.conflict, "already_running", `${error.message}.${where}`);
+  }
+}
+
+interface AccessKey {
+  /** Hex digest of the generated key; `null` while the configuration names one. */
+  readonly digest: string | null;
+  /** The key itself, at the start that made it. */
+  readonly fresh: string | null;
+}
+
+/** Made once, printed once, kept as a digest: it stays the same over restarts. */
+async function ensureAccessKey(store: Store, config: Config): Promise<AccessKey> {
+  const { accessKey, accessKeyEnabled } = config.server;
+  const stored = (await store.settings.get(ACCESS_KEY_SETTING)) ?? null;
+  if (stored !== null || accessKey !== null || !accessKeyEnabled) return { digest: stored, fresh: null };
+  const fresh = generateAccessKey();
+  const digest = digestSecretHex(fresh);
+  const isFirst = await store.settings.add(ACCESS_KEY_SETTING, digest);
+  if (isFirst) return { digest, fresh };
+  return { digest: (await store.settings.get(ACCESS_KEY_SETTING)) ?? null, fresh: null };
+}
+
+function createRelayServices(store: Store, log: ProcessLogger, redact: (text: string) => string): RelayServices {
+  return {
+    clock: systemClock,
+    log,
+    records: { push: (record) => store.calls.append(record) },
+    active: new ActiveCalls(systemClock),
+    held: new HeldBytes(),
+    budget: new RetryBudget(),
+    guard: new OriginGuard(systemClock),
+    redact,
+    random: Math.random,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(resolve, ms);
+        signal.addEventListener(
+          "abort",
+          () => {
+            clearTimeout(timer);
+            reject(signal.reason);
+          },
+          { once: true },
+        );
+      }),
+  };
+}
+
+async function startListening(config: Config, handler: ReturnType<typeof createEdge>): Promise<RunningServer> {
+  const { host, port, unixSocket, tls } = config.server;
+  const { maxBody, maxUpload, maxAdminBody } = config.limits;
+  try {
+    return await listen({ host, port, unixSocket, tls, bodyBytesMax: Math.max(maxBody, maxUpload, maxAdminBody), handler });
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
+    throw new CliError(
+      EXIT.failed,
+      "port_taken",
+      `${host}:${port} is in use by another process.`,
+      `Use another port: monorelay --port ${port + 1}`,
+    );
+  }
+}
+
+function prunePeriodically(store: Store, holder: SnapshotHolder, log: ProcessLogger): () => void {
+  const prune = (): void => {
+    const { maxAgeDays } = holder.current.config.logging;
+    if (maxAgeDays === 0) return;
+    store.calls.prune(Date.now() - maxAgeDays * DAY_MS).catch((error) => log.warn("old call records could not be removed", { error }));
+  };
+  const timer = setInterval(prune, PRUNE_INTERVAL_MS);
+  timer.unref();
+  setImmediate(prune);
+  return () => clearInterval(timer);
+}
+
+interface Greeting {
+  readonly server: RunningServer;
+  readonly world: World;
+  readonly holder: SnapshotHolder;
+  readonly dataDir: string;
+  readonly key: AccessKey;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** For a person a page, for a log four lines; the access key appears in either exactly once. */
+function greet(options: ServeOptions, log: ProcessLogger, { server, world, holder, dataDir, key, env }: Greeting): void {
+  const readyMs = performance.now();
+  const providers = holder.current.providers.filter(({ enabled }) => enabled);
+  if (process.stderr.isTTY && options.quiet !== true) {
+    process.stderr.write(
+      renderBanner({
+        version: VERSION,
+        readyMs,
+        url: server.url,
+        dataDir,
+        configPath: world.watched[0] ?? null,
+        accessKey: key.fresh,
+        providers: providers.length,
+        models: holder.current.router.offered().length,
+        generation: holder.current.generation,
+        hasEcho: providers.some(({ type }) => type === "echo"),
+        unusedKeys: unusedKeys(env, world.text),
+      }),
+    );
+    return;
+  }
+  log.notice("ready", { url: server.url, data: dataDir, providers: providers.length, ready_ms: Math.round(readyMs), version: VERSION });
+  // There is no other channel: the line is written past the redaction that would take the key out.
+  if (key.fresh !== null) process.stderr.write(`monorelay: access key (shown once, may call models): ${key.fresh}\n`);
+}
+
+function toCliError(error: unknown, file: string | null): unknown {
+  if (error instanceof BuildError) return configError(error.problems, file);
+  if (error instanceof StoreError) return new CliError(error.code === "busy" ? EXIT.conflict : EXIT.failed, `store_${error.code}`, `${error.message}.`);
+  return error;
+}
+

@@ -1,0 +1,32 @@
+/** The dialect of Anthropic Messages. */
+import type { Codec } from "../../contract/codec.ts";
+import { sse } from "../../wire/sse.ts";
+import { decodeRequest } from "./decode-request.ts";
+import { createStreamDecoder } from "./decode-stream.ts";
+import { encodeRequest } from "./encode-request.ts";
+import { createStreamEncoder } from "./encode-stream.ts";
+import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { decodeResponse, encodeResponse } from "./response.ts";
+import { createWatcher, readFacts } from "./watcher.ts";
+import { MESSAGES } from "./wire.ts";
+
+export const anthropicMessages = {
+  id: MESSAGES,
+  framing: sse,
+  ingress: {
+    decodeRequest,
+    encodeResponse,
+    streamEncoder: createStreamEncoder,
+    encodeError,
+    encodeStreamError,
+    keepAlive: { event: "ping", data: '{"type":"ping"}' },
+  },
+  egress: {
+    encodeRequest,
+    decodeResponse,
+    streamDecoder: createStreamDecoder,
+    decodeError,
+    readFacts,
+    watcher: createWatcher,
+  },
+} as const satisfies Codec;

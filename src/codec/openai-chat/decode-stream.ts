@@ -1,0 +1,222 @@
+/** Reads a stream of chat chunks from any compatible server. */
+import type { ChatEvent, JsonObject, PartTail, Usage, Vendor } from "../../contract/chat.ts";
+import type { Frame } from "../../contract/codec.ts";
+import { RelayError } from "../../contract/errors.ts";
+import { PartSequencer } from "../order.ts";
+import { arrayOr, compact, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
+import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
+import { vendorOf } from "../shared/vendor.ts";
+import { readContent } from "./content.ts";
+import { DetailCollector, detailText, detailToPart, plainReasoning } from "./reasoning.ts";
+import {
+  BODY_FIELDS,
+  choiceExtras,
+  disguisedError,
+  MESSAGE_FIELDS,
+  readAnnotations,
+  readImages,
+  usageOf,
+} from "./response.ts";
+import { ToolCallReader } from "./tool-call-reader.ts";
+import { CHAT, readFinishReason } from "./wire.ts";
+
+/** One reader per answer. An answer is complete at `[DONE]`, or at the end of the stream if it has a finish reason. */
+export function createStreamDecoder(): (frame: Frame | null) => ChatEvent[] {
+  const reader = new ChunkReader();
+  return (frame) => {
+    reader.events = [];
+    if (frame === null) reader.endOfStream();
+    else if (frame.data !== "") reader.frame(frame);
+    return reader.events;
+  };
+}
+
+class ChunkReader {
+  events: ChatEvent[] = [];
+  readonly #parts = new PartSequencer((event) => this.events.push(event));
+  readonly #calls = new ToolCallReader(this.#parts);
+  readonly #details = new DetailCollector();
+  #isStarted = false;
+  #isDone = false;
+  #hasRefused = false;
+  #finish: string | undefined;
+  #usage: Usage | undefined;
+  #rawUsage: JsonObject | undefined;
+  #bodyExtras: JsonObject = {};
+  #choiceExtras: JsonObject = {};
+  #messageExtras: JsonObject = {};
+  readonly #otherChoices: JsonObject[] = [];
+
+  frame({ event, data }: Frame): void {
+    if (this.#isDone) return;
+    if (isEndMark(data)) {
+      this.#succeed();
+      return;
+    }
+    const chunk = parseJson(data);
+    if (chunk === undefined) {
+      // Behind the finish reason only counts can be lost.
+      if (this.#finish === undefined) this.#fail(malformed("The upstream sent a chunk that is not JSON."));
+      return;
+    }
+    if (!isObject(chunk)) return;
+    if (event === "error") this.#fail(classifyError(readErrorFacts(chunk)));
+    else this.#chunk(chunk);
+  }
+
+  endOfStream(): void {
+    if (this.#isDone) return;
+    if (this.#finish !== undefined) this.#succeed();
+    else this.#fail(malformed("The upstream's answer ended before it was complete."));
+  }
+
+  #chunk(chunk: JsonObject): void {
+    const choices = arrayOr(chunk["choices"]).filter(isObject);
+    const error = disguisedError(chunk);
+    if (error === undefined || choices.length > 0) this.#begin(chunk, choices.length > 0);
+    const usage = usageOf(chunk);
+    if (usage !== undefined) {
+      this.#usage = usage;
+      this.#rawUsage = isObject(chunk["usage"]) ? chunk["usage"] : undefined;
+    }
+    try {
+      for (const choice of choices) this.#choice(choice);
+    } catch (cause) {
+      this.#fail(RelayError.from(cause, "upstream-malformed", "The upstream's answer cannot be read."));
+      return;
+    }
+    if (error !== undefined) this.#fail(error);
+  }
+
+  /** Azure's first chunk has neither choices nor an id, only filter results: it waits for one that says more. */
+  #begin(chunk: JsonObject, hasChoices: boolean): void {
+    if (this.#isStarted) return;
+    this.#bodyExtras = { ...this.#bodyExtras, ...restOf(chunk, BODY_FIELDS) };
+    const id = textOf(chunk["id"]);
+    if (id === undefined && !hasChoices) return;
+    this.#isStarted = true;
+    const createdAt = numberOf(chunk["created"]);
+    this.events.push({
+      type: "response-start",
+      id: id ?? "",
+      model: textOf(chunk["model"]) ?? "",
+      ...(createdAt === undefined ? {} : { createdAt }),
+      ...this.#vendor(this.#bodyExtras),
+    });
+  }
+
+  #choice(choice: JsonObject): void {
+    if ((numberOf(choice["index"]) ?? 0) > 0) {
+      this.#otherChoices.push(choice);
+      return;
+    }
+    const delta = choice["delta"] ?? choice["message"];
+    if (isObject(delta)) this.#delta(delta);
+    this.#finish = textOf(choice["finish_reason"]) ?? this.#finish;
+    const { logprobs, ...extras } = choiceExtras(choice);
+    if (isObject(logprobs)) this.#logprobs(logprobs);
+    this.#choiceExtras = { ...this.#choiceExtras, ...extras };
+  }
+
+  #delta(delta: JsonObject): void {
+    this.#reasoning(delta);
+    for (const part of readContent(delta["content"], "content")) {
+      if (part.type === "text") this.#parts.text({ type: "text" }, part.text);
+      else if (part.type === "reasoning") this.#parts.text({ type: "reasoning" }, part.text);
+      else if (part.type === "refusal") this.#parts.text({ type: "refusal" }, part.text);
+      else if (part.type === "media" || part.type === "opaque") this.#parts.whole(part);
+    }
+    const refusal = textOf(delta["refusal"]);
+    if (refusal !== undefined) {
+      this.#hasRefused = true;
+      this.#parts.text({ type: "refusal" }, refusal);
+    }
+    const annotations = readAnnotations(delta["annotations"]);
+    if (annotations.length > 0) this.#parts.textTail({ type: "text" }, { annotations });
+    for (const image of readImages(delta["images"])) if (image.type === "media") this.#parts.whole(image);
+    const calls = arrayOr(delta["tool_calls"]).filter(isObject);
+    calls.forEach((call, position) => {
+      this.#calls.read(call, calls.length > 1 ? position : undefined);
+    });
+    if (isObject(delta["function_call"])) this.#calls.read({ index: 0, function: delta["function_call"] }, undefined);
+    for (const name in delta) {
+      const value = delta[name];
+      if (!MESSAGE_FIELDS.has(name) && value !== null && value !== undefined) this.#messageExtras[name] = value;
+    }
+  }
+
+  /** The text once, from whichever field has it; each entry of the details is a part of its own. */
+  #reasoning(delta: JsonObject): void {
+    const plain = plainReasoning(delta);
+    const pieces = arrayOr(delta["reasoning_details"]).filter(isObject);
+    if (plain !== undefined && pieces.every((piece) => detailText(piece) === "")) {
+      this.#parts.text({ type: "reasoning" }, plain);
+    }
+    for (const piece of pieces) {
+      const { detail, text, isNew } = this.#details.add(piece);
+      const { kind, signature, redacted, vendor } = detailToPart(detail);
+      const head = { type: "reasoning" as const, ...(kind === undefined ? {} : { kind }) };
+      const tail = compact<PartTail>({ signature, redacted, vendor });
+      if (isNew && text !== "") this.#parts.endText();
+      this.#parts.text(head, text);
+      if (redacted) this.#parts.whole(head, tail);
+      else this.#parts.textTail(head, tail);
+    }
+  }
+
+  #logprobs(logprobs: JsonObject): void {
+    const sum = objectOr(this.#choiceExtras["logprobs"]);
+    const joined: JsonObject = { ...sum };
+    for (const [name, values] of Object.entries(logprobs)) {
+      if (Array.isArray(values)) joined[name] = [...arrayOr(joined[name]), ...values];
+    }
+    this.#choiceExtras = { ...this.#choiceExtras, logprobs: joined };
+  }
+
+  #succeed(): void {
+    if (!this.#isStarted) {
+      this.#fail(malformed("The upstream's stream held no answer."));
+      return;
+    }
+    try {
+      this.#calls.end();
+    } catch (cause) {
+      this.#fail(RelayError.from(cause, "upstream-malformed", "The upstream's answer cannot be read."));
+      return;
+    }
+    this.#parts.end();
+    const raw = this.#finish;
+    const reason = readFinishReason(raw, { calls: this.#calls.count > 0, refusal: this.#hasRefused });
+    this.#isDone = true;
+    this.events.push({
+      type: "response-end",
+      finish: { reason, ...(raw === undefined ? {} : { raw }) },
+      usage: this.#usage ?? {},
+      ...this.#vendor({
+        ...(this.#rawUsage === undefined ? {} : { usage: this.#rawUsage }),
+        ...filled("choice", this.#choiceExtras),
+        ...filled("message", this.#messageExtras),
+        ...(this.#otherChoices.length === 0 ? {} : { choices: this.#otherChoices }),
+      }),
+    });
+  }
+
+  #fail(error: RelayError): void {
+    this.#isDone = true;
+    this.events.push({ type: "error", error });
+  }
+
+  #vendor(fields: JsonObject): { vendor?: Vendor } {
+    const vendor = vendorOf(CHAT, fields);
+    return vendor === undefined ? {} : { vendor };
+  }
+}
+
+/** Some servers put spaces around it. */
+export function isEndMark(data: string): boolean {
+  return data.length < 32 && data.trim() === "[DONE]";
+}
+
+function filled(name: string, fields: JsonObject): JsonObject {
+  return Object.keys(fields).length === 0 ? {} : { [name]: fields };
+}

@@ -1,0 +1,208 @@
+/** Writes an answer as a stream of chat chunks. */
+import type { ChatEvent, JsonObject, PartHead, PartTail, ReasoningPart } from "../../contract/chat.ts";
+import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
+import { isEmpty } from "../shared/json.ts";
+import { mergeUsage, writeChatUsage } from "../shared/usage.ts";
+import { fieldsOf, mergeVendor } from "../shared/vendor.ts";
+import { encodeStreamError } from "./errors.ts";
+import { isLegacy } from "./fields.ts";
+import { needsDetail, partToDetail } from "./reasoning.ts";
+import { callWriter, imageOf, ownExtras, writeAnnotation } from "./response.ts";
+import { CHAT, writeFinishReason } from "./wire.ts";
+
+type EventOf<Type extends ChatEvent["type"]> = Extract<ChatEvent, { type: Type }>;
+
+/** `[DONE]` ends a good stream, and only a good one. */
+export const END_MARK: Frame = { data: "[DONE]" };
+
+export function createStreamEncoder(context: AnswerContext): StreamEncoder {
+  const writer = new ChunkWriter(context);
+  return (event) => {
+    writer.frames = [];
+    writer.event(event);
+    return writer.frames;
+  };
+}
+
+class ChunkWriter {
+  frames: Frame[] = [];
+  readonly #context: AnswerContext;
+  readonly #calls: ReturnType<typeof callWriter>;
+  /** The chunk up to its choices: the same in every chunk, so put together once. */
+  #before = "";
+  #start: EventOf<"response-start"> | undefined;
+  #head: PartHead | undefined;
+  #partText = "";
+  #toolIndex = -1;
+  #isCustomCall = false;
+  #detailIndex = 0;
+  #isDone = false;
+
+  constructor(context: AnswerContext) {
+    this.#context = context;
+    this.#calls = callWriter(context);
+  }
+
+  event(event: ChatEvent): void {
+    if (this.#isDone) return;
+    switch (event.type) {
+      case "response-start":
+        this.#begin(event);
+        break;
+      case "part-start":
+        this.#openPart(event.head);
+        break;
+      case "part-delta":
+        this.#writeDelta(event.delta);
+        break;
+      case "part-end":
+        this.#closePart(event.tail);
+        break;
+      case "response-end":
+        this.#end(event);
+        break;
+      case "error":
+        this.#isDone = true;
+        this.frames.push(...encodeStreamError(event.error, ""));
+    }
+  }
+
+  #begin(event: EventOf<"response-start">): void {
+    if (this.#start !== undefined) return;
+    this.#start = event;
+    const { seed, createdAt, request } = this.#context;
+    const extras = Object.entries(ownExtras(event.vendor).body);
+    const isScalar = (value: unknown) => typeof value !== "object";
+    const body = {
+      ...Object.fromEntries(extras.filter(([, value]) => isScalar(value))),
+      id: event.id || `chatcmpl-${seed}`,
+      object: "chat.completion.chunk",
+      created: event.createdAt ?? createdAt,
+      model: event.model || request.model,
+    };
+    const once = Object.fromEntries(extras.filter(([, value]) => !isScalar(value)));
+    const prefix = JSON.stringify(body).slice(0, -1);
+    this.#before = `${prefix}${isEmpty(once) ? "" : `,${JSON.stringify(once).slice(1, -1)}`},"choices":`;
+    this.#delta('{"role":"assistant","content":""}');
+    this.#before = `${prefix},"choices":`;
+  }
+
+  #delta(delta: string, finish = "null", extras = ""): void {
+    const choice = `[{"index":0,"delta":${delta},"finish_reason":${finish}${extras}}]`;
+    this.frames.push({ data: `${this.#before}${choice}}` });
+  }
+
+  #openPart(head: PartHead): void {
+    this.#head = head;
+    this.#partText = "";
+    if (head.type === "media") {
+      const images = imageOf(head);
+      if (images.length > 0) this.#delta(JSON.stringify({ images }));
+    } else if (head.type === "opaque") {
+      if (head.codecId === CHAT) this.#delta(JSON.stringify({ content: [head.value] }));
+    } else if (head.type === "tool-call") {
+      this.#openCall(head);
+    }
+  }
+
+  #openCall(head: Extract<PartHead, { type: "tool-call" }>): void {
+    this.#toolIndex += 1;
+    this.#isCustomCall = this.#calls.isCustom(head);
+    const id = this.#calls.id(head.id);
+    const name = this.#calls.name(head.name);
+    if (isLegacy(this.#context.request)) {
+      if (this.#toolIndex === 0) this.#delta(JSON.stringify({ function_call: { name, arguments: "" } }));
+    } else if (this.#isCustomCall) {
+      this.#call({ id, type: "custom", custom: { name, input: "" } });
+    } else {
+      this.#call({ id, type: "function", function: { name, arguments: "" } });
+    }
+  }
+
+  #call(call: JsonObject): void {
+    this.#delta(JSON.stringify({ tool_calls: [{ index: this.#toolIndex, ...call }] }));
+  }
+
+  #arguments(text: string): void {
+    if (isLegacy(this.#context.request)) {
+      if (this.#toolIndex === 0) this.#delta(`{"function_call":{"arguments":${JSON.stringify(text)}}}`);
+      return;
+    }
+    const written = JSON.stringify(text);
+    this.#delta(`{"tool_calls":[{"index":${this.#toolIndex},"function":{"arguments":${written}}}]}`);
+  }
+
+  #writeDelta(delta: string): void {
+    if (delta === "") return;
+    switch (this.#head?.type) {
+      case "text":
+        this.#delta(`{"content":${JSON.stringify(delta)}}`);
+        break;
+      case "reasoning":
+        this.#partText += delta;
+        this.#delta(`{"reasoning_content":${JSON.stringify(delta)}}`);
+        return;
+      case "refusal":
+        this.#delta(`{"refusal":${JSON.stringify(delta)}}`);
+        break;
+      case "tool-call":
+        this.#partText += delta;
+        // A wrapped freeform input can only be unwrapped whole.
+        if (!this.#isCustomCall) this.#arguments(delta);
+    }
+  }
+
+  #closePart(tail: PartTail | undefined): void {
+    const head = this.#head;
+    this.#head = undefined;
+    if (head?.type === "tool-call") this.#closeCall(head, tail);
+    else if (head?.type === "reasoning") this.#closeReasoning(head, tail);
+    else if (head?.type === "text" && tail?.annotations !== undefined) {
+      this.#delta(JSON.stringify({ annotations: tail.annotations.map(writeAnnotation) }));
+    }
+  }
+
+  #closeCall(head: Extract<PartHead, { type: "tool-call" }>, tail: PartTail | undefined): void {
+    if (this.#isCustomCall) {
+      this.#call({ custom: { input: this.#calls.customInput(head, this.#partText) } });
+    } else if (this.#partText === "") {
+      this.#arguments("{}"); // clients parse what they collected, and nothing is not JSON
+    }
+    const extras = fieldsOf(tail?.vendor, CHAT);
+    if (Object.keys(extras).length > 0 && !isLegacy(this.#context.request)) this.#call(extras);
+  }
+
+  /** Signature and text together, for clients that return them; the empty text keeps readers of both from doubling it. */
+  #closeReasoning(head: Extract<PartHead, { type: "reasoning" }>, tail: PartTail | undefined): void {
+    if (tail === undefined || !needsDetail(tail)) return;
+    const { signature, redacted, vendor } = tail;
+    const part: ReasoningPart = {
+      ...head,
+      text: this.#partText,
+      ...(signature === undefined ? {} : { signature }),
+      ...(redacted === undefined ? {} : { redacted }),
+      ...(vendor === undefined ? {} : { vendor }),
+    };
+    this.#delta(JSON.stringify({ reasoning_content: "", reasoning_details: [partToDetail(part, this.#detailIndex)] }));
+    this.#detailIndex += 1;
+  }
+
+  #end({ finish, usage, vendor }: EventOf<"response-end">): void {
+    const { request } = this.#context;
+    const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
+    if (Object.keys(extras.message).length > 0) this.#delta(JSON.stringify(extras.message));
+    for (const choice of extras.choices) {
+      this.frames.push({ data: `${this.#before}${JSON.stringify([choice])}}` });
+    }
+    const isFunction = finish.reason === "tool-calls" && isLegacy(request);
+    const word = isFunction ? "function_call" : writeFinishReason(finish);
+    const beside = JSON.stringify(extras.choice);
+    this.#delta("{}", JSON.stringify(word), beside === "{}" ? "" : `,${beside.slice(1, -1)}`);
+    const total = writeChatUsage(mergeUsage(this.#start?.usage, usage), extras.usage);
+    if (request.includeUsage && total !== undefined) {
+      this.frames.push({ data: `${this.#before}[],"usage":${JSON.stringify(total)}}` });
+    }
+    this.frames.push(END_MARK);
+    this.#isDone = true;
+  }
+}

@@ -1,0 +1,33 @@
+/** The dialect of OpenAI Chat Completions and of everybody who speaks it. */
+import type { Codec } from "../../contract/codec.ts";
+import { sse } from "../../wire/sse.ts";
+import { decodeRequest } from "./decode-request.ts";
+import { createStreamDecoder } from "./decode-stream.ts";
+import { encodeRequest } from "./encode-request.ts";
+import { createStreamEncoder, END_MARK } from "./encode-stream.ts";
+import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { decodeResponse, encodeResponse } from "./response.ts";
+import { createWatcher, readFacts } from "./watcher.ts";
+import { CHAT } from "./wire.ts";
+
+export const openaiChat = {
+  id: CHAT,
+  framing: sse,
+  ingress: {
+    decodeRequest,
+    encodeResponse,
+    streamEncoder: createStreamEncoder,
+    encodeError,
+    encodeStreamError,
+    keepAlive: { data: "", comment: "keep-alive" },
+    endMark: END_MARK,
+  },
+  egress: {
+    encodeRequest,
+    decodeResponse,
+    streamDecoder: createStreamDecoder,
+    decodeError,
+    readFacts,
+    watcher: createWatcher,
+  },
+} as const satisfies Codec;

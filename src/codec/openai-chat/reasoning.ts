@@ -1,0 +1,108 @@
+/** Reasoning in chat messages: three spellings of the text, and the list that carries signatures. */
+import type { Json, JsonObject, ReasoningPart } from "../../contract/chat.ts";
+import { arrayOr, isObject, objectOr, textOf } from "../shared/json.ts";
+import { fieldsOf, withVendor } from "../shared/vendor.ts";
+import { CHAT, formatOfOrigin, originOfFormat } from "./wire.ts";
+
+const PLAIN_FIELDS = ["reasoning_content", "reasoning"] as const;
+
+/** Which of the two fields a message used; some clients send both. */
+export function plainFields(message: JsonObject): string[] {
+  return PLAIN_FIELDS.filter((field) => textOf(message[field]) !== undefined);
+}
+
+/** The plain text: `reasoning_content` (DeepSeek, xAI, Z.ai), else `reasoning` (OpenRouter, Groq, Ollama). */
+export function plainReasoning(message: JsonObject): string | undefined {
+  return textOf(message["reasoning_content"]) ?? textOf(message["reasoning"]);
+}
+
+/** Text of one entry of `reasoning_details`. */
+export function detailText(detail: JsonObject): string {
+  return textOf(detail["text"]) ?? textOf(detail["summary"]) ?? "";
+}
+
+/** Mistral's content part `{type: "thinking", thinking: [{type: "text", text}]}`. */
+export function thinkingText(part: JsonObject): string {
+  const { thinking } = part;
+  if (typeof thinking === "string") return thinking;
+  return arrayOr(thinking)
+    .map((entry) => textOf(objectOr(entry)["text"]) ?? "")
+    .join("");
+}
+
+/** One entry of `reasoning_details` as a part; the entry itself is kept for servers that want it back whole. */
+export function detailToPart(detail: JsonObject): ReasoningPart {
+  const blob = textOf(detail["data"]);
+  const value = blob ?? textOf(detail["signature"]);
+  return {
+    type: "reasoning",
+    text: detailText(detail),
+    ...(detail["type"] === "reasoning.summary" ? { kind: "summary" as const } : {}),
+    ...(value === undefined ? {} : { signature: { origin: originOfFormat(detail["format"]), value } }),
+    ...(blob === undefined ? {} : { redacted: true as const }),
+    ...withVendor(CHAT, { detail }),
+  };
+}
+
+/**
+ * The reasoning of one message. The same thoughts may stand in it twice, as plain text and as details: they are read
+ * once, from the details, which also hold the signature; a detail without text takes the plain one.
+ */
+export function readReasoning(message: JsonObject): ReasoningPart[] {
+  const plain = plainReasoning(message);
+  const details = arrayOr(message["reasoning_details"]).filter(isObject);
+  if (details.length === 0) {
+    if (plain === undefined) return [];
+    return [{ type: "reasoning", text: plain }];
+  }
+  const parts = details.map(detailToPart);
+  if (plain !== undefined && parts.every((part) => part.text === "")) {
+    const target = parts.find((part) => !part.redacted);
+    if (target !== undefined) target.text = plain;
+    else parts.unshift({ type: "reasoning", text: plain });
+  }
+  return parts;
+}
+
+/** The entry of `reasoning_details` for a part: the upstream's own, else one in the same form. */
+export function partToDetail(part: ReasoningPart, index: number): JsonObject {
+  const own = fieldsOf(part.vendor, CHAT)["detail"];
+  if (isObject(own)) return own;
+  const format = formatOfOrigin(part.signature?.origin);
+  if (part.redacted) return { type: "reasoning.encrypted", data: part.signature?.value ?? "", format, index };
+  if (part.kind === "summary" && part.signature === undefined) {
+    return { type: "reasoning.summary", summary: part.text, format, index };
+  }
+  const signature: { signature?: Json } = part.signature === undefined ? {} : { signature: part.signature.value };
+  return { type: "reasoning.text", text: part.text, ...signature, format, index };
+}
+
+/** Is there more to say of this part than its text? */
+export function needsDetail(part: Pick<ReasoningPart, "signature" | "redacted" | "vendor">): boolean {
+  return part.signature !== undefined || part.redacted === true || fieldsOf(part.vendor, CHAT)["detail"] !== undefined;
+}
+
+/** The readable text of several parts. */
+export function reasoningText(parts: readonly ReasoningPart[]): string {
+  return parts.map((part) => part.text).join("");
+}
+
+/** Puts the pieces of `reasoning_details` in a stream together, entry by entry. */
+export class DetailCollector {
+  #current: JsonObject | undefined;
+
+  /** @returns the entry so far, the text this piece adds to it, and whether it has just begun */
+  add(piece: JsonObject): { detail: JsonObject; text: string; isNew: boolean } {
+    const text = detailText(piece);
+    const current = this.#current;
+    const isNew = current === undefined || current["type"] !== piece["type"] || current["index"] !== piece["index"];
+    if (isNew) {
+      this.#current = piece;
+      return { detail: piece, text, isNew };
+    }
+    const field = piece["type"] === "reasoning.summary" ? "summary" : "text";
+    const whole = detailText(current) + text;
+    this.#current = { ...current, ...piece, ...(whole === "" ? {} : { [field]: whole }) };
+    return { detail: this.#current, text, isNew };
+  }
+}

@@ -1,0 +1,270 @@
+/** Whole chat answers, both ways. */
+import type {
+  Annotation,
+  ChatResponse,
+  Json,
+  JsonObject,
+  Part,
+  ReasoningPart,
+  ToolCallPart,
+} from "../../contract/chat.ts";
+import type { AnswerContext } from "../../contract/codec.ts";
+import { customToolNames, unwrapCustomInput } from "../shared/custom-tools.ts";
+import { arrayOr, compact, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
+import { sourceOfUrl, toDataUrl } from "../shared/media.ts";
+import { readToolInput } from "../shared/tool-input.ts";
+import { answerToolIds, clientToolNames } from "../shared/tool-names.ts";
+import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
+import { readChatUsage, writeChatUsage } from "../shared/usage.ts";
+import { fieldsOf, vendorOf, withVendor } from "../shared/vendor.ts";
+import { readContent } from "./content.ts";
+import { inputJsonOf } from "./decode-request.ts";
+import { isLegacy } from "./fields.ts";
+import { needsDetail, partToDetail, readReasoning, reasoningText } from "./reasoning.ts";
+import { CHAT, readFinishReason, writeFinishReason } from "./wire.ts";
+
+/** Names of the answer's own fields; everything beside them is kept as the upstream's. */
+export const BODY_FIELDS: ReadonlySet<string> = new Set([
+  "id",
+  "object",
+  "created",
+  "model",
+  "choices",
+  "usage",
+  "error",
+  "obfuscation",
+]);
+const CHOICE_FIELDS = new Set(["index", "message", "delta", "finish_reason"]);
+export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
+  "role",
+  "content",
+  "refusal",
+  "reasoning_content",
+  "reasoning",
+  "reasoning_details",
+  "tool_calls",
+  "function_call",
+  "annotations",
+  "images",
+]);
+
+/** What a choice says beside its message: `logprobs`, filter results, the vendor's own finish word. */
+export function choiceExtras(choice: JsonObject): JsonObject {
+  return restOf(choice, CHOICE_FIELDS);
+}
+
+/** The error of a body that carries one, whatever its status; `undefined` for an answer. */
+export function disguisedError(body: JsonObject) {
+  const hasError = isObject(body["error"]) || textOf(body["error"]) !== undefined || body["object"] === "error";
+  return hasError ? classifyError(readErrorFacts(body)) : undefined;
+}
+
+export function usageOf(body: JsonObject) {
+  return readChatUsage(body["usage"]) ?? readChatUsage(objectOr(body["x_groq"])["usage"]);
+}
+
+export function readAnnotations(value: Json | undefined): Annotation[] {
+  return arrayOr(value).flatMap((entry) => {
+    const citation = objectOr(objectOr(entry)["url_citation"]);
+    const url = textOf(citation["url"]);
+    if (url === undefined) return [];
+    return [
+      compact<Annotation>({
+        type: "url-citation",
+        url,
+        title: textOf(citation["title"]),
+        startIndex: numberOf(citation["start_index"]),
+        endIndex: numberOf(citation["end_index"]),
+      }),
+    ];
+  });
+}
+
+export function writeAnnotation({ url, title, startIndex, endIndex }: Annotation): JsonObject {
+  return {
+    type: "url_citation",
+    url_citation: { url, title: title ?? "", start_index: startIndex ?? 0, end_index: endIndex ?? 0 },
+  };
+}
+
+/** Generated pictures stand beside the content (OpenRouter's form). */
+export function readImages(value: Json | undefined): Part[] {
+  return arrayOr(value).flatMap((entry): Part[] => {
+    const image = objectOr(entry)["image_url"];
+    const url = textOf(image) ?? textOf(objectOr(image)["url"]);
+    return url === undefined ? [] : [{ type: "media", kind: "image", ...sourceOfUrl(url) }];
+  });
+}
+
+export function readCalls(message: JsonObject): ToolCallPart[] {
+  const calls = arrayOr(message["tool_calls"]).filter(isObject);
+  const legacy = message["function_call"];
+  return [...calls, ...(isObject(legacy) ? [{ function: legacy }] : [])].flatMap((call): ToolCallPart[] => {
+    const id = textOf(call["id"]) ?? "";
+    if (isObject(call["custom"])) {
+      const { name, input } = call["custom"];
+      return [{ type: "tool-call", id, name: textOf(name) ?? "", inputJson: textOf(input) ?? "", custom: true }];
+    }
+    const definition = objectOr(call["function"]);
+    const name = textOf(definition["name"]) ?? "";
+    const inputJson = readToolInput(inputJsonOf(definition["arguments"]));
+    if (name === "" && inputJson === "{}") return []; // a phantom beside the real call (Snowflake)
+    if (name === "") throw malformed("The upstream called a tool without naming it.");
+    return [{ type: "tool-call", id, name, inputJson, ...callExtras(call) }];
+  });
+}
+
+/** Gemini's signature of a call, as its compatible endpoint writes it, and the fields that carried it. */
+export function callExtras(call: JsonObject): Pick<ToolCallPart, "signature" | "vendor"> {
+  const extra = call["extra_content"];
+  if (!isObject(extra)) return {};
+  const value = textOf(objectOr(extra["google"])["thought_signature"]);
+  return {
+    ...(value === undefined ? {} : { signature: { origin: "gemini", value } }),
+    ...withVendor(CHAT, { extra_content: extra }),
+  };
+}
+
+export function decodeResponse(body: JsonObject): ChatResponse {
+  const error = disguisedError(body);
+  const choices = arrayOr(body["choices"]).filter(isObject);
+  if (error !== undefined) throw error;
+  const [choice, ...others] = choices.sort((a, b) => (numberOf(a["index"]) ?? 0) - (numberOf(b["index"]) ?? 0));
+  const message = choice?.["message"];
+  if (choice === undefined || !isObject(message)) throw malformed("The upstream's answer holds no message.");
+
+  const calls = readCalls(message);
+  const parts = [...readReasoning(message), ...readContent(message["content"], "content")];
+  const annotations = readAnnotations(message["annotations"]);
+  const text = parts.findLast((part) => part.type === "text");
+  if (text !== undefined && annotations.length > 0) text.annotations = annotations;
+  const refusal = textOf(message["refusal"]);
+  if (refusal !== undefined) parts.push({ type: "refusal", text: refusal });
+  parts.push(...readImages(message["images"]), ...calls);
+
+  const word = textOf(choice["finish_reason"]);
+  const messageExtras = restOf(message, MESSAGE_FIELDS);
+  const extras = choiceExtras(choice);
+  return compact<ChatResponse>({
+    id: textOf(body["id"]) ?? "",
+    model: textOf(body["model"]) ?? "",
+    createdAt: numberOf(body["created"]),
+    parts: parts.filter((part) => part.type !== "text" || part.text !== ""),
+    finish: {
+      reason: readFinishReason(word, { calls: calls.length > 0, refusal: refusal !== undefined }),
+      ...(word === undefined ? {} : { raw: word }),
+    },
+    usage: usageOf(body) ?? {},
+    vendor: vendorOf(CHAT, {
+      ...restOf(body, BODY_FIELDS),
+      ...(isObject(body["usage"]) ? { usage: body["usage"] } : {}),
+      ...(Object.keys(extras).length > 0 ? { choice: extras } : {}),
+      ...(Object.keys(messageExtras).length > 0 ? { message: messageExtras } : {}),
+      ...(others.length > 0 ? { choices: others } : {}),
+    }),
+  });
+}
+
+/** The upstream's own extras of an answer, sorted into where they stand. */
+export function ownExtras(vendor: ChatResponse["vendor"]) {
+  const { usage, choice, message, choices, ...body } = fieldsOf(vendor, CHAT);
+  return {
+    body,
+    usage: objectOr(usage),
+    choice: objectOr(choice),
+    message: objectOr(message),
+    choices: arrayOr(choices).filter(isObject),
+  };
+}
+
+/** How calls are shown to this client: valid ids, its own tool names, freeform input unwrapped. */
+export function callWriter({ request, seed }: AnswerContext) {
+  const idOf = answerToolIds("call_", seed);
+  const nameOf = clientToolNames(request.tools);
+  const customNames = customToolNames(request.tools);
+  return {
+    id: idOf,
+    name: nameOf,
+    isCustom: (call: { name: string; custom?: true }) => call.custom === true || customNames.has(nameOf(call.name)),
+    customInput: (call: { custom?: true }, input: string) => (call.custom ? input : unwrapCustomInput(input)),
+  };
+}
+
+export function encodeResponse(response: ChatResponse, context: AnswerContext): JsonObject {
+  const extras = ownExtras(response.vendor);
+  const usage = writeChatUsage(response.usage, extras.usage);
+  return {
+    ...extras.body,
+    id: response.id || `chatcmpl-${context.seed}`,
+    object: "chat.completion",
+    created: response.createdAt ?? context.createdAt,
+    model: response.model || context.request.model,
+    choices: [
+      {
+        logprobs: null,
+        ...extras.choice,
+        index: 0,
+        message: { ...extras.message, ...writeMessage(response.parts, context) },
+        finish_reason: finishWord(response, context),
+      },
+      ...extras.choices,
+    ],
+    ...(usage === undefined ? {} : { usage }),
+  };
+}
+
+function finishWord({ finish }: ChatResponse, { request }: AnswerContext): string {
+  return finish.reason === "tool-calls" && isLegacy(request) ? "function_call" : writeFinishReason(finish);
+}
+
+function writeMessage(parts: readonly Part[], context: AnswerContext): JsonObject {
+  const calls = callWriter(context);
+  const texts = parts.filter((part) => part.type === "text");
+  const own = parts.filter((part) => part.type === "opaque").filter((part) => part.codecId === CHAT);
+  const refusals = parts.filter((part) => part.type === "refusal");
+  const toolCalls = parts.filter((part) => part.type === "tool-call").map((call) => writeCall(call, calls));
+  const images = parts.flatMap(imageOf);
+  const annotations = texts.flatMap((part) => part.annotations ?? []).map(writeAnnotation);
+  const text = texts.length === 0 ? null : texts.map((part) => part.text).join("");
+  const list = (): JsonObject[] =>
+    parts.flatMap((part): JsonObject[] => {
+      if (part.type === "text") return [{ type: "text", text: part.text }];
+      return part.type === "opaque" && part.codecId === CHAT ? [part.value] : [];
+    });
+  const legacy = isLegacy(context.request) ? toolCalls[0]?.["function"] : undefined;
+  return {
+    role: "assistant",
+    content: own.length > 0 ? list() : text,
+    refusal: refusals.map((part) => part.text).join("") || null,
+    ...writeReasoning(parts.filter((part) => part.type === "reasoning")),
+    ...(annotations.length === 0 ? {} : { annotations }),
+    ...(images.length === 0 ? {} : { images }),
+    ...(legacy !== undefined ? { function_call: legacy } : toolCalls.length > 0 ? { tool_calls: toolCalls } : {}),
+  };
+}
+
+function writeReasoning(parts: readonly ReasoningPart[]): JsonObject {
+  const text = reasoningText(parts);
+  return {
+    ...(text === "" ? {} : { reasoning_content: text }),
+    ...(parts.some(needsDetail) ? { reasoning_details: parts.map(partToDetail) } : {}),
+  };
+}
+
+function writeCall(call: ToolCallPart, writer: ReturnType<typeof callWriter>): JsonObject {
+  const id = writer.id(call.id);
+  const name = writer.name(call.name);
+  const extras = fieldsOf(call.vendor, CHAT);
+  if (writer.isCustom(call)) {
+    return { id, type: "custom", custom: { name, input: writer.customInput(call, call.inputJson) }, ...extras };
+  }
+  return { id, type: "function", function: { name, arguments: call.inputJson }, ...extras };
+}
+
+export function imageOf(part: Part): JsonObject[] {
+  if (part.type !== "media" || part.kind !== "image") return [];
+  const { source } = part;
+  if (source.type === "file" || source.type === "text") return [];
+  const url = source.type === "url" ? source.url : toDataUrl(part.mediaType, source.data);
+  return [{ type: "image_url", image_url: { url } }];
+}

@@ -1,0 +1,93 @@
+/** Keeping what only one dialect has: unknown fields, the form in which things were written, and what is lost abroad. */
+import type { JsonObject, Vendor } from "../../contract/chat.ts";
+import type { EncodeTarget } from "../../contract/codec.ts";
+import { RelayError } from "../../contract/errors.ts";
+import { isEmpty, isObject } from "./json.ts";
+
+/**
+ * Beside a dialect's own fields (`vendor["openai-chat"]`) its decoder notes in which form the neutral fields were
+ * written (`vendor["openai-chat/form"]`): `max_tokens` or `max_completion_tokens`, a string or an array. The same
+ * dialect's encoder writes them in that form again; for any other dialect nothing is lost by ignoring it.
+ */
+const FORM_SUFFIX = "/form";
+
+export function vendorOf(codecId: string, fields: JsonObject, form?: JsonObject): Vendor | undefined {
+  const hasFields = !isEmpty(fields);
+  if (!hasFields && form === undefined) return undefined;
+  return { ...(hasFields ? { [codecId]: fields } : {}), ...(form ? { [codecId + FORM_SUFFIX]: form } : {}) };
+}
+
+/** `{ vendor }` to spread, or nothing. */
+export function withVendor(codecId: string, fields: JsonObject, form?: JsonObject): { vendor?: Vendor } {
+  const vendor = vendorOf(codecId, fields, form);
+  return vendor ? { vendor } : {};
+}
+
+export function fieldsOf(vendor: Vendor | undefined, codecId: string): JsonObject {
+  return vendor?.[codecId] ?? {};
+}
+
+/** `undefined` when the thing was not written in this dialect. */
+export function formOf(vendor: Vendor | undefined, codecId: string): JsonObject | undefined {
+  return vendor?.[codecId + FORM_SUFFIX];
+}
+
+/** Joins two, the second winning field by field. */
+export function mergeVendor(a: Vendor | undefined, b: Vendor | undefined): Vendor | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  const merged: { [id: string]: JsonObject } = { ...a };
+  for (const [id, fields] of Object.entries(b)) merged[id] = { ...merged[id], ...fields };
+  return merged;
+}
+
+/** Fields whose loss changes nothing worth telling: they steer the transport, or repeat a default. */
+const HARMLESS: { readonly [codecId: string]: ReadonlySet<string> } = {
+  "anthropic-messages": new Set(["anthropic_version", "anthropic_beta", "betas", "beta"]),
+  "openai-chat": new Set(["usage"]),
+};
+
+/**
+ * Fields that must not be dropped, because the caller would get something else than what was asked for. Each answers
+ * whether this value is such a case.
+ */
+const CHANGES_MEANING: { readonly [codecId: string]: { readonly [field: string]: (value: unknown) => boolean } } = {
+  "openai-chat": {
+    modalities: (value) => Array.isArray(value) && value.some((kind) => kind !== "text"),
+    audio: (value) => isObject(value),
+  },
+  "openai-responses": {
+    previous_response_id: (value) => value !== null,
+    conversation: (value) => value !== null,
+    prompt: (value) => value !== null,
+    background: (value) => value === true,
+  },
+};
+
+/**
+ * Reports every top-level field of other dialects as lost.
+ * @throws RelayError `bad-request` when one of them changes the meaning of the call.
+ */
+export function loseForeignFields(vendor: Vendor | undefined, codecId: string, lose: EncodeTarget["lose"]): void {
+  for (const [id, fields] of Object.entries(vendor ?? {})) {
+    if (id === codecId || id.endsWith(FORM_SUFFIX)) continue;
+    for (const [field, value] of Object.entries(fields)) {
+      if (CHANGES_MEANING[id]?.[field]?.(value)) {
+        throw new RelayError("bad-request", `'${field}' is not supported by the upstream chosen for this model.`, {
+          param: field,
+        });
+      }
+      if (value === false || HARMLESS[id]?.has(field)) continue;
+      lose(field, "the upstream's dialect has no such field");
+    }
+  }
+}
+
+/** A `lose` that reports each field once, however many messages show it. */
+export function loseOnce(lose: EncodeTarget["lose"]): EncodeTarget["lose"] {
+  const seen = new Set<string>();
+  return (field, reason) => {
+    if (seen.has(field)) return;
+    seen.add(field);
+    lose(field, reason);
+  };
+}

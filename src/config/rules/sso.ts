@@ -1,0 +1,159 @@
+/** Rules of `sso`: the single form becomes an entry, and enabled entries are complete. */
+import { isLoopback } from "../addresses.ts";
+import type { Catalog } from "../catalog.ts";
+import type { Decoder } from "../decode.ts";
+import { readOptions } from "../options.ts";
+import { atKey } from "../problem.ts";
+import type { Settings } from "../schema/index.ts";
+import { suggest } from "../suggest.ts";
+import { itemPath } from "../tree.ts";
+import type { Config, SsoProviderConfig } from "../types.ts";
+
+type SsoSettings = Settings["sso"];
+type Written = SsoSettings["providers"][number];
+
+/** Types that need no plugin of the same name in the catalog, and whether they need an issuer. */
+const OWN_TYPES: Readonly<Record<string, { readonly needsIssuer: boolean }>> = {
+  github: { needsIssuer: false },
+  google: { needsIssuer: false },
+  oidc: { needsIssuer: true },
+  prismaauth: { needsIssuer: true },
+};
+
+export async function checkSso(decoder: Decoder, settings: Settings, catalog: Catalog): Promise<Config["sso"]> {
+  const { sso } = settings;
+  const seen = new Map<string, string>();
+  const providers: SsoProviderConfig[] = [];
+  for (const [index, entry] of sso.providers.entries()) {
+    const path = itemPath("sso.providers", index);
+    const earlier = seen.get(entry.id);
+    if (entry.id !== undefined && earlier !== undefined) {
+      decoder.error(`${path}.id`, { code: "conflict", message: `is the id of ${earlier} too` });
+    }
+    seen.set(entry.id, path);
+    providers.push(await checkEntry(decoder, path, entry, sso.enabled, catalog));
+  }
+  // Behind the others, so that their places in the list stay those in the file.
+  const single = foldSingleForm(decoder, sso);
+  if (single !== null) {
+    const earlier = seen.get(single.id);
+    if (earlier !== undefined) {
+      const message = `describes ${single.id} like ${earlier}; keep one of the two`;
+      decoder.error(`sso.${single.prefix}client_id`, { code: "conflict", message });
+    }
+    for (const key of ["client_id", "client_secret"]) {
+      const node = decoder.nodes.get(`sso.${single.prefix}${key}`);
+      if (node !== undefined) decoder.nodes.set(`${itemPath("sso.providers", providers.length)}.${key}`, node);
+    }
+    providers.push(single.entry);
+  }
+  if (sso.enabled) {
+    if (!providers.some((provider) => provider.enabled) && !decoder.isFaultyBelow("sso")) {
+      decoder.missing("sso", "providers", "needs at least one enabled provider while sso.enabled is true");
+    }
+    if (settings.server.publicHost === null && !isLoopback(settings.server.host)) {
+      const message = "must be set while sso.enabled is true: identity providers send users back to it";
+      decoder.errors.add("server.public_host", atKey(decoder.nodes.get("server")), { code: "missing", message });
+    }
+  }
+  for (const [index, name] of sso.adminUsernames.entries()) {
+    if (name.includes(":")) continue;
+    const message = "is a bare name: it is taken for a GitHub login and tied to the account that first matches it";
+    decoder.warn(itemPath("sso.admin_usernames", index), { code: "bad_value", message });
+  }
+  return { enabled: sso.enabled, ssoOnly: sso.ssoOnly, providers, adminUsernames: sso.adminUsernames };
+}
+
+async function checkEntry(
+  decoder: Decoder,
+  path: string,
+  entry: Written,
+  isNeeded: boolean,
+  catalog: Catalog,
+): Promise<SsoProviderConfig> {
+  const own = Object.hasOwn(OWN_TYPES, entry.type ?? "") ? OWN_TYPES[entry.type] : undefined;
+  const plugin = catalog.get(entry.type);
+  const known = [
+    ...Object.keys(OWN_TYPES),
+    ...[...catalog].filter(([, each]) => each.kind === "auth").map(([id]) => id),
+  ];
+  if (entry.type !== undefined && !known.includes(entry.type)) {
+    const suggestion = suggest(entry.type, known);
+    decoder.error(`${path}.type`, {
+      code: "bad_reference",
+      message: "is not an auth plugin of this relay",
+      suggestion,
+    });
+  }
+  if (own !== undefined && isNeeded && entry.enabled) {
+    if (entry.clientId === null) decoder.missing(path, "client_id", "must be set");
+    if (entry.clientSecret === null) decoder.missing(path, "client_secret", "must be set");
+    if (own.needsIssuer && entry.issuer === null) decoder.missing(path, "issuer", `must be set for ${entry.type}`);
+  }
+  checkIssuer(decoder, `${path}.issuer`, entry.issuer);
+
+  const leftovers = decoder.leftovers.get(path)?.entries ?? new Map();
+  const otherKeys = ["id", "type", "label", "enabled", "client_id", "client_secret", "issuer", "scopes"];
+  let options = {};
+  if (plugin?.kind === "auth" && own === undefined) {
+    options = await readOptions(decoder, { path, entries: leftovers, otherKeys }, plugin.options);
+  } else {
+    for (const [key, node] of leftovers) decoder.unknownKey(path, key, node, otherKeys);
+  }
+  return {
+    ...entry,
+    label: entry.label ?? entry.id,
+    clientId: entry.clientId ?? "",
+    clientSecret: entry.clientSecret ?? "",
+    options,
+  };
+}
+
+function checkIssuer(decoder: Decoder, path: string, issuer: string | null): void {
+  if (issuer === null || !issuer.toLowerCase().startsWith("http:") || decoder.isFaulty(path)) return;
+  const host = new URL(issuer).hostname.replace(/^\[|\]$/g, "");
+  if (!isLoopback(host))
+    decoder.error(path, { code: "bad_value", message: "must be an https URL unless it is a loopback address" });
+}
+
+interface SingleForm {
+  readonly id: string;
+  /** What stands before `client_id` in its keys. */
+  readonly prefix: string;
+  readonly entry: SsoProviderConfig;
+}
+
+/** The keys of old files: one provider, chosen by `sso.provider`. */
+function foldSingleForm(decoder: Decoder, sso: SsoSettings): SingleForm | null {
+  const { provider: type } = sso;
+  const forms = {
+    github: { prefix: "github_", clientId: sso.githubClientId, clientSecret: sso.githubClientSecret },
+    google: { prefix: "google_", clientId: sso.googleClientId, clientSecret: sso.googleClientSecret },
+    prismaauth: { prefix: "", clientId: sso.clientId, clientSecret: sso.clientSecret },
+  };
+  const { prefix, clientId, clientSecret } = forms[type];
+  if (clientId === null && clientSecret === null) return null;
+  if (clientId === null || clientSecret === null) {
+    const absent = `${prefix}client_${clientId === null ? "id" : "secret"}`;
+    if (sso.enabled)
+      decoder.missing("sso", absent, `must be set together with its counterpart for sso.provider ${type}`);
+    return null;
+  }
+  const issuer = type === "prismaauth" ? sso.prismaauthUrl : null;
+  checkIssuer(decoder, "sso.prismaauth_url", issuer);
+  const lists = { allowedDomains: [], allowedOrgs: [], adminGroups: [], adminSubjects: [] };
+  const scopes = type === "prismaauth" ? sso.scopes : null;
+  const entry = {
+    id: type,
+    type,
+    label: type,
+    enabled: true,
+    clientId,
+    clientSecret,
+    issuer,
+    scopes,
+    ...lists,
+    options: {},
+  };
+  return { id: type, prefix, entry };
+}

@@ -1,0 +1,7 @@
+/** All promises between the rooms, under one name. */
+export type * from "./auth.ts";
+export type * from "./chat.ts";
+export type * from "./codec.ts";
+export * from "./errors.ts";
+export type * from "./host.ts";
+export type * from "./provider.ts";

@@ -1,0 +1,203 @@
+/** Where every request enters: host, path, credential and route are settled here, once, for all routes. */
+import { authenticate } from "../auth/chain.ts";
+import { readCredentials } from "../auth/credentials.ts";
+import { type Identity, RelayError } from "../plugin/index.ts";
+import type { RelayRoute } from "../relay/route.ts";
+import { runCall } from "../relay/run.ts";
+import type { Snapshot } from "../snapshot/snapshot.ts";
+import { clientAddress } from "../support/addresses.ts";
+import type { Api } from "./api.ts";
+import { addCorsHeaders, preflight } from "./cors.ts";
+import { errorResponse, type Family, familyOf } from "./errors.ts";
+import { createHostCheck } from "./host-check.ts";
+import { listModels } from "./models.ts";
+import { normalisePath, splitTarget } from "./path.ts";
+import { RELAY_ROUTES } from "./relay-routes.ts";
+import type { HttpServices } from "./services.ts";
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+/** The server itself refuses header blocks over 16 KiB or 200 fields with 431, and doubled framing with 400. */
+const URL_BYTES_MAX = 16 * 1024;
+
+const BY_PATH = new Map<string, RelayRoute>(RELAY_ROUTES.map((route) => [route.path, route]));
+
+type HostCheck = ReturnType<typeof createHostCheck>;
+
+export interface ConnectionInfo {
+  /** The peer's address. */
+  readonly address: string;
+  /** The idle timer of the client's connection, in seconds; 0 = off. */
+  setIdleTimeout(seconds: number): void;
+}
+
+/** The server's handler. It never throws; what goes wrong becomes an error of the family the path belongs to. */
+export function createEdge(services: HttpServices, api: Api): (request: Request, connection: ConnectionInfo) => Response | Promise<Response> {
+  const checks = new WeakMap<Snapshot, HostCheck>();
+  const hostCheckOf = (snapshot: Snapshot): HostCheck => {
+    let check = checks.get(snapshot);
+    if (check === undefined) {
+      check = createHostCheck(snapshot.config.server.allowedHosts, snapshot.config.server.publicHost);
+      checks.set(snapshot, check);
+    }
+    return check;
+  };
+
+  return (request, connection) => {
+    const { headers } = request;
+    const given = headers.get("x-request-id");
+    const requestId = given !== null && REQUEST_ID.test(given) ? given : services.ids.request();
+    const snapshot = services.holder.current;
+    const { path: rawPath, query } = splitTarget(request.url);
+    let family: Family = "rest";
+    try {
+      checkEnvelope(request, hostCheckOf(snapshot));
+      // The common case needs no normalising: the path is one that we know.
+      const known = rawPath === null ? undefined : BY_PATH.get(rawPath);
+      if (known !== undefined && request.method === "POST") {
+        family = familyOf(known.path);
+        const answer = relay(services, snapshot, known, request, requestId, query, connection, family);
+        return withCors(request, snapshot, answer);
+      }
+      const path = rawPath === null ? null : normalisePath(rawPath, snapshot.config.server.pathAliases);
+      if (path === null) throw new RelayError("bad-request", "The path of the request is malformed.");
+      family = familyOf(path);
+      const answer = dispatch(services, api, snapshot, request, path, query, requestId, connection, family);
+      return path === "/v1" || path.startsWith("/v1/") ? withCors(request, snapshot, answer) : answer;
+    } catch (cause) {
+      return failed(services, family, cause, requestId);
+    }
+  };
+}
+
+function failed(services: HttpServices, family: Family, cause: unknown, requestId: string): Response {
+  const error = RelayError.from(cause);
+  if (error.code === "internal") services.relay.log.error("a request failed inside the relay", { req: requestId, error });
+  return errorResponse(family, error, requestId);
+}
+
+function checkEnvelope(request: Request, hostCheck: HostCheck): void {
+  const verdict = hostCheck(request.headers.get("host"));
+  if (verdict === "malformed") throw new RelayError("bad-request", "The Host header is malformed.");
+  if (verdict === "not-served") {
+    throw new RelayError("bad-request", "This host is not served here (server.allowed_hosts).", { status: 421 });
+  }
+  if (request.url.length > URL_BYTES_MAX) throw new RelayError("headers-too-large", "The URL is too long.");
+}
+
+/** Who calls; `undefined` for nobody we know. Synchronous as long as the plugins are. */
+function identify(
+  snapshot: Snapshot,
+  request: Request,
+  connection: ConnectionInfo,
+  queryKey?: string,
+): Identity | undefined | Promise<Identity | undefined> {
+  const remoteAddress = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
+  const answer = authenticate(snapshot.chain, readCredentials(request.headers, { remoteAddress, queryKey }));
+  if (answer instanceof Promise) {
+    return answer.then((settled) => (settled.type === "accept" ? settled.identity : undefined));
+  }
+  return answer.type === "accept" ? answer.identity : undefined;
+}
+
+function relay(
+  services: HttpServices,
+  snapshot: Snapshot,
+  route: RelayRoute,
+  request: Request,
+  requestId: string,
+  query: string,
+  connection: ConnectionInfo,
+  family: Family,
+): Response | Promise<Response> {
+  const identity = identify(snapshot, request, connection);
+  const proceed = (who: Identity | undefined): Response | Promise<Response> => {
+    if (who === undefined) throw new RelayError("unauthenticated", "Unauthorized");
+    return runCall(services.relay, {
+      id: requestId,
+      route,
+      request,
+      query,
+      lease: services.holder.lease,
+      identity: who,
+      clientAddress: clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies),
+      connection,
+    });
+  };
+  if (!(identity instanceof Promise)) return proceed(identity);
+  return identity.then(proceed).catch((cause) => failed(services, family, cause, requestId));
+}
+
+async function dispatch(
+  services: HttpServices,
+  api: Api,
+  snapshot: Snapshot,
+  request: Request,
+  path: string,
+  query: string,
+  requestId: string,
+  connection: ConnectionInfo,
+  family: Family,
+): Promise<Response> {
+  try {
+    const { method } = request;
+    if (method === "OPTIONS" && (path === "/v1" || path.startsWith("/v1/"))) return preflight(request, snapshot);
+
+    const route = BY_PATH.get(path);
+    if (route !== undefined) {
+      if (method === "POST") return await relay(services, snapshot, route, request, requestId, query, connection, family);
+      if (!isModelsPath(path)) throw wrongMethod(["POST"]);
+    }
+    const who = (): Promise<Identity | undefined> => Promise.resolve(identify(snapshot, request, connection));
+    if (isModelsPath(path)) {
+      if (method !== "GET" && method !== "HEAD") throw wrongMethod(["GET", "HEAD"]);
+      return finish(await listModels(services, snapshot, request, path, query, requestId, who), request, requestId);
+    }
+    const methods = api.methodsAt(path);
+    if (methods.length === 0) throw unknownPath(family, path);
+    const asked = method === "HEAD" ? "GET" : method;
+    if (!methods.includes(asked)) throw wrongMethod(methods.includes("GET") ? [...methods, "HEAD"] : methods);
+    // Elysia looks for the path at a fixed place behind the scheme, whatever the host; a plain one is always right.
+    const inner = new Request(`http://localhost${path}${query}`, { method: asked, headers: request.headers, body: request.body });
+    const answer = await api.handle(inner, { requestId, snapshot, identify: who });
+    return finish(answer, request, requestId, path.startsWith("/api"));
+  } catch (cause) {
+    return failed(services, family, cause, requestId);
+  }
+}
+
+function isModelsPath(path: string): boolean {
+  return path === "/v1/models" || path.startsWith("/v1/models/");
+}
+
+function wrongMethod(allowed: readonly string[]): RelayError {
+  return new RelayError("method-not-allowed", "This path does not take that method.", {
+    headers: { allow: allowed.join(", ") },
+  });
+}
+
+function unknownPath(family: Family, path: string): RelayError {
+  if (family === "openai" || family === "anthropic") {
+    const hint = /\/chat\/completions.|\/messages.*\/messages/.test(path) ? " The base URL should end in /v1." : "";
+    return new RelayError("not-found", `There is no such path here.${hint} OpenAI clients use <base>/v1, Anthropic clients <base>.`, {
+      wireCode: "unknown_url",
+    });
+  }
+  return new RelayError("not-found", "Not found", { wireCode: "not_found" });
+}
+
+/** What every answer carries that did not come from the relay's lanes. */
+function finish(answer: Response, request: Request, requestId: string, isApi = false): Response {
+  const { headers } = answer;
+  headers.set("x-request-id", requestId);
+  headers.set("request-id", requestId);
+  headers.set("x-content-type-options", "nosniff");
+  if (isApi && !headers.has("cache-control")) headers.set("cache-control", "no-store");
+  return request.method === "HEAD" ? new Response(null, { status: answer.status, headers }) : answer;
+}
+
+function withCors(request: Request, snapshot: Snapshot, answer: Response | Promise<Response>): Response | Promise<Response> {
+  const origin = request.headers.get("origin");
+  if (origin === null) return answer;
+  if (!(answer instanceof Promise)) return addCorsHeaders(answer, origin, snapshot.config.server.corsOrigins);
+  return answer.then((response) => addCorsHeaders(response, origin, snapshot.config.server.corsOrigins));
+}

@@ -1,0 +1,68 @@
+/** Error bodies outside the relay's own routes: which family a path belongs to, and what its errors look like. */
+import { anthropicMessages, type JsonObject, openaiChat, RelayError } from "../plugin/index.ts";
+import { errorHeaders } from "../relay/run.ts";
+
+/** `http-api.md` section 2.1. */
+export type Family = "openai" | "anthropic" | "gemini" | "native" | "relay" | "openrelay" | "rest";
+
+/** By path alone; the model list also looks at a header, which its handler does. */
+export function familyOf(path: string): Family {
+  if (path === "/v1/me" || path === "/v1/orgs" || path.startsWith("/v1/orgs/")) return "openrelay";
+  if (path === "/v1/messages" || path.startsWith("/v1/messages/") || path.startsWith("/v1/anthropic/")) return "anthropic";
+  if (path.startsWith("/v1beta/") || path.startsWith("/v1alpha/")) return "gemini";
+  if (/^\/v1\/models\/.+:[a-zA-Z]+$/.test(path)) return "gemini";
+  if (path === "/v1" || path.startsWith("/v1/")) return "openai";
+  if (path === "/api/v1/auth/api-keys" || path.startsWith("/api/v1/auth/api-keys/")) return "relay";
+  if (path === "/api" || path.startsWith("/api/")) return "native";
+  return "rest";
+}
+
+const GEMINI_STATUS: Readonly<Record<number, string>> = {
+  400: "INVALID_ARGUMENT",
+  401: "UNAUTHENTICATED",
+  403: "PERMISSION_DENIED",
+  404: "NOT_FOUND",
+  413: "INVALID_ARGUMENT",
+  429: "RESOURCE_EXHAUSTED",
+  500: "INTERNAL",
+  503: "UNAVAILABLE",
+  504: "DEADLINE_EXCEEDED",
+};
+
+/** The body of an error in a family's words. */
+export function errorBody(family: Family, error: RelayError, requestId: string): JsonObject {
+  const code = error.wireCode ?? error.code.replaceAll("-", "_");
+  switch (family) {
+    case "openai":
+      return openaiChat.ingress!.encodeError(error, requestId);
+    case "anthropic":
+      return anthropicMessages.ingress!.encodeError(error, requestId);
+    case "gemini": {
+      const message = error.status === 401 ? "Unauthorized" : error.message;
+      return { error: { code: error.status, message, status: GEMINI_STATUS[error.status] ?? "INVALID_ARGUMENT" } };
+    }
+    case "native":
+      if (error.status === 401) return { error: { message: "Unauthorized", type: "auth_error" } };
+      if (error.status >= 500 && error.code === "internal") {
+        return { detail: "Internal error", code: "internal", request_id: requestId };
+      }
+      if (error.details !== undefined) {
+        return { detail: error.details.map(({ loc, msg, type }) => ({ loc: [...loc], msg, type })), code };
+      }
+      return { detail: error.message, code };
+    case "relay":
+      return { detail: error.status === 401 ? "Invalid or missing API key" : error.message };
+    case "openrelay":
+      return { error: error.status === 401 ? "Unauthorized" : error.message, code: error.status === 401 ? "unauthorized" : code };
+    case "rest":
+      return { error: error.status === 404 ? "Not found" : error.message };
+  }
+}
+
+export function errorResponse(family: Family, cause: unknown, requestId: string): Response {
+  const error = RelayError.from(cause);
+  return new Response(JSON.stringify(errorBody(family, error, requestId)), {
+    status: error.status,
+    headers: errorHeaders(requestId, error),
+  });
+}

@@ -1,0 +1,79 @@
+/** The relay's routes: which dialect, which operation, which scope, which lane. */
+import type { Scope } from "../auth/scopes.ts";
+import { anthropicMessages, type Codec, type Operation, openaiChat } from "../plugin/index.ts";
+import type { FieldKind, RelayRoute } from "../relay/route.ts";
+
+type Kinds = Readonly<Record<string, FieldKind>>;
+
+const CHAT_OPTIONAL: Kinds = {
+  stream: "boolean",
+  stream_options: "object",
+  temperature: "number",
+  top_p: "number",
+  max_tokens: "number",
+  max_completion_tokens: "number",
+  n: "number",
+  seed: "number",
+  stop: "string or array",
+  tools: "array",
+  functions: "array",
+  response_format: "object",
+  logprobs: "boolean",
+  top_logprobs: "number",
+  presence_penalty: "number",
+  frequency_penalty: "number",
+  parallel_tool_calls: "boolean",
+};
+
+const MESSAGES_OPTIONAL: Kinds = {
+  stream: "boolean",
+  system: "string or array",
+  temperature: "number",
+  top_p: "number",
+  top_k: "number",
+  stop_sequences: "array",
+  tools: "array",
+  tool_choice: "object",
+  metadata: "object",
+  thinking: "object",
+};
+
+const NOTHING: Kinds = {};
+const MODEL: Kinds = { model: "string" };
+
+function post(
+  path: string,
+  codec: Codec,
+  operation: Operation,
+  scope: Scope,
+  body: RelayRoute["body"],
+  required: Kinds,
+  optional: Kinds = NOTHING,
+): RelayRoute {
+  return { path, method: "POST", codec, operation, scope, body, required, optional };
+}
+
+/** In the order of `http-api.md` sections 13 and 14. */
+export const RELAY_ROUTES: readonly RelayRoute[] = [
+  post("/v1/chat/completions", openaiChat, "chat", "chat:write", "chat", { ...MODEL, messages: "filled array" }, CHAT_OPTIONAL),
+  post("/v1/completions", openaiChat, "completions", "chat:write", "json", { ...MODEL, prompt: "any" }, { stream: "boolean" }),
+  post("/v1/embeddings", openaiChat, "embeddings", "embeddings:write", "json", { ...MODEL, input: "string or array" }),
+  post("/v1/moderations", openaiChat, "moderations", "moderations:write", "json", { ...MODEL, input: "any" }),
+  post("/v1/images/generations", openaiChat, "images", "images:write", "json", { ...MODEL, prompt: "string" }, { stream: "boolean" }),
+  post("/v1/images/edits", openaiChat, "images", "images:write", "multipart", NOTHING),
+  post("/v1/images/variations", openaiChat, "images", "images:write", "multipart", NOTHING),
+  post("/v1/audio/transcriptions", openaiChat, "audio", "audio:write", "multipart", NOTHING),
+  post("/v1/audio/translations", openaiChat, "audio", "audio:write", "multipart", NOTHING),
+  post("/v1/audio/speech", openaiChat, "audio", "audio:write", "json", { ...MODEL, input: "string" }),
+  post("/v1/rerank", openaiChat, "rerank", "rerank:write", "json", { ...MODEL, query: "string", documents: "array" }),
+  post(
+    "/v1/messages",
+    anthropicMessages,
+    "chat",
+    "chat:write",
+    "chat",
+    { ...MODEL, messages: "filled array", max_tokens: "number" },
+    MESSAGES_OPTIONAL,
+  ),
+  post("/v1/messages/count_tokens", anthropicMessages, "count-tokens", "chat:write", "json", { ...MODEL, messages: "filled array" }),
+];

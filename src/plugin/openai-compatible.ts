@@ -1,0 +1,100 @@
+/** The four-line provider: any service that serves OpenAI's paths under one base URL with a Bearer key. */
+import type { AnyProviderPlugin, Codec, Operation, Traits, UpstreamCall } from "../contract/index.ts";
+import { anthropicMessages } from "../codec/anthropic-messages/index.ts";
+import { openaiChat } from "../codec/openai-chat/index.ts";
+import { defineProvider } from "./define.ts";
+
+/** Where each dialect lives below an OpenAI-style base URL. */
+const CHAT_PATHS: Readonly<Record<string, string>> = {
+  "openai-chat": "/chat/completions",
+  "openai-responses": "/responses",
+  "anthropic-messages": "/messages",
+};
+
+/** What the raw lane may ask of such a service; one that lacks a path answers 404 itself. */
+export const OPENAI_OPERATIONS: ReadonlySet<Operation> = new Set<Operation>([
+  "completions",
+  "embeddings",
+  "moderations",
+  "images",
+  "audio",
+  "rerank",
+  "count-tokens",
+  "files",
+  "batches",
+  "fine-tuning",
+  "assistants",
+  "responses",
+]);
+
+export interface OpenaiCompatible {
+  /** `[a-z0-9][a-z0-9-]{0,31}`; the `provider_type` operators write. */
+  id: string;
+  /** Up to and including `/v1` or its like. Left out: each entry must say `base_url`. */
+  baseUrl?: string;
+  /** Dialects the service speaks, in order of preference. An entry's `dialects` may choose among all known ones. */
+  codecs: readonly [Codec, ...Codec[]];
+  /** How this service differs from the first party, for all its models or by model. */
+  traits?: Traits | ((model: string, baseUrl: string) => Traits);
+  operations?: readonly Operation[];
+  keys?: "required" | "optional" | "none";
+  /** Usually runs on the operator's own machine. */
+  local?: boolean;
+  /** Sent with each call, lower case. */
+  headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Makes a provider of a service that serves OpenAI's paths.
+ *
+ * @example
+ * export default openaiCompatible({ id: "example", baseUrl: "https://api.example.com/v1", codecs: [openaiChat] });
+ */
+export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
+  const operations = service.operations === undefined ? OPENAI_OPERATIONS : new Set(service.operations);
+  const { traits } = service;
+  return defineProvider({
+    id: service.id,
+    ...(service.baseUrl === undefined ? {} : { baseUrl: service.baseUrl }),
+    ...(service.keys === undefined ? {} : { keys: service.keys }),
+    ...(service.local === undefined ? {} : { local: service.local }),
+    setup(_options, host) {
+      const base = host.baseUrl;
+      return {
+        codecs: service.codecs,
+        optionalCodecs: [openaiChat, anthropicMessages],
+        operations,
+        ...(traits === undefined ? {} : { traits: typeof traits === "function" ? (model) => traits(model, base) : () => traits }),
+        request(call) {
+          const path = call.operation === "chat" ? (CHAT_PATHS[call.codec.id] ?? "/chat/completions") : call.path;
+          return { url: base + path + call.query, method: call.method, headers: headersOf(call), body: call.body };
+        },
+        listModels: (secret, signal) => listOpenaiModels(`${base}/models`, bearer(secret), host.fetch, signal),
+      };
+    },
+  });
+
+  function headersOf(call: UpstreamCall): Record<string, string> {
+    const headers: Record<string, string> = { ...call.headers, ...service.headers };
+    if (call.secret !== "") headers["authorization"] = `Bearer ${call.secret}`;
+    if (call.body !== null) headers["content-type"] = call.contentType;
+    return headers;
+  }
+}
+
+function bearer(secret: string): Record<string, string> {
+  return secret === "" ? {} : { authorization: `Bearer ${secret}` };
+}
+
+/** Reads `{ data: [{ id }] }`, the shape that OpenAI and Anthropic share. */
+export async function listOpenaiModels(
+  url: string,
+  headers: Record<string, string>,
+  fetch: (input: string, init: RequestInit) => Promise<Response>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const response = await fetch(url, { headers, signal });
+  if (!response.ok) throw new Error(`the model list answered ${response.status}`);
+  const body = (await response.json()) as { data?: { id?: unknown }[] };
+  return (body.data ?? []).flatMap((model) => (typeof model.id === "string" ? [model.id] : []));
+}

@@ -1,0 +1,133 @@
+/** Reads request bodies within their limits: size, encoding, and the time a slow client may take. */
+import { promisify } from "node:util";
+import { brotliDecompress, gunzip, inflate, zstdDecompress } from "node:zlib";
+import { RelayError } from "../contract/errors.ts";
+import type { Call } from "./call.ts";
+
+/** A body may take this long, and beyond it one second for each KiB: slower senders are cut. */
+const BODY_GRACE_MS = 30_000;
+const BODY_BYTES_PER_MS = 1.024;
+
+const EMPTY = new Uint8Array(0);
+
+const DECODERS: Readonly<Record<string, (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>>> = {
+  gzip: promisify(gunzip) as never,
+  "x-gzip": promisify(gunzip) as never,
+  deflate: promisify(inflate) as never,
+  br: promisify(brotliDecompress) as never,
+  zstd: promisify(zstdDecompress) as never,
+};
+
+/** 415 unless the body is JSON or nothing says what it is. */
+export function requireJson(request: Request): void {
+  const type = request.headers.get("content-type");
+  if (type === null || type === "application/json" || /^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) return;
+  throw new RelayError("unsupported-media-type", "The content type must be application/json.", {
+    wireCode: "unsupported_media_type",
+  });
+}
+
+export function tooLarge(limit: number, key: string): RelayError {
+  return new RelayError("body-too-large", `The body is larger than ${limit} bytes (${key}).`, {
+    wireCode: "request_too_large",
+    // What has not been read yet is not worth reading.
+    headers: { connection: "close" },
+  });
+}
+
+/** The length the client declared; `undefined` for a chunked body. Throws 413 when it is over the limit. */
+export function declaredLength(request: Request, limit: number, key: string): number | undefined {
+  const declared = request.headers.get("content-length");
+  if (declared === null) return undefined;
+  const length = Number(declared);
+  if (length > limit) throw tooLarge(limit, key);
+  return length;
+}
+
+/** The whole body of a JSON request, decompressed. Throws 400, 413, 415 or `client-closed`. */
+export async function readJsonBody(call: Call): Promise<Uint8Array<ArrayBuffer>> {
+  const { request } = call;
+  const { limits } = call.snapshot.config;
+  requireJson(request);
+  const encoding = request.headers.get("content-encoding");
+  const length = declaredLength(request, limits.maxBody, "limits.max_body");
+  if (request.body === null || length === 0) return EMPTY;
+  call.deadline = {
+    at: call.startedMs + BODY_GRACE_MS + (length ?? limits.maxBody) / BODY_BYTES_PER_MS,
+    error: () => new RelayError("client-closed", "The client sent its body too slowly."),
+  };
+  call.hold(length ?? 0);
+  const raw = length === undefined ? await readChunked(call, limits.maxBody) : await readDeclared(call, limits.maxBody);
+  call.deadline = undefined;
+  call.bytesIn = raw.length;
+  if (encoding === null || encoding === "identity") return raw;
+  return decode(raw, encoding.trim().toLowerCase(), limits.maxBody, limits.requestEncodings);
+}
+
+async function readDeclared(call: Call, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = (await call.request.bytes()) as Uint8Array<ArrayBuffer>;
+  } catch (cause) {
+    throw new RelayError("client-closed", "The client left before its body was complete.", { cause });
+  }
+  if (bytes.length > limit) throw tooLarge(limit, "limits.max_body");
+  return bytes;
+}
+
+/** Counts while it reads: nobody said how long it will be. */
+async function readChunked(call: Call, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = (call.request.body as ReadableStream<Uint8Array>).getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      size += value.length;
+      if (size > limit) throw tooLarge(limit, "limits.max_body");
+      call.hold(value.length);
+      chunks.push(value);
+    }
+  } catch (cause) {
+    if (RelayError.is(cause)) {
+      reader.cancel().catch(() => {});
+      throw cause;
+    }
+    throw new RelayError("client-closed", "The client left before its body was complete.", { cause });
+  }
+  return concat(chunks, size);
+}
+
+export function concat(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+async function decode(
+  raw: Uint8Array<ArrayBuffer>,
+  encoding: string,
+  limit: number,
+  accepted: readonly string[],
+): Promise<Uint8Array<ArrayBuffer>> {
+  const decoder = DECODERS[encoding];
+  const name = encoding === "x-gzip" ? "gzip" : encoding;
+  if (decoder === undefined || !accepted.includes(name)) {
+    throw new RelayError("unsupported-media-type", "This content-encoding is not accepted (limits.request_encodings).", {
+      wireCode: "unsupported_media_type",
+    });
+  }
+  try {
+    const decoded = await decoder(raw, { maxOutputLength: limit });
+    return new Uint8Array(decoded.buffer as ArrayBuffer, decoded.byteOffset, decoded.length);
+  } catch (cause) {
+    const isTooLarge = (cause as { code?: string }).code === "ERR_BUFFER_TOO_LARGE";
+    if (isTooLarge) throw tooLarge(limit, "limits.max_body");
+    throw new RelayError("bad-request", "The body is not what its content-encoding says.", { cause });
+  }
+}

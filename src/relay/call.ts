@@ -1,0 +1,277 @@
+/** Everything known about one call, from the first byte in to the last byte out; it writes its record when it ends. */
+import { type Finish, type Identity, RelayError, type Usage } from "../plugin/index.ts";
+import type { ProviderEntry } from "../routing/entry.ts";
+import type { PoolKey } from "../routing/key-pool.ts";
+import type { Lease, Snapshot } from "../snapshot/snapshot.ts";
+import type { CallRecord } from "../store/types.ts";
+import type { Watched } from "./active.ts";
+import type { RelayRoute } from "./route.ts";
+import type { RelayServices } from "./services.ts";
+
+/** Before this age nobody looks whether the client is still there: most calls are over sooner. */
+const DEPARTURE_CHECK_AFTER_MS = 200;
+/** Before this age the server's own idle timer cannot have cut the connection, so it is left alone. */
+const LIFT_IDLE_TIMER_AFTER_MS = 4000;
+/** The server's idle timer for everything that is not a call under way, in seconds. */
+export const IDLE_TIMEOUT_S = 30;
+/** A client that takes nothing for this long while bytes wait for it has gone without saying so. */
+const CLIENT_STALL_MAX_MS = 300_000;
+
+export type Lane = "none" | "pass-through" | "translate" | "raw";
+
+/** What the edge knows when a call begins. */
+export interface CallStart {
+  readonly id: string;
+  readonly route: RelayRoute;
+  readonly request: Request;
+  /** Query with the leading `?`, credentials removed; or empty. */
+  readonly query: string;
+  readonly lease: Lease;
+  readonly identity: Identity;
+  readonly clientAddress: string;
+  readonly connection: {
+    /** The idle timer of the client's connection, in seconds; 0 = off. */
+    setIdleTimeout(seconds: number): void;
+  };
+}
+
+/** A part of the call that a deadline is set for. */
+export interface Deadline {
+  /** On the monotonic clock, ms. */
+  readonly at: number;
+  readonly error: () => RelayError;
+}
+
+export class Call implements Watched {
+  readonly id: string;
+  readonly route: RelayRoute;
+  readonly request: Request;
+  readonly query: string;
+  readonly identity: Identity;
+  readonly receivedAt: number;
+  readonly startedMs: number;
+
+  lane: Lane = "none";
+  requestedModel = "";
+  /** The upstream's name of the model. */
+  model = "";
+  provider = "";
+  key: PoolKey | undefined;
+  streaming = false;
+  attempts = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  usage: Usage | undefined;
+  finish: Finish | undefined;
+  upstreamId: string | null = null;
+  dropped: string[] | undefined;
+  /** When the upstream gave its first event (streams) or its whole answer, ms on the monotonic clock; 0 = never. */
+  firstByteMs = 0;
+
+  /** The deadline of the step the call is in; `undefined` = none. */
+  deadline: Deadline | undefined;
+  /** When the upstream last gave a byte, and how long it may be silent; 0 = not watched. */
+  lastByteMs = 0;
+  idleMs = 0;
+  /** When the client was last given a byte; 0 = the stream has not begun. */
+  lastWriteMs = 0;
+  /** The client asked for more and gets it as soon as there is some. */
+  isClientWaiting = false;
+  /** Writes a keep-alive into the client's stream. Set while a stream runs. */
+  keepAlive: (() => void) | undefined;
+  /** Ends the client's stream with this error. Set while a stream runs. */
+  failStream: ((error: RelayError) => void) | undefined;
+
+  /** Told when the call is aborted while no attempt is under way. */
+  onAbort: (() => void) | undefined;
+
+  #abort: AbortController | undefined;
+  #abortReason: RelayError | undefined;
+  #totalDeadline = 0;
+  #isEnded = false;
+  #isIdleTimerLifted = false;
+  #heldBytes = 0;
+  readonly #lease: Lease;
+  readonly #clientAddress: string;
+  readonly #connection: CallStart["connection"];
+
+  constructor(
+    readonly services: RelayServices,
+    start: CallStart,
+  ) {
+    this.id = start.id;
+    this.route = start.route;
+    this.request = start.request;
+    this.query = start.query;
+    this.identity = start.identity;
+    this.receivedAt = services.clock.now();
+    this.startedMs = services.clock.monotonic();
+    this.#lease = start.lease;
+    this.#clientAddress = start.clientAddress;
+    this.#connection = start.connection;
+    start.lease.take();
+    services.active.add(this);
+  }
+
+  get snapshot(): Snapshot {
+    return this.#lease.snapshot;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Why the call was aborted, if it was. */
+  get abortReason(): RelayError | undefined {
+    return this.#abortReason;
+  }
+
+  /** A fresh signal for one attempt; aborts when the client leaves, a deadline passes or the relay stops. */
+  beginAttempt(entry: ProviderEntry): AbortSignal {
+    if (this.#abortReason !== undefined) throw this.#abortReason;
+    this.attempts += 1;
+    this.provider = entry.name;
+    this.#abort = new AbortController();
+    return this.#abort.signal;
+  }
+
+  /** The signal of the attempt under way. */
+  get attemptSignal(): AbortSignal {
+    return this.#abort!.signal;
+  }
+
+  /** Drops the attempt's connection, e.g. when its answer turned out to be none. */
+  abandonAttempt(): void {
+    this.#abort?.abort();
+    this.#abort = undefined;
+  }
+
+  /** The whole call, all attempts included, must be over by then. 0 = no limit. */
+  limitTotal(totalMs: number): void {
+    if (totalMs <= 0) return;
+    const at = this.startedMs + totalMs;
+    if (this.#totalDeadline === 0 || at < this.#totalDeadline) this.#totalDeadline = at;
+  }
+
+  /** Counts request bytes kept in memory until the call ends. Throws `unavailable` when all calls keep too many. */
+  hold(bytes: number): void {
+    if (bytes === 0) return;
+    this.services.held.take(bytes);
+    this.#heldBytes += bytes;
+  }
+
+  /** Stops the work on this call; the first reason counts. */
+  abort(reason: RelayError): void {
+    if (this.#abortReason !== undefined || this.#isEnded) return;
+    this.#abortReason = reason;
+    this.#abort?.abort();
+    this.onAbort?.();
+    this.failStream?.(reason);
+  }
+
+  /** Names the provider in an upstream's failure, as far as callers may know where their calls go. */
+  blame(error: RelayError): RelayError {
+    const isShown = this.snapshot.config.server.relayHeaders && error.code.startsWith("upstream-");
+    if (isShown && this.provider !== "") error.provider ??= this.provider;
+    return error;
+  }
+
+  watch(now: number): void {
+    const age = now - this.startedMs;
+    if (!this.#isIdleTimerLifted && age >= LIFT_IDLE_TIMER_AFTER_MS) {
+      this.#isIdleTimerLifted = true;
+      this.#connection.setIdleTimeout(0);
+    }
+    // A stream hears of a departure by itself; before it, the request has to be asked.
+    if (this.lastWriteMs === 0 && age >= DEPARTURE_CHECK_AFTER_MS && this.request.signal.aborted) {
+      return this.abort(new RelayError("client-closed", "The client has left."));
+    }
+    if (this.#totalDeadline !== 0 && now >= this.#totalDeadline) {
+      return this.abort(new RelayError("upstream-timeout", "The call took longer than allowed.", { retry: "never" }));
+    }
+    if (this.deadline !== undefined && now >= this.deadline.at) return this.#abortAttempt(this.deadline.error());
+    if (this.idleMs !== 0 && now - this.lastByteMs >= this.idleMs && this.#isUpstreamAsked()) {
+      return this.#abortAttempt(new RelayError("upstream-timeout", "The upstream fell silent in the middle of its answer."));
+    }
+    if (this.keepAlive === undefined) return;
+    if (this.isClientWaiting) {
+      if (now - this.lastWriteMs >= this.snapshot.config.timeouts.sseKeepaliveMs) this.keepAlive();
+    } else if (now - this.lastWriteMs >= CLIENT_STALL_MAX_MS) {
+      this.abort(new RelayError("client-closed", "The client stopped reading."));
+    }
+  }
+
+  cut(): void {
+    this.abort(new RelayError("unavailable", "The relay is stopping.", { retryAfterMs: 1000, wireCode: "shutting_down" }));
+  }
+
+  /** The silence of an upstream counts only while somebody waits for it: a slow client is not its fault. */
+  #isUpstreamAsked(): boolean {
+    return this.keepAlive === undefined || this.isClientWaiting;
+  }
+
+  /** Ends the attempt alone; whether another follows is for the loop to say. In a stream there is no other. */
+  #abortAttempt(reason: RelayError): void {
+    if (this.failStream !== undefined) return this.abort(reason);
+    this.deadline = undefined;
+    this.idleMs = 0;
+    this.#abort?.abort(reason);
+  }
+
+  /** Writes the record and lets go of everything. Only the first call counts. */
+  end(status: number, failure?: RelayError): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.deadline = undefined;
+    this.keepAlive = undefined;
+    this.failStream = undefined;
+    if (this.#isIdleTimerLifted) this.#connection.setIdleTimeout(IDLE_TIMEOUT_S);
+    this.services.active.remove(this);
+    this.services.held.give(this.#heldBytes);
+    this.services.records.push(this.#record(status, failure));
+    this.#lease.release();
+  }
+
+  #record(status: number, failure: RelayError | undefined): CallRecord {
+    const { identity, usage } = this;
+    const endedMs = this.services.clock.monotonic();
+    const { config } = this.snapshot;
+    return {
+      requestId: this.id,
+      startedAt: this.receivedAt,
+      operation: this.route.operation,
+      dialect: this.route.codec.id,
+      route: this.route.path,
+      lane: this.lane,
+      requestedModel: this.requestedModel === "" ? null : this.requestedModel,
+      model: this.model === "" ? null : this.model,
+      provider: this.provider === "" ? null : this.provider,
+      keyId: this.key === undefined || this.key.id === "" ? null : this.key.id,
+      keyLabel: this.key === undefined || this.key.id === "" ? null : this.key.label,
+      principal: identity.id,
+      userId: identity.userId,
+      apiKeyId: identity.apiKeyId,
+      orgId: identity.orgId,
+      clientIp: config.logging.clientIp === "full" ? this.#clientAddress : null,
+      userAgent: config.logging.userAgent ? this.request.headers.get("user-agent") : null,
+      status,
+      failure: failure?.code ?? null,
+      error: failure?.message ?? null,
+      streaming: this.streaming,
+      attempts: this.attempts,
+      firstByteMs: this.firstByteMs === 0 ? null : this.firstByteMs - this.startedMs,
+      totalMs: endedMs - this.startedMs,
+      inputTokens: usage?.inputTokens ?? null,
+      outputTokens: usage?.outputTokens ?? null,
+      cacheReadTokens: usage?.cacheReadTokens ?? null,
+      cacheWriteTokens: usage?.cacheWriteTokens ?? null,
+      reasoningTokens: usage?.reasoningTokens ?? null,
+      finishReason: this.finish?.reason ?? null,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      upstreamId: this.upstreamId,
+      droppedParams: this.dropped ?? null,
+      generation: this.snapshot.generation,
+    };
+  }
+}

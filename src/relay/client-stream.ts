@@ -1,0 +1,98 @@
+/** The client's end of a stream: pulled, never pushed; it ends exactly once, with the dialect's success or failure. */
+import { type Frame, type Framing, RelayError } from "../plugin/index.ts";
+import { streamHeaders } from "./headers.ts";
+import type { Call } from "./call.ts";
+
+/** Where the bytes come from. */
+export interface Source {
+  /**
+   * The next bytes for the client, or `null` after a good end. Throws a `RelayError` for a bad one. Called again only
+   * after the last promise has settled.
+   */
+  next(): Promise<Uint8Array | null>;
+  /** All that the client needs has been given, whatever the connection still does. */
+  isComplete?(): boolean;
+  /** Stops the upstream; called at most once, when the client has left or the call was ended from outside. */
+  stop(): void;
+}
+
+/**
+ * Turns a source into the response of a call that is from now on committed: 200 and no way back. Without a framing the
+ * bytes are nobody's events: no keep-alive, and a failure breaks the connection, as an end would look like success.
+ */
+export function streamToClient(
+  call: Call,
+  source: Source,
+  framing: Framing | undefined,
+  contentType: string,
+): Response {
+  const { ingress } = call.route.codec;
+  const { limits } = call.snapshot.config;
+  const keepAlive = ingress === undefined ? undefined : framing?.encode([ingress.keepAlive]);
+  let isOver = false;
+  let sink: ReadableStreamDefaultController<Uint8Array>;
+  const headers = streamHeaders(call, contentType);
+
+  const finish = (error: RelayError | undefined): void => {
+    if (isOver) return;
+    isOver = true;
+    // The record comes before the close: it restores the idle timer while the connection still has its answer open.
+    call.end(error?.status ?? 200, error);
+    if (error === undefined) return sink.close();
+    if (framing === undefined || ingress === undefined) return sink.error(error);
+    const frames: Frame[] = ingress.encodeStreamError(call.blame(error), call.id);
+    if (frames.length > 0) sink.enqueue(framing.encode(frames));
+    sink.close();
+  };
+
+  call.lastWriteMs = call.services.active.now;
+  call.limitTotal(limits.streamMaxDurationMs + call.services.active.now - call.startedMs);
+  if (keepAlive !== undefined) {
+    call.keepAlive = () => {
+      // What still waits for the client keeps its connection alive as well as this would.
+      if ((sink.desiredSize ?? -1) < 0) return;
+      call.lastWriteMs = call.services.active.now;
+      sink.enqueue(keepAlive);
+    };
+  }
+  call.failStream = (error) => {
+    const isComplete = source.isComplete?.() ?? false;
+    source.stop();
+    finish(isComplete ? undefined : error);
+  };
+
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        sink = controller;
+      },
+      async pull() {
+        call.isClientWaiting = true;
+        call.lastByteMs = call.services.active.now;
+        try {
+          const bytes = await source.next();
+          if (isOver) return;
+          call.isClientWaiting = false;
+          if (bytes === null) return finish(undefined);
+          call.bytesOut += bytes.length;
+          call.lastWriteMs = call.services.active.now;
+          if (call.bytesOut > limits.streamMaxSize) {
+            source.stop();
+            return finish(new RelayError("upstream-malformed", "The stream is larger than limits.stream_max_size."));
+          }
+          sink.enqueue(bytes);
+        } catch (cause) {
+          finish(call.abortReason ?? RelayError.from(cause));
+        }
+      },
+      cancel() {
+        if (isOver) return;
+        isOver = true;
+        source.stop();
+        call.end(499, new RelayError("client-closed", "The client left before the end of its stream."));
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(body, { status: 200, headers });
+}

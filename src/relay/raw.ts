@@ -1,0 +1,244 @@
+/** Raw lane: everything under `/v1` that is not chat travels as it is, but for the model's name. */
+import { RelayError, type UpstreamCall, type Usage } from "../plugin/index.ts";
+import type { Resolution } from "../routing/resolve.ts";
+import { attempt, type Candidate } from "./attempt.ts";
+import { concat, declaredLength, readJsonBody } from "./body.ts";
+import type { Call } from "./call.ts";
+import { type Source, streamToClient } from "./client-stream.ts";
+import { editBody } from "./edits.ts";
+import { answerHeaders, forwardedHeaders, returnedHeaders } from "./headers.ts";
+import { boundaryOf, findField } from "./multipart.ts";
+import { scanTopLevel, splice } from "./scan.ts";
+import { callUpstream, failureOf } from "./upstream.ts";
+import { validateFields } from "./validate.ts";
+import { readWhole } from "./whole.ts";
+
+/** Answers up to this size are read whole, so that a broken one can still be tried elsewhere and usage is known. */
+const WHOLE_BYTES_MAX = 1024 * 1024;
+
+/** The runtime's own type of a body's reader has more members than the standard's; only these are used. */
+interface UploadReader {
+  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
+type Body = UpstreamCall["body"];
+
+/** Makes the body for one upstream model; `isRepeatable` false = it can be sent once only. */
+interface RawBody {
+  readonly model: string;
+  readonly contentType: string;
+  readonly isRepeatable: boolean;
+  forModel(model: string): Body;
+}
+
+export async function runRaw(call: Call): Promise<Response> {
+  const body = call.route.body === "multipart" ? await readForm(call) : await readJson(call);
+  call.requestedModel = body.model;
+  const resolution = servable(call, call.snapshot.router.resolve(body.model));
+  return attempt(call, resolution, (candidate) => tryOne(call, body, candidate));
+}
+
+/** Only providers that have this operation; the others would answer nonsense. */
+function servable(call: Call, resolution: Resolution): Resolution {
+  const { operation, codec } = call.route;
+  const targets = resolution.targets.filter(({ entry: { provider, codecs } }) => {
+    if (provider.operations?.has(operation) !== true) return false;
+    return provider.respond !== undefined || codecs.some(({ id }) => id === codec.id);
+  });
+  if (targets.length > 0) return { ...resolution, targets };
+  throw new RelayError("not-found", `No provider of this model offers ${call.route.path}.`, { wireCode: "not_found" });
+}
+
+async function readJson(call: Call): Promise<RawBody> {
+  const top = scanTopLevel(await readJsonBody(call));
+  validateFields(top, call.route);
+  call.streaming = top.kind("stream") === 0x74;
+  return {
+    model: top.value("model") as string,
+    contentType: "application/json",
+    isRepeatable: true,
+    forModel: (model) => editBody(top, model, false).body,
+  };
+}
+
+/** A form is read until its model is known; what follows is passed on as it comes. */
+async function readForm(call: Call): Promise<RawBody> {
+  const { request } = call;
+  const { limits } = call.snapshot.config;
+  const contentType = request.headers.get("content-type");
+  const boundary = boundaryOf(contentType);
+  const length = declaredLength(request, limits.maxUpload, "limits.max_upload");
+  const isSmall = length !== undefined && length <= limits.maxBody;
+  if (request.body === null) throw new RelayError("bad-request", "The request has no body; a form was expected.");
+
+  const reader: UploadReader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  let isWhole = false;
+  let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  let model: ReturnType<typeof findField>;
+  /** Looking again from the start costs; so the next look waits until there is twice as much. */
+  let lookAt = 1;
+  for (;;) {
+    const { done, value } = await readFrom(reader);
+    if (done || value === undefined) isWhole = true;
+    else {
+      size += value.length;
+      call.bytesIn = size;
+      call.hold(value.length);
+      chunks.push(value);
+    }
+    if (isWhole || (size >= lookAt && !isSmall)) {
+      bytes = concat(chunks, size);
+      model = findField(bytes, boundary, "model", isWhole);
+      lookAt = size * 2;
+      if (model !== undefined) break;
+    }
+    if (size > limits.maxBody) {
+      reader.cancel().catch(() => {});
+      throw new RelayError(
+        "body-too-large",
+        `The form's "model" is not among its first ${limits.maxBody} bytes (limits.max_body); put it before the files.`,
+        { wireCode: "request_too_large", param: "model" },
+      );
+    }
+  }
+  if (model === null || model.value === "") {
+    throw new RelayError("bad-request", 'The field "model" is missing; it must be a non-empty string.', {
+      param: "model",
+      wireCode: "missing_required_parameter",
+    });
+  }
+  const field = model;
+  const edited = (name: string) =>
+    name === field.value ? bytes : splice(bytes, [{ start: field.start, end: field.end, text: name }]);
+  return {
+    model: field.value,
+    contentType: contentType!,
+    isRepeatable: isWhole,
+    forModel: (name) => (isWhole ? edited(name) : joined(call, edited(name), reader, limits.maxUpload)),
+  };
+}
+
+async function readFrom(reader: UploadReader) {
+  try {
+    return await reader.read();
+  } catch (cause) {
+    throw new RelayError("client-closed", "The client left before its body was complete.", { cause });
+  }
+}
+
+/** The bytes already read, then the rest of the upload at the upstream's pace. */
+function joined(
+  call: Call,
+  first: Uint8Array,
+  reader: UploadReader,
+  limit: number,
+): ReadableStream<Uint8Array> {
+  let head: Uint8Array | undefined = first;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        if (head !== undefined) {
+          controller.enqueue(head);
+          head = undefined;
+          return;
+        }
+        const { done, value } = await reader.read();
+        if (done || value === undefined) return controller.close();
+        call.bytesIn += value.length;
+        if (call.bytesIn > limit) return controller.error(new Error("the upload is larger than limits.max_upload"));
+        controller.enqueue(value);
+      },
+      cancel: () => reader.cancel(),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+async function tryOne(call: Call, body: RawBody, { entry, model, key }: Candidate): Promise<Response> {
+  const { route } = call;
+  call.lane = "raw";
+  const shape = {
+    operation: route.operation,
+    codec: route.codec,
+    method: route.method,
+    path: route.upstreamPath ?? route.path.slice("/v1".length),
+    query: call.query,
+    model,
+    stream: call.streaming,
+    body: body.forModel(model),
+    contentType: body.contentType,
+    headers: forwardedHeaders(call.request.headers),
+  };
+  try {
+    if (entry.provider.respond !== undefined) {
+      const signal = call.beginAttempt(entry);
+      return await answer(call, entry, await entry.provider.respond({ ...shape, secret: key.secret, signal }));
+    }
+    return await answer(call, entry, await callUpstream(call, entry, key, route.codec, shape));
+  } catch (cause) {
+    const failure = failureOf(call, call.attemptSignal, cause);
+    call.abandonAttempt();
+    // An upload that has begun cannot be sent a second time.
+    if (body.isRepeatable || failure.retry === "never") throw failure;
+    throw new RelayError(failure.code, failure.message, { cause: failure, status: failure.status, retry: "never" });
+  }
+}
+
+async function answer(call: Call, entry: Candidate["entry"], response: Response): Promise<Response> {
+  const contentType = response.headers.get("content-type") ?? "application/octet-stream";
+  const declared = Number(response.headers.get("content-length") ?? Number.NaN);
+  const isJson = /^application\/json\b/i.test(contentType);
+  if (response.body === null || declared <= WHOLE_BYTES_MAX || (isJson && Number.isNaN(declared) && !call.streaming)) {
+    const bytes = await readWhole(call, entry, response);
+    if (isJson) call.usage = usageIn(bytes);
+    call.bytesOut = bytes.length;
+    call.firstByteMs = call.services.clock.monotonic();
+    const headers = answerHeaders(call, contentType);
+    returnedHeaders(response.headers, headers);
+    call.end(200);
+    return new Response(bytes, { status: response.status, headers });
+  }
+  call.firstByteMs = call.services.clock.monotonic();
+  call.idleMs = entry.timeouts.idleMs;
+  const signal = call.attemptSignal;
+  const reader = response.body.getReader();
+  const source: Source = {
+    async next() {
+      try {
+        const { done, value } = await reader.read();
+        return done ? null : value;
+      } catch (cause) {
+        throw failureOf(call, signal, cause);
+      }
+    },
+    stop: () => call.abandonAttempt(),
+  };
+  const streamed = streamToClient(call, source, undefined, contentType);
+  returnedHeadersInto(response.headers, streamed.headers);
+  return streamed;
+}
+
+function returnedHeadersInto(from: Headers, to: Headers): void {
+  const headers: Record<string, string> = {};
+  returnedHeaders(from, headers);
+  for (const name in headers) to.set(name, headers[name]!);
+}
+
+/** `usage` of OpenAI-shaped answers, whichever of its two spellings. */
+function usageIn(bytes: Uint8Array): Usage | undefined {
+  try {
+    const { usage } = JSON.parse(new TextDecoder().decode(bytes)) as { usage?: Record<string, unknown> };
+    if (typeof usage !== "object" || usage === null) return undefined;
+    const input = usage["prompt_tokens"] ?? usage["input_tokens"];
+    const output = usage["completion_tokens"] ?? usage["output_tokens"];
+    return {
+      ...(typeof input === "number" ? { inputTokens: input } : {}),
+      ...(typeof output === "number" ? { outputTokens: output } : {}),
+    };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,24 @@
+/** What the relay knows about a route before it has looked at the request. */
+import type { Scope } from "../auth/scopes.ts";
+import type { Codec, Operation } from "../plugin/index.ts";
+
+export interface RelayRoute {
+  /** The path as documented, e.g. `/v1/chat/completions`; shown in records and metrics. */
+  readonly path: string;
+  readonly method: string;
+  readonly operation: Operation;
+  /** The dialect its clients speak: body, answer and errors. */
+  readonly codec: Codec;
+  /** What an identity must hold. */
+  readonly scope: Scope;
+  /** `chat`: pass-through or translate. `json`, `multipart`: raw, with the body in that form. `none`: raw, without a body. */
+  readonly body: "chat" | "json" | "multipart" | "none";
+  /** Raw lane: the path below the provider's API root; default: `path` without `/v1`. */
+  readonly upstreamPath?: string;
+  /** Top-level fields that must be there, and what their text must begin with. */
+  readonly required: Readonly<Record<string, FieldKind>>;
+  /** Top-level fields that may be there, and what their text must begin with; `null` is always allowed. */
+  readonly optional: Readonly<Record<string, FieldKind>>;
+}
+
+export type FieldKind = "string" | "number" | "boolean" | "array" | "filled array" | "object" | "string or array" | "any";

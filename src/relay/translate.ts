@@ -1,0 +1,149 @@
+/** Translate lane: bytes to frames to events to frames to bytes, event by event. */
+import { type ChatEvent, type Codec, type Framing, RelayError, type StreamEncoder } from "../plugin/index.ts";
+import type { Call } from "./call.ts";
+import type { Source } from "./client-stream.ts";
+import { failureOf } from "./upstream.ts";
+
+/** Events as they come, several at a time; `null` = end. */
+export interface EventReader {
+  next(): Promise<readonly ChatEvent[] | null>;
+  /** Lets what comes after the last event run out, so that the connection can be used again. */
+  drain(): Promise<void>;
+}
+
+/** An upstream that has said everything gets this long to close its answer. */
+const DRAIN_MAX_MS = 5000;
+
+/** Reads an upstream's stream in its own dialect. */
+export function readEvents(body: ReadableStream<Uint8Array>, framing: Framing, codec: Codec): EventReader {
+  const reader = body.getReader();
+  const deframe = framing.decoder();
+  const decode = codec.egress!.streamDecoder();
+  let isDone = false;
+  return {
+    async next() {
+      if (isDone) return null;
+      const { done, value } = await reader.read();
+      const events: ChatEvent[] = [];
+      for (const frame of deframe(done ? null : value)) for (const event of decode(frame)) events.push(event);
+      if (done) {
+        isDone = true;
+        for (const event of decode(null)) events.push(event);
+      }
+      return events;
+    },
+    async drain() {
+      while (!isDone) isDone = (await reader.read()).done;
+    },
+  };
+}
+
+/** Reads the events of a provider that answers by itself. */
+export function readLocalEvents(events: AsyncIterable<ChatEvent>): EventReader {
+  const iterator = events[Symbol.asyncIterator]();
+  return {
+    async next() {
+      const { done, value } = await iterator.next();
+      return done === true ? null : [value];
+    },
+    async drain() {
+      while ((await iterator.next()).done !== true) {
+        // Nothing after the end is for anybody.
+      }
+    },
+  };
+}
+
+/** What a stream of events says about the call, whoever it is written for. */
+export function noteEvent(call: Call, event: ChatEvent): void {
+  switch (event.type) {
+    case "response-start":
+      if (event.usage !== undefined) call.usage = event.usage;
+      break;
+    case "response-end":
+      call.usage = event.usage;
+      call.finish = event.finish;
+      break;
+  }
+}
+
+/**
+ * Waits for the first event, while a failure may still move on to another candidate, and returns the source of the
+ * client's stream. `signal` is that of the attempt.
+ */
+export async function openTranslation(
+  call: Call,
+  events: EventReader,
+  encode: StreamEncoder,
+  framing: Framing,
+  idleMs: number,
+  signal: AbortSignal,
+): Promise<Source> {
+  const { preCommitBuffer } = call.snapshot.config.limits;
+  let early: readonly ChatEvent[] = [];
+  for (let rounds = 0; early.length === 0; rounds += 1) {
+    const batch = await events.next();
+    if (batch === null || rounds > preCommitBuffer) {
+      throw new RelayError("upstream-malformed", "The upstream's stream ended before its first event.");
+    }
+    early = batch;
+  }
+  if (early[0]!.type === "error") throw early[0]!.error;
+  call.deadline = undefined;
+  call.firstByteMs = call.services.clock.monotonic();
+  call.lastByteMs = call.services.active.now;
+  call.idleMs = idleMs;
+
+  const drain = (): void => {
+    const timer = setTimeout(() => call.abandonAttempt(), DRAIN_MAX_MS);
+    events
+      .drain()
+      .catch(() => {})
+      .finally(() => clearTimeout(timer));
+  };
+
+  let isOver = false;
+  const write = (batch: readonly ChatEvent[]): Uint8Array | undefined => {
+    const frames = [];
+    for (const event of batch) {
+      if (isOver) break;
+      if (event.type === "error") {
+        // The frames before it still belong to the client; the failure form is written where the stream is ended.
+        isOver = true;
+        failure = event.error;
+        break;
+      }
+      noteEvent(call, event);
+      if (event.type === "response-end") isOver = true;
+      for (const frame of encode(event)) frames.push(frame);
+    }
+    return frames.length === 0 ? undefined : framing.encode(frames);
+  };
+  let failure: RelayError | undefined;
+  let pending: readonly ChatEvent[] | undefined = early;
+
+  return {
+    async next() {
+      try {
+        for (;;) {
+          if (isOver) {
+            if (failure !== undefined) throw failure;
+            drain();
+            return null;
+          }
+          const batch = pending ?? (await events.next());
+          pending = undefined;
+          if (batch === null) {
+            throw new RelayError("upstream-malformed", "The upstream broke off its answer.");
+          }
+          call.lastByteMs = call.services.active.now;
+          const bytes = write(batch);
+          if (bytes !== undefined) return bytes;
+        }
+      } catch (cause) {
+        throw failureOf(call, signal, cause);
+      }
+    },
+    stop: () => call.abandonAttempt(),
+  };
+}

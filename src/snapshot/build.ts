@@ -1,0 +1,248 @@
+/** Builds a snapshot from a checked configuration: sets every plugin up, completely, before anybody uses it. */
+import { createAccessKeyLookup } from "../auth/access-key.ts";
+import type { ChainLink } from "../auth/chain.ts";
+import type { Config, Problem, ProviderConfig } from "../config/types.ts";
+import type {
+  AnyAuthPlugin,
+  AnyProviderPlugin,
+  Codec,
+  Directory,
+  Host,
+  Logger,
+  Provider,
+  Traits,
+} from "../plugin/index.ts";
+import type { ProviderEntry } from "../routing/entry.ts";
+import { KeyPool } from "../routing/key-pool.ts";
+import { Router } from "../routing/resolve.ts";
+import type { RoutingState } from "../routing/state.ts";
+import type { Clock } from "../support/clock.ts";
+import { createPluginFetch, createSender } from "./sender.ts";
+import type { ProviderStatus, Snapshot } from "./snapshot.ts";
+
+/** A plugin's `setup` must be done by then; its `dispose` too. */
+export const SETUP_MAX_MS = 5000;
+
+export interface PluginSet {
+  readonly providers: ReadonlyMap<string, AnyProviderPlugin>;
+  readonly auth: ReadonlyMap<string, AnyAuthPlugin>;
+}
+
+export interface BuildInput {
+  readonly generation: number;
+  readonly config: Config;
+  readonly plugins: PluginSet;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  /** Lives as long as the process: cooldowns survive the build. */
+  readonly state: RoutingState;
+  /** Hex SHA-256 of the access key made at the first start; `null` = none was made. */
+  readonly accessKeyDigest: string | null;
+  readonly version: string;
+  /** `HTTP_PROXY` or its like is set: it rules where the configuration is silent. */
+  readonly hasEnvironmentProxy: boolean;
+  /** The text of `network.ca_file`; `null` = not set. */
+  readonly extraRoots: string | null;
+}
+
+/** What went wrong while plugins were set up; nothing has been kept. */
+export class BuildError extends Error {
+  constructor(readonly problems: readonly Problem[]) {
+    super(problems.map(({ path, message }) => `${path} ${message}`).join("; "));
+    this.name = "BuildError";
+  }
+}
+
+/** Sets all plugins up in parallel. Throws `BuildError` with every problem, after undoing what had been set up. */
+export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
+  const { config, plugins } = input;
+  const end = new AbortController();
+  const disposables: { name: string; dispose: () => unknown }[] = [];
+  const problems: Problem[] = [];
+  const directory = createDirectory(input);
+
+  const setUp = async <T extends object>(path: string, run: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      const made = await within(SETUP_MAX_MS, run);
+      const { dispose } = made as { dispose?: () => unknown };
+      if (dispose !== undefined) disposables.push({ name: path, dispose: () => dispose.call(made) });
+      return made;
+    } catch (cause) {
+      problems.push(problemOf(path, cause));
+      return undefined;
+    }
+  };
+
+  const hostOf = (pluginId: string, entry: string): Host => ({
+    pluginId,
+    entry,
+    log: tagged(input.log, pluginId),
+    fetch: createPluginFetch(config.network, input.extraRoots),
+    now: input.clock.now,
+    directory,
+    signal: end.signal,
+  });
+
+  const links = await Promise.all(
+    config.auth.chain.map(async (id): Promise<ChainLink | undefined> => {
+      const plugin = plugins.auth.get(id);
+      if (plugin === undefined) return undefined;
+      const options = (config.plugins.options[id] ?? {}) as never;
+      const auth = await setUp(`auth.chain.${id}`, () => plugin.setup(options, hostOf(plugin.id, id)));
+      return auth === undefined ? undefined : { id, auth };
+    }),
+  );
+
+  const statuses = await Promise.all(
+    config.providers.map(async (entryConfig): Promise<ProviderStatus> => {
+      const plugin = plugins.providers.get(entryConfig.type);
+      const baseUrl = entryConfig.baseUrl ?? plugin?.baseUrl ?? "";
+      const status = {
+        name: entryConfig.name,
+        enabled: entryConfig.enabled,
+        keys: entryConfig.keys.length,
+        baseUrl,
+        type: entryConfig.type,
+      };
+      if (!entryConfig.enabled || plugin === undefined) return status;
+      const host = { ...hostOf(plugin.id, entryConfig.name), baseUrl };
+      const provider = await setUp(`providers.${entryConfig.name}`, () =>
+        plugin.setup(entryConfig.options as never, host),
+      );
+      if (provider === undefined) return status;
+      const codecs = chooseCodecs(entryConfig, provider, problems);
+      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl) };
+    }),
+  );
+
+  const dispose = async (): Promise<void> => {
+    end.abort();
+    await Promise.all(disposables.map(({ name, dispose }) => disposeOf(name, dispose, input.log)));
+  };
+  if (problems.length > 0) {
+    await dispose();
+    throw new BuildError(problems);
+  }
+  const entries = statuses.flatMap(({ entry }) => (entry === undefined ? [] : [entry]));
+  return {
+    generation: input.generation,
+    config,
+    chain: links.flatMap((link) => (link === undefined ? [] : [link])),
+    providers: statuses,
+    router: new Router(entries, config.modelRouting),
+    dispose,
+  };
+}
+
+function createEntry(
+  input: BuildInput,
+  config: ProviderConfig,
+  plugin: AnyProviderPlugin,
+  provider: Provider,
+  codecs: readonly Codec[],
+  baseUrl: string,
+): ProviderEntry {
+  const { timeouts, keySelection, network } = input.config;
+  const remembered = new Map<string, Traits>();
+  const extra = { ...config.cloaking, ...config.headers };
+  const proxy = config.proxy ?? network.proxy;
+  const isDirect = proxy === "none" || (proxy === null && !input.hasEnvironmentProxy);
+  const isLocal = provider.answer !== undefined;
+  return {
+    name: config.name,
+    config,
+    provider,
+    codecs,
+    include: config.models.include.length > 0 ? config.models.include : (provider.models ?? []),
+    keys: new KeyPool(config.keys, {
+      strategy: keySelection.strategy,
+      keyless: (plugin.keys ?? "required") !== "required",
+      cooldownMs: config.rateLimitCooldownMs,
+      clock: input.clock,
+      random: input.random,
+      stateOf: (keyId) => input.state.key(config.name, keyId),
+    }),
+    baseUrl: isLocal ? "" : baseUrl,
+    // Where the environment names the proxy, nobody here knows which one it will be for this address.
+    reachBy: isLocal ? "" : isDirect ? baseUrl : (proxy ?? ""),
+    userAgent: `monorelay/${input.version}`,
+    extraHeaders: Object.keys(extra).length === 0 ? undefined : extra,
+    timeouts: {
+      connectMs: config.timeouts.connectMs ?? timeouts.connectMs,
+      firstTokenMs: config.timeouts.firstTokenMs ?? timeouts.firstTokenMs,
+      idleMs: config.timeouts.idleMs ?? timeouts.idleMs,
+      totalMs: config.timeouts.totalMs ?? timeouts.totalMs,
+    },
+    send: createSender(proxy, input.extraRoots),
+    traits(model) {
+      let traits = remembered.get(model);
+      if (traits === undefined) {
+        traits = provider.traits?.(model) ?? {};
+        if (remembered.size < 4096) remembered.set(model, traits);
+      }
+      return traits;
+    },
+  };
+}
+
+/** The entry's `dialects` choose and order what the plugin knows. */
+function chooseCodecs(config: ProviderConfig, provider: Provider, problems: Problem[]): readonly Codec[] {
+  if (config.dialects === null) return provider.codecs;
+  const known = [...provider.codecs, ...(provider.optionalCodecs ?? [])];
+  return config.dialects.flatMap((id) => {
+    const codec = known.find((candidate) => candidate.id === id);
+    if (codec !== undefined) return [codec];
+    const names = [...new Set(known.map((candidate) => candidate.id))].join(", ");
+    problems.push({
+      path: `providers.${config.name}.dialects`,
+      line: 0,
+      column: 0,
+      code: "bad_reference",
+      message: `the plugin "${config.type}" does not speak "${id}"; it speaks ${names}`,
+      suggestion: null,
+    });
+    return [];
+  });
+}
+
+function createDirectory({ config, accessKeyDigest, clock }: BuildInput): Directory {
+  return {
+    findByAccessKey: createAccessKeyLookup(config.server, accessKeyDigest, clock.now),
+    findByApiKey: () => undefined,
+    findBySession: () => undefined,
+    findByLink: () => undefined,
+  };
+}
+
+async function within<T>(ms: number, run: () => T | Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`it did not finish within ${ms} ms`)), ms);
+  try {
+    return await Promise.race([run(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function disposeOf(name: string, dispose: () => unknown, log: Logger): Promise<void> {
+  try {
+    await within(SETUP_MAX_MS, async () => dispose());
+  } catch (error) {
+    log.warn("a plugin could not be disposed of cleanly", { plugin: name, error });
+  }
+}
+
+function problemOf(path: string, cause: unknown): Problem {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return { path, line: 0, column: 0, code: "plugin", message: `could not be set up: ${message}`, suggestion: null };
+}
+
+function tagged(log: Logger, plugin: string): Logger {
+  return {
+    debug: (message, fields) => log.debug(message, { plugin, ...fields }),
+    info: (message, fields) => log.info(message, { plugin, ...fields }),
+    warn: (message, fields) => log.warn(message, { plugin, ...fields }),
+    error: (message, fields) => log.error(message, { plugin, ...fields }),
+  };
+}

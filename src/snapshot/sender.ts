@@ -1,0 +1,49 @@
+/** How requests leave the house: one connection pool per provider, no redirects, no hidden timers, no other schemes. */
+import type { Config } from "../config/types.ts";
+
+/** A plugin's own small requests (model lists, token exchanges) may take this long. */
+const PLUGIN_FETCH_MAX_MS = 30_000;
+
+type Send = (url: string, init: RequestInit) => Promise<Response>;
+
+/** `proxy`: a URL, `none` = connect directly whatever the environment says, `null` = as the environment says. */
+export function createSender(proxy: string | null, extraRoots: string | null): Send {
+  const session = createSession(proxy, extraRoots);
+  const direct = proxy === "none" ? { proxy: false as const } : {};
+  return (url, init) =>
+    session.fetch(url, {
+      ...init,
+      ...direct,
+      // A redirect would carry the key to wherever the upstream points.
+      redirect: "manual",
+      // The relay has its own limits for silence; the runtime's would cut a thinking model at five minutes.
+      timeout: false,
+    });
+}
+
+function createSession(proxy: string | null, extraRoots: string | null): Bun.FetchSession {
+  return new Bun.FetchSession({
+    ...(proxy === null || proxy === "none" ? {} : { proxy: { url: proxy, respectNoProxy: false } }),
+    ...(extraRoots === null ? {} : { tls: { ca: extraRoots } }),
+  });
+}
+
+/** What plugins are lent as `host.fetch`. */
+export function createPluginFetch(
+  network: Config["network"],
+  extraRoots: string | null,
+): (input: string | URL | Request, init?: RequestInit) => Promise<Response> {
+  let session: Bun.FetchSession | undefined;
+  return async (input, init) => {
+    const url = input instanceof Request ? input.url : String(input);
+    const { protocol } = new URL(url);
+    // fetch also reads files and data URLs, which no plugin has any business with.
+    if (protocol !== "http:" && protocol !== "https:")
+      throw new TypeError(`host.fetch takes http and https, not ${protocol}`);
+    session ??= createSession(network.proxy, extraRoots);
+    const direct = network.proxy === "none" ? { proxy: false as const } : {};
+    const timeout = AbortSignal.timeout(PLUGIN_FETCH_MAX_MS);
+    const signal = init?.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
+    return session.fetch(input, { ...init, ...direct, signal, redirect: "manual" });
+  };
+}

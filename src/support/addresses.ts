@@ -1,0 +1,47 @@
+/** Addresses of clients: which one counts behind trusted proxies, and networks it may be compared with. */
+import { BlockList, isIP } from "node:net";
+
+const lists = new WeakMap<readonly string[], BlockList>();
+
+/** `10.0.0.0/8`, `2001:db8::/32` or single addresses. Entries that are neither match nothing. */
+export function networkList(networks: readonly string[]): BlockList {
+  let list = lists.get(networks);
+  if (list !== undefined) return list;
+  list = new BlockList();
+  for (const network of networks) {
+    const [address, bits] = network.split("/");
+    const version = isIP(address ?? "");
+    if (version === 0) continue;
+    const family = version === 4 ? "ipv4" : "ipv6";
+    if (bits === undefined) list.addAddress(address!, family);
+    else list.addSubnet(address!, Number(bits), family);
+  }
+  lists.set(networks, list);
+  return list;
+}
+
+export function isInNetworks(address: string, networks: readonly string[]): boolean {
+  if (networks.length === 0) return false;
+  const plain = plainAddress(address);
+  const version = isIP(plain);
+  return version !== 0 && networkList(networks).check(plain, version === 4 ? "ipv4" : "ipv6");
+}
+
+/** An IPv4 address mapped into IPv6 is the IPv4 address. */
+export function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
+}
+
+/**
+ * The peer, or, when the peer is a trusted proxy, the last address of `X-Forwarded-For` that is not one: whatever
+ * stands before it, anybody could have written.
+ */
+export function clientAddress(peer: string, headers: Headers, trustedProxies: readonly string[]): string {
+  if (trustedProxies.length === 0 || !isInNetworks(peer, trustedProxies)) return plainAddress(peer);
+  const forwarded = (headers.get("x-forwarded-for") ?? "").split(",").map((address) => address.trim());
+  for (const address of forwarded.reverse()) {
+    if (isIP(address) === 0) break;
+    if (!isInNetworks(address, trustedProxies)) return plainAddress(address);
+  }
+  return plainAddress(peer);
+}

@@ -1,0 +1,155 @@
+/** A relay in this process, made of the real parts: configuration text in, HTTP out, records and log lines at hand. */
+import { builtinAuth, builtinProviders } from "../../plugins/index.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { formatProblem } from "../../src/config/problem.ts";
+import { createApi } from "../../src/http/api.ts";
+import { createEdge } from "../../src/http/edge.ts";
+import { healthRoutes } from "../../src/http/health.ts";
+import { syncRoutes } from "../../src/http/admin/sync.ts";
+import { listen } from "../../src/http/server.ts";
+import { ActiveCalls } from "../../src/relay/active.ts";
+import { HeldBytes } from "../../src/relay/held-bytes.ts";
+import { OriginGuard } from "../../src/relay/origin-guard.ts";
+import type { RelayServices } from "../../src/relay/services.ts";
+import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
+import { buildSnapshot } from "../../src/snapshot/build.ts";
+import { SnapshotHolder } from "../../src/snapshot/snapshot.ts";
+import type { CallRecord } from "../../src/store/types.ts";
+import { createManualClock, type ManualClock } from "../../src/support/clock.ts";
+import { createIds } from "../../src/support/ids.ts";
+import { createLogger } from "../../src/support/log.ts";
+import { createRedactor } from "../../src/support/redact.ts";
+
+export const KEY = "test-access-key-0123456789";
+
+export interface TestRelay {
+  readonly url: string;
+  readonly records: CallRecord[];
+  readonly logLines: string[];
+  readonly clock: ManualClock;
+  readonly services: RelayServices;
+  readonly holder: SnapshotHolder;
+  /** A request with the access key and a JSON body. */
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  /** Resolves once so many calls have ended. */
+  recorded(count: number): Promise<CallRecord[]>;
+  /** Moves the clock and lets the watch look. */
+  tick(ms: number): void;
+  stop(): Promise<void>;
+}
+
+/** `config`: YAML; an access key is added unless it sets one. */
+export async function startRelay(config: string): Promise<TestRelay> {
+  const clock = createManualClock();
+  const logLines: string[] = [];
+  const redactor = createRedactor([KEY]);
+  const log = createLogger({ format: "json", level: "debug", write: (line) => logLines.push(line), now: clock.now, redactor });
+  const catalog = new Map([
+    ...builtinProviders.map((plugin) => [plugin.id, { kind: "provider" as const, ...plugin }] as const),
+    ...builtinAuth.map((plugin) => [plugin.id, { kind: "auth" as const, ...plugin }] as const),
+  ]);
+  const text = /^server:.*access_key|^ {2}access_key/m.test(config) ? config : `${config}\n`;
+  const loaded = await loadConfig({
+    content: text,
+    baseDir: "/nonexistent",
+    dataDir: "/nonexistent",
+    env: text === config ? {} : { MONORELAY_SERVER__ACCESS_KEY: KEY },
+    comingAuth: ["jwt", "api-key"],
+    resolvePlugins: async () => ({ catalog: catalog as never, problems: [] }),
+  });
+  if (loaded.config === null) throw new Error(loaded.errors.map((problem) => formatProblem(problem, "test")).join("\n"));
+
+  const records: CallRecord[] = [];
+  let waiting: { count: number; resolve: () => void }[] = [];
+  const services: RelayServices = {
+    clock,
+    log,
+    records: {
+      push(record) {
+        records.push(record);
+        for (const wait of waiting.filter(({ count }) => records.length >= count)) wait.resolve();
+        waiting = waiting.filter(({ count }) => records.length < count);
+      },
+    },
+    active: new ActiveCalls(clock),
+    held: new HeldBytes(),
+    budget: new RetryBudget(),
+    guard: new OriginGuard(clock),
+    redact: (value) => redactor.redact(value),
+    random: () => 0.5,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        const cancel = clock.schedule(ms, resolve);
+        signal.addEventListener("abort", () => {
+          cancel();
+          reject(signal.reason);
+        });
+      }),
+  };
+  const snapshot = await buildSnapshot({
+    generation: 1,
+    config: loaded.config,
+    plugins: {
+      providers: new Map(builtinProviders.map((plugin) => [plugin.id, plugin])),
+      auth: new Map(builtinAuth.map((plugin) => [plugin.id, plugin])),
+    },
+    clock,
+    random: () => 0.5,
+    log,
+    state: new RoutingState(),
+    accessKeyDigest: null,
+    version: "test",
+    hasEnvironmentProxy: false,
+    extraRoots: null,
+  });
+  const holder = new SnapshotHolder(snapshot, (error) => log.error("dispose", { error }));
+  let port = 0;
+  const http = {
+    relay: services,
+    holder,
+    ids: createIds({ now: clock.now, fillRandom: (bytes) => bytes.forEach((_, index) => (bytes[index] = (index * 7 + records.length) & 255)) }),
+    version: "test",
+    startedAt: clock.now(),
+    boundPort: () => port,
+    notReady: () => undefined,
+    sync: async () => ({ type: "applied" as const, generation: 1, changed: [], warnings: [] }),
+  };
+  const server = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    unixSocket: null,
+    tls: null,
+    bodyBytesMax: loaded.config.limits.maxUpload,
+    handler: createEdge(http, createApi([...healthRoutes(http, "/nonexistent"), ...syncRoutes(http)])),
+  });
+  port = server.port;
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    url,
+    records,
+    logLines,
+    clock,
+    services,
+    holder,
+    post: (path, body, headers = {}) =>
+      fetch(url + path, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${KEY}`, ...headers },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      }),
+    recorded(count) {
+      if (records.length >= count) return Promise.resolve(records);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiting.push({ count, resolve });
+      return promise.then(() => records);
+    },
+    tick(ms) {
+      clock.advance(ms);
+      services.active.tick();
+    },
+    async stop() {
+      services.active.stop();
+      await server.close();
+    },
+  };
+}
