@@ -47,7 +47,7 @@ export function toProblem(path: string, fault: Fault): Problem {
   const at = place === undefined ? file : `${file}:${place.line}:${place.column}`;
   const what = redact(clip(fault.what, WHAT_LENGTH_MAX));
   const excerpt = place === undefined || source === undefined ? "" : excerptOf(source, place);
-  const message = `${code} ${at} ${what}. ${fault.advice}${excerpt}`;
+  const message = `${code} ${at} ${what}${/[.!?]$/.test(what) ? "" : "."} ${fault.advice}${excerpt}`;
   return { path, line: 0, column: 0, code: "plugin", message, suggestion: suggestion ?? null };
 }
 

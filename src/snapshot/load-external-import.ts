@@ -72,6 +72,12 @@ function faultOf(
   };
 }
 
+/** The runtime's wordings of one mistake, seen with Bun 1.4.4: which of them depends on how the name is imported. */
+const MISSING_EXPORT = [
+  /^(?:export named|export|missing) '(?<name>.+?)' (?:not found|export) in (?:module )?'(?<module>.+?)'/i,
+  /^module '(?<module>.+?)' does not have an export named '(?<name>.+?)'/i,
+];
+
 type Where = Partial<Pick<Fault, "file" | "place" | "source" | "suggestion">>;
 
 function thrownIn(
@@ -79,13 +85,12 @@ function thrownIn(
   files: readonly string[],
   { name, message, at }: Thrown,
 ): Where & Pick<Fault, "what" | "advice"> {
-  // Three wordings of one mistake: imported, passed on, imported as the default.
-  const missing = /^(?:export named|export|missing) '(.+?)' (?:not found|export) in (?:module )?'(.+?)'/i.exec(message);
-  if (missing !== null) return missingExport(folder, files, missing[1]!, missing[2]!);
+  const missing = MISSING_EXPORT.map((wording) => wording.exec(message)?.groups).find((groups) => groups !== undefined);
+  if (missing !== undefined) return missingExport(folder, files, missing["name"]!, missing["module"]!);
   const isInside = at !== undefined && isBelow(folder.real, at.file);
   const where: Where = isInside ? { file: labelOf(folder, at.file), place: at, source: readText(at.file) } : {};
   // The runtime names whole paths; where they begin is of no use to anybody.
-  const text = message.replaceAll(`${folder.real}/`, "").replace(/\.$/, "");
+  const text = message.replaceAll(`${folder.real}/`, "");
   if (name === "SyntaxError" || name === "ResolveMessage" || name === "BuildMessage") {
     return { ...where, what: `cannot be loaded: ${text}`, advice: "Correct the import." };
   }

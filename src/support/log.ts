@@ -275,7 +275,7 @@ function cleanText(text: string, lengthMax: number, redactor: Redactor): string 
   return redacted.length <= kept ? redacted : `${redacted.slice(0, kept).toWellFormed()}…`;
 }
 
-/** The error and what caused it, e.g. `RelayError: stream broke (upstream-malformed) < Error: ECONNRESET`. */
+/** The error and what caused it, e.g. `TypeError: fetch failed < Error: connection reset (ECONNRESET)`. */
 function describeError(error: Error, redactor: Redactor): string {
   const parts: string[] = [];
   for (let at: unknown = error; at instanceof Error && parts.length < DEPTH_MAX; at = at.cause) {

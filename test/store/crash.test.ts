@@ -43,6 +43,13 @@ async function expectSound(directory: string) {
   return store;
 }
 
+function readRequestIds(path: string): Set<string> {
+  const client = new OwnedDatabase(path, { readonly: true });
+  const rows = client.rows<{ id: string }>("SELECT request_id AS id FROM calls");
+  client.close();
+  return new Set(rows.map((row) => row.id));
+}
+
 test(`${ROUNDS} rounds: no acknowledged write is lost, none comes from nowhere`, async () => {
   const directory = makeDirectory();
   const acknowledged = new Set<string>();

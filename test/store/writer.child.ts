@@ -16,7 +16,8 @@ if (task === "hold") {
     startedAt: STARTED_AT,
   });
   console.log("held");
-  setInterval(() => {}, 1000);
+  // Bounded, should nobody come to end it.
+  setTimeout(() => {}, 30_000);
 } else {
   const options = { busyTimeoutMs: 1000, synchronous: "full", log, redact: (text: string) => text } as const;
   console.log("begin");

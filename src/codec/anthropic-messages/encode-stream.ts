@@ -6,13 +6,10 @@ import { mergeUsage } from "../shared/usage.ts";
 import { fieldsOf, mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
 import { callWriter, citationsOf, hiddenThinking, isStopDetail, ownExtras, signatureFor } from "./response.ts";
-import { writeFullUsage, writeUsage } from "./usage.ts";
+import { estimateTokens, writeFullUsage, writeUsage } from "./usage.ts";
 import { MESSAGES, writeStopReason } from "./wire.ts";
 
 type EventOf<Type extends ChatEvent["type"]> = Extract<ChatEvent, { type: Type }>;
-
-/** About this many characters make a token; for answers of upstreams that do not count. */
-const CHARS_PER_TOKEN = 4;
 
 export function createStreamEncoder(context: AnswerContext): StreamEncoder {
   const writer = new EventWriter(context);
@@ -211,7 +208,7 @@ class EventWriter {
   #end({ finish, usage, vendor }: EventOf<"response-end">): void {
     const total = mergeUsage(this.#start?.usage, usage);
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
-    const outputTokens = total.outputTokens ?? Math.ceil(this.#charsWritten / CHARS_PER_TOKEN);
+    const outputTokens = total.outputTokens ?? estimateTokens(this.#charsWritten);
     this.#frame("message_delta", {
       delta: {
         stop_reason: writeStopReason(finish),

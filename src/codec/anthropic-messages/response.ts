@@ -7,6 +7,7 @@ import type {
   ReasoningPart,
   TextPart,
   ToolCallPart,
+  Usage,
 } from "../../contract/chat.ts";
 import type { AnswerContext } from "../../contract/codec.ts";
 import { customToolNames, unwrapCustomInput, wrapCustomInput } from "../shared/custom-tools.ts";
@@ -17,7 +18,7 @@ import { classifyError, malformed, readErrorFacts } from "../shared/upstream-err
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
 import { isOpenCall, readBlock, writeCitation } from "./content.ts";
 import { inputObject } from "./encode-blocks.ts";
-import { readUsage, writeFullUsage } from "./usage.ts";
+import { estimateTokens, readUsage, writeFullUsage } from "./usage.ts";
 import { MESSAGES, OUTPUT_TOOL, readStopReason, writeStopReason } from "./wire.ts";
 
 /** Names of the answer's own fields; everything beside them is kept as the upstream's. */
@@ -122,8 +123,21 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
     stop_reason: writeStopReason(response.finish),
     stop_sequence: response.finish.stopSequence ?? null,
     ...stopDetailsOf(response.parts),
-    usage: writeFullUsage(response.usage, usage),
+    usage: writeFullUsage(withEstimates(response, context), usage),
   };
+}
+
+/** Counts the upstream left out are guessed: a zero would tell clients that nothing was read or written. */
+function withEstimates({ usage, parts }: ChatResponse, { inputTokensEstimate }: AnswerContext): Usage {
+  const { inputTokens = inputTokensEstimate, outputTokens = estimateTokens(charsOf(parts)) } = usage;
+  return { ...usage, inputTokens, outputTokens };
+}
+
+function charsOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, part) => {
+    if (part.type === "tool-call") return sum + (part.inputJson === "{}" ? 0 : part.inputJson.length);
+    return sum + ("text" in part ? part.text.length : 0);
+  }, 0);
 }
 
 function stopDetailsOf(parts: readonly Part[]): JsonObject {

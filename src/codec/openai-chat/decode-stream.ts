@@ -39,6 +39,7 @@ class ChunkReader {
   #isStarted = false;
   #isDone = false;
   #hasRefused = false;
+  #isReasoningSigned = false;
   #finish: string | undefined;
   #usage: Usage | undefined;
   #rawUsage: JsonObject | undefined;
@@ -150,6 +151,9 @@ class ChunkReader {
     const plain = plainReasoning(delta);
     const pieces = arrayOr(delta["reasoning_details"]).filter(isObject);
     if (plain !== undefined && pieces.every((piece) => detailText(piece) === "")) {
+      // A signature closes the thoughts it was made for.
+      if (this.#isReasoningSigned) this.#parts.endText();
+      this.#isReasoningSigned = false;
       this.#parts.text({ type: "reasoning" }, plain);
     }
     for (const piece of pieces) {
@@ -161,6 +165,7 @@ class ChunkReader {
       this.#parts.text(head, text);
       if (redacted) this.#parts.whole(head, tail);
       else this.#parts.textTail(head, tail);
+      this.#isReasoningSigned = signature !== undefined;
     }
   }
 

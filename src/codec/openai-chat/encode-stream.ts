@@ -1,12 +1,12 @@
 /** Writes an answer as a stream of chat chunks. */
-import type { ChatEvent, JsonObject, PartHead, PartTail, ReasoningPart } from "../../contract/chat.ts";
+import type { ChatEvent, JsonObject, PartHead, PartTail } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { isEmpty } from "../shared/json.ts";
 import { mergeUsage, writeChatUsage } from "../shared/usage.ts";
 import { fieldsOf, mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
 import { isLegacy } from "./fields.ts";
-import { needsDetail, partToDetail } from "./reasoning.ts";
+import { partToDetail } from "./reasoning.ts";
 import { callWriter, imageOf, ownExtras, writeAnnotation } from "./response.ts";
 import { CHAT, writeFinishReason } from "./wire.ts";
 
@@ -139,7 +139,6 @@ class ChunkWriter {
         this.#delta(`{"content":${JSON.stringify(delta)}}`);
         break;
       case "reasoning":
-        this.#partText += delta;
         this.#delta(`{"reasoning_content":${JSON.stringify(delta)}}`);
         return;
       case "refusal":
@@ -172,18 +171,12 @@ class ChunkWriter {
     if (Object.keys(extras).length > 0 && !isLegacy(this.#context.request)) this.#call(extras);
   }
 
-  /** Signature and text together, for clients that return them; the empty text keeps readers of both from doubling it. */
+  /** What can be returned later, without the text: that has been sent, and readers of both would double it. */
   #closeReasoning(head: Extract<PartHead, { type: "reasoning" }>, tail: PartTail | undefined): void {
-    if (tail === undefined || !needsDetail(tail)) return;
-    const { signature, redacted, vendor } = tail;
-    const part: ReasoningPart = {
-      ...head,
-      text: this.#partText,
-      ...(signature === undefined ? {} : { signature }),
-      ...(redacted === undefined ? {} : { redacted }),
-      ...(vendor === undefined ? {} : { vendor }),
-    };
-    this.#delta(JSON.stringify({ reasoning_content: "", reasoning_details: [partToDetail(part, this.#detailIndex)] }));
+    if (tail?.signature === undefined) return;
+    const part = { ...head, ...tail, text: "" };
+    const { text: _text, summary: _summary, ...detail } = partToDetail(part, this.#detailIndex);
+    this.#delta(JSON.stringify({ reasoning_details: [detail] }));
     this.#detailIndex += 1;
   }
 

@@ -65,7 +65,7 @@ export function readReasoning(message: JsonObject): ReasoningPart[] {
 }
 
 /** The entry of `reasoning_details` for a part: the upstream's own, else one in the same form. */
-export function partToDetail(part: ReasoningPart, index: number): JsonObject {
+export function partToDetail(part: Omit<ReasoningPart, "annotations">, index: number): JsonObject {
   const own = fieldsOf(part.vendor, CHAT)["detail"];
   if (isObject(own)) return own;
   const format = formatOfOrigin(part.signature?.origin);

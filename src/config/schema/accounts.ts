@@ -55,7 +55,7 @@ export const auth = object({
   ),
   registration: field(choice(["open", "invite", "closed"]), "open", "Who may register; the first account always can."),
   setup_token: optional(setupToken, "Asked of the first registration; `auto` is made and printed at start."),
-  jwt: section(jwt, "Sessions."),
+  jwt: section(jwt, "Tokens of signed-in users."),
   password: section(password, "Rules for passwords."),
   throttle: section(
     object({
