@@ -17,18 +17,34 @@ const SILENT_SECONDS_MAX = 900;
 /** Deltas that `echo-cut` sends before the connection breaks. */
 const CUT_AFTER = 3;
 const EMBEDDING_DIMENSIONS = 8;
+/** As with the first party: a short input would otherwise buy a long answer. */
+const EMBEDDING_INPUTS_MAX = 2048;
+
+/** Values and characters that one schema may be made to yield. */
+const VALUES_MAX = 2000;
+const DEPTH_MAX = 32;
+const FORMATS: ReadonlyMap<string, string> = new Map([
+  ["date", "1970-01-01"],
+  ["date-time", "1970-01-01T00:00:00Z"],
+  ["time", "00:00:00Z"],
+  ["email", "echo@example.com"],
+  ["uri", "https://example.com"],
+  ["uuid", "00000000-0000-0000-0000-000000000000"],
+  ["hostname", "example.com"],
+  ["ipv4", "127.0.0.1"],
+]);
 
 /** Statuses that `echo-error-<status>` can be asked for, and the failure each stands for. */
-const ERRORS: Readonly<Record<string, FailureCode>> = {
-  400: "upstream-rejected",
-  401: "unauthenticated",
-  404: "upstream-rejected",
-  413: "upstream-rejected",
-  429: "upstream-rate-limited",
-  500: "upstream-unavailable",
-  503: "upstream-unavailable",
-  529: "upstream-unavailable",
-};
+const ERRORS: ReadonlyMap<string, FailureCode> = new Map([
+  ["400", "upstream-rejected"],
+  ["401", "unauthenticated"],
+  ["404", "upstream-rejected"],
+  ["413", "upstream-rejected"],
+  ["429", "upstream-rate-limited"],
+  ["500", "upstream-unavailable"],
+  ["503", "upstream-unavailable"],
+  ["529", "upstream-unavailable"],
+]);
 
 const options = Type.Object({
   delay: Type.Number({ default: 0, minimum: 0, description: "Milliseconds to wait before each answer begins" }),
@@ -74,7 +90,9 @@ async function* answer(request: LocalRequest, context: LocalContext<Options>): A
       yield { type: "reasoning", text: `The user said ${JSON.stringify(request.lastUserText)}; I repeat it.` };
       break;
     case "echo-json":
-      yield JSON.stringify(smallest(request.responseFormat?.type === "json-schema" ? request.responseFormat.schema : {}));
+      yield JSON.stringify(
+        smallest(request.responseFormat?.type === "json-schema" ? request.responseFormat.schema : {}),
+      );
       return;
     case "echo-tools": {
       const offered = request.tools.filter((tool) => tool.kind === "function");
@@ -89,9 +107,11 @@ async function* answer(request: LocalRequest, context: LocalContext<Options>): A
 }
 
 function failureOf(status: string): RelayError {
-  const code = ERRORS[status];
+  const code = ERRORS.get(status);
   if (code === undefined) {
-    return new RelayError("bad-request", `echo-error takes one of ${Object.keys(ERRORS).join(", ")}.`, { param: "model" });
+    return new RelayError("bad-request", `echo-error takes one of ${[...ERRORS.keys()].join(", ")}.`, {
+      param: "model",
+    });
   }
   return new RelayError(code, `Echo was asked to fail with ${status}.`, {
     status: Number(status),
@@ -102,49 +122,119 @@ function failureOf(status: string): RelayError {
 
 function silenceOf(text: string): number {
   const seconds = Number(text);
-  if (!Number.isFinite(seconds) || seconds < 0 || seconds > SILENT_SECONDS_MAX) {
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds > SILENT_SECONDS_MAX) {
     throw new RelayError("bad-request", `echo-silent takes 0 to ${SILENT_SECONDS_MAX} seconds.`, { param: "model" });
   }
   return seconds * 1000;
 }
 
-/** The smallest instance of a JSON Schema: required properties only, first choices, minimum sizes. */
-function smallest(schema: JsonObject, root: JsonObject = schema, depth = 0): Json {
-  if (depth > 32) return null;
-  const dive = (inner: Json | undefined): Json => smallest(isObject(inner) ? inner : {}, root, depth + 1);
-  if (typeof schema["$ref"] === "string") return dive(lookUp(root, schema["$ref"]));
-  if (schema["const"] !== undefined) return schema["const"];
-  if (Array.isArray(schema["enum"]) && schema["enum"].length > 0) return schema["enum"][0] ?? null;
-  for (const key of ["anyOf", "oneOf", "allOf"]) {
-    const choices = schema[key];
-    if (Array.isArray(choices) && choices.length > 0) return dive(choices[0]);
-  }
-  const type = Array.isArray(schema["type"]) ? schema["type"][0] : schema["type"];
-  switch (type) {
-    case "string":
-      return "x".repeat(typeof schema["minLength"] === "number" ? schema["minLength"] : 0);
-    case "integer":
-    case "number":
-      return typeof schema["minimum"] === "number" ? schema["minimum"] : 0;
-    case "boolean":
-      return false;
-    case "null":
-      return null;
-    case "array": {
-      const count = typeof schema["minItems"] === "number" ? schema["minItems"] : 0;
-      return Array.from({ length: count }, () => dive(schema["items"]));
+/**
+ * The smallest instance of a JSON Schema: required properties only, first choices, minimum sizes. A pattern is met
+ * only by an example of the schema's own. Schemas come from callers: what is made of one is bounded.
+ */
+function smallest(root: JsonObject): Json {
+  let left = VALUES_MAX;
+
+  const visit = (part: Json | undefined, depth: number): Json => {
+    const schema = flatten(part);
+    if (schema === undefined || depth > DEPTH_MAX) return null;
+    const { type, items, prefixItems, properties, required, pattern } = schema;
+    if (schema["const"] !== undefined) return schema["const"];
+    const given = schema["enum"] ?? (pattern === undefined ? undefined : schema["examples"]);
+    if (Array.isArray(given) && given[0] !== undefined) return given[0];
+    switch (Array.isArray(type) ? type[0] : (type ?? (items === undefined ? "object" : "array"))) {
+      case "string": {
+        const length = sizeOf(schema["minLength"], left);
+        left -= length;
+        return FORMATS.get(String(schema["format"])) ?? "x".repeat(length);
+      }
+      case "integer":
+      case "number":
+        return smallestNumber(schema);
+      case "boolean":
+        return false;
+      case "null":
+        return null;
+      case "array": {
+        const first = Array.isArray(prefixItems) ? prefixItems : [];
+        const size = sizeOf(schema["minItems"], left);
+        const list: Json[] = [];
+        while (list.length < size && left > 0) list.push(visit(first[list.length] ?? items, depth + 1));
+        return list;
+      }
+      default: {
+        const parts = isObject(properties) ? properties : {};
+        const names = Array.isArray(required) ? required.map(String) : [];
+        return Object.fromEntries(names.map((name) => [name, visit(parts[name], depth + 1)]));
+      }
     }
-    default: {
-      const properties = isObject(schema["properties"]) ? schema["properties"] : {};
-      const required = Array.isArray(schema["required"]) ? schema["required"] : [];
-      return Object.fromEntries(required.map((name) => [String(name), dive(properties[String(name)])]));
-    }
-  }
+  };
+
+  /** One schema of a reference, of all in `allOf` and of the first in a choice. `undefined` = enough has been made. */
+  const flatten = (part: Json | undefined): JsonObject | undefined => {
+    left -= 1;
+    if (left < 0) return undefined;
+    const { $ref, allOf, anyOf, oneOf, ...own } = isObject(part) ? part : {};
+    const others = [
+      ...(typeof $ref === "string" ? [lookUp(root, $ref)] : []),
+      ...(Array.isArray(allOf) ? allOf : []),
+      ...[anyOf, oneOf].flatMap((choices) => (Array.isArray(choices) ? choices.slice(0, 1) : [])),
+    ];
+    return others.reduce<JsonObject | undefined>((whole, other) => {
+      const flat = flatten(other);
+      return whole && flat && merge(whole, flat);
+    }, own);
+  };
+
+  return visit(root, 0);
+}
+
+function merge(left: JsonObject, right: JsonObject): JsonObject {
+  const names = [left["required"], right["required"]].flatMap((list) => (Array.isArray(list) ? list : []));
+  const properties = { ...(left["properties"] as JsonObject), ...(right["properties"] as JsonObject) };
+  return { ...left, ...right, required: [...new Set(names)], properties };
+}
+
+/** Zero if it may be, else the nearest bound that fits. */
+function smallestNumber(schema: JsonObject): number {
+  const bound = (name: string): number | undefined => (typeof schema[name] === "number" ? schema[name] : undefined);
+  const [min, max, above, below] = [
+    bound("minimum"),
+    bound("maximum"),
+    bound("exclusiveMinimum"),
+    bound("exclusiveMaximum"),
+  ];
+  const step = bound("multipleOf") ?? 1;
+  const fits = (value: number): boolean =>
+    value >= (min ?? value) &&
+    value <= (max ?? value) &&
+    (above === undefined || value > above) &&
+    (below === undefined || value < below) &&
+    (schema["type"] !== "integer" || Number.isInteger(value)) &&
+    (schema["multipleOf"] === undefined || value % step === 0);
+  const low = min ?? above ?? max ?? below ?? 0;
+  const high = max ?? below ?? low;
+  const candidates = [
+    0,
+    low,
+    Math.ceil(low / step) * step,
+    (Math.floor(low / step) + 1) * step,
+    (low + high) / 2,
+    (Math.ceil(high / step) - 1) * step,
+  ];
+  return candidates.find(fits) ?? 0;
+}
+
+function sizeOf(minimum: Json | undefined, limit: number): number {
+  return typeof minimum === "number" ? Math.max(0, Math.min(Math.ceil(minimum), limit)) : 0;
 }
 
 function lookUp(root: JsonObject, reference: string): Json | undefined {
   let at: Json | undefined = root;
-  for (const step of reference.replace(/^#\/?/, "").split("/").filter((step) => step !== "")) {
+  for (const step of reference
+    .replace(/^#\/?/, "")
+    .split("/")
+    .filter((step) => step !== "")) {
     at = isObject(at) ? at[step.replaceAll("~1", "/").replaceAll("~0", "~")] : undefined;
   }
   return at;
@@ -159,13 +249,18 @@ async function respond(call: UpstreamCall, context: LocalContext<Options>): Prom
   if (context.options.delay > 0) await context.sleep(context.options.delay);
   const text = call.body === null ? "{}" : await new Response(call.body as Bun.BodyInit).text();
   const body = JSON.parse(text) as JsonObject;
-  if (call.operation === "count-tokens") return Response.json({ input_tokens: Math.ceil(text.length / 4) });
+  if (call.operation === "count-tokens") return Response.json({ input_tokens: Math.ceil(Buffer.byteLength(text) / 4) });
 
   const input = body["input"] ?? "";
   const many = Array.isArray(input) && typeof input[0] !== "number" ? input : [input];
+  if (many.length > EMBEDDING_INPUTS_MAX) {
+    throw new RelayError("bad-request", `Echo embeds at most ${EMBEDDING_INPUTS_MAX} inputs at once.`, {
+      param: "input",
+    });
+  }
   const vector = Array.from({ length: EMBEDDING_DIMENSIONS }, (_, index) => (index === 0 ? 1 : 0));
   const base64 = Buffer.from(new Float32Array(vector).buffer).toString("base64");
-  const tokens = Math.ceil(JSON.stringify(input).length / 4);
+  const tokens = Math.ceil(Buffer.byteLength(JSON.stringify(input)) / 4);
   return Response.json({
     object: "list",
     data: many.map((_, index) => ({

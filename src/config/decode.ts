@@ -16,14 +16,6 @@ import { describeKind } from "./schema/scalars.ts";
 import { suggest } from "./suggest.ts";
 import { itemPath, keyPath, type Tree } from "./tree.ts";
 
-/** Keys that only a plugin can judge, kept until it is known. */
-export interface Leftover {
-  /** Of the block they stand in. */
-  readonly path: string;
-  readonly block: Tree;
-  readonly entries: ReadonlyMap<string, Tree>;
-}
-
 export class Decoder {
   readonly errors = new ProblemList();
   readonly warnings = new ProblemList();
@@ -31,8 +23,8 @@ export class Decoder {
   readonly nodes = new Map<string, Tree>();
   /** Written keys whose value is not the default; sections themselves are not among them. */
   readonly changed = new Map<string, Tree>();
-  /** By the path of their block. */
-  readonly leftovers = new Map<string, Leftover>();
+  /** Keys that only a plugin can judge, kept until it is known, by the path of their block. */
+  readonly leftovers = new Map<string, ReadonlyMap<string, Tree>>();
 
   /** Default paths may lie outside the folder that confines written ones. */
   readonly #forDefaults: Surroundings;
@@ -114,7 +106,7 @@ export class Decoder {
       if (isShown(field)) assignShown(spec, result, codeName(key, field), value);
     }
     const unknown = new Map([...entries].filter(([key]) => !Object.hasOwn(spec.fields, key)));
-    if (spec.isOpen) this.leftovers.set(path, { path, block: node, entries: unknown });
+    if (spec.isOpen) this.leftovers.set(path, unknown);
     else for (const [key, entry] of unknown) this.unknownKey(path, key, entry, Object.keys(spec.fields));
     return result;
   }
@@ -226,7 +218,7 @@ export class Decoder {
   #deferred(node: Tree | undefined, path: string): unknown {
     if (node === undefined || isEmpty(node)) return {};
     if (node.kind !== "map") return this.#fail(path, node, notA("a mapping", node));
-    this.leftovers.set(path, { path, block: node, entries: node.entries });
+    this.leftovers.set(path, node.entries);
     return {};
   }
 

@@ -2,7 +2,7 @@
 import { isAbsolute, join, resolve, sep } from "node:path";
 import { type Files, isWithin } from "./files.ts";
 import { atValue, type Fault, ProblemList } from "./problem.ts";
-import { hasControlCharacters } from "./schema/formats.ts";
+import { hasControlCharacters } from "./schema/names.ts";
 import { suggest } from "./suggest.ts";
 import { itemPath, keyPath, type ScalarTree, type Tree } from "./tree.ts";
 import { decodeText } from "./yaml.ts";

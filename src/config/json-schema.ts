@@ -23,13 +23,13 @@ export function toJsonSchema(catalog: Catalog | null): JsonObject {
 }
 
 function describeField(field: Field, catalog: Catalog | null): JsonObject {
-  const described = field.mode === "ignored" || field.mode === "special" ? {} : describe(field.spec, catalog);
+  if (field.mode === "ignored" || field.mode === "special") return { description: field.description, deprecated: true };
+  const described = describe(field.spec, catalog);
   const isNullable = field.mode === "optional" || (field.spec.kind !== "scalar" && isEmptyPreset(field));
   return {
     description: field.description + (field.restart === false ? "" : " Needs a restart."),
     ...(field.preset === undefined || field.preset === null ? {} : { default: field.preset as Json }),
     ...(isNullable ? withNull(described) : described),
-    ...(field.mode === "ignored" || field.mode === "special" ? { deprecated: true } : {}),
   };
 }
 

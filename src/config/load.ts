@@ -1,6 +1,5 @@
 /** Text, variables and flags to one checked, frozen configuration — or to everything that is wrong with them. */
-import type { Catalog, ResolvePlugins } from "./catalog.ts";
-import { FALLBACK_PROVIDER } from "./catalog.ts";
+import { type Catalog, FALLBACK_PROVIDER, type ResolvePlugins } from "./catalog.ts";
 import { Decoder } from "./decode.ts";
 import { type ConfigFlags, overlay } from "./environment.ts";
 import { FILE_SYSTEM, type Files, isWithin } from "./files.ts";
@@ -14,11 +13,11 @@ import { checkServer } from "./rules/server.ts";
 import { checkSso } from "./rules/sso.ts";
 import { checkPlugins, checkSync } from "./rules/storage.ts";
 import { checkTelemetry } from "./rules/telemetry.ts";
-import { path as pathSpec } from "./schema/formats.ts";
 import { SCHEMA } from "./schema/index.ts";
 import { list, type Surroundings } from "./schema/kit.ts";
+import { path as pathSpec } from "./schema/paths.ts";
 import { collectSources, type Source } from "./source.ts";
-import { emptyMap, type MapTree, nodeAt } from "./tree.ts";
+import { emptyMap, type MapTree, NOWHERE, nodeAt, type Place } from "./tree.ts";
 import type { Config, Problem } from "./types.ts";
 import { parseYaml } from "./yaml.ts";
 
@@ -46,6 +45,8 @@ export interface LoadResult {
   readonly warnings: readonly Problem[];
   /** Where each written key comes from; what is not here has its default. Paths as in problems. */
   readonly sources: ReadonlyMap<string, Source>;
+  /** Where the value at a path stands in the file, for problems that are found later. */
+  readonly placeOf: (path: string) => Place;
   /** Texts with `${…}` as they were written, by path. */
   readonly references: ReadonlyMap<string, string>;
   /** The plugins the configuration was checked against. */
@@ -82,7 +83,9 @@ export async function loadConfig(input: LoadInput): Promise<LoadResult> {
   const settings = decoder.decode(SCHEMA, tree);
 
   const { dir, list: listed, requireHash } = settings.plugins;
-  const found = await input.resolvePlugins({ dir, list: listed, requireHash });
+  // A section with a mistake in it loads nothing: what could not be read may have been a hash.
+  const isTrusted = !decoder.isFaultyBelow("plugins");
+  const found = await input.resolvePlugins({ dir, list: isTrusted ? listed : [], requireHash });
   place(decoder, found.problems, errors);
   place(decoder, found.warnings ?? [], warnings);
   const { catalog } = found;
@@ -108,13 +111,14 @@ export async function loadConfig(input: LoadInput): Promise<LoadResult> {
     errors: errors.sorted(),
     warnings: warnings.sorted(),
     sources: collectSources(decoder.nodes),
+    placeOf: (path) => atValue(decoder.nodes.get(path)).place,
     references: collectReferences(decoder),
     catalog,
   };
 }
 
 function failed(problems: ProblemList): LoadResult {
-  const nothing = { sources: new Map(), references: new Map(), catalog: new Map() };
+  const nothing = { sources: new Map(), references: new Map(), catalog: new Map(), placeOf: () => NOWHERE };
   return { config: null, errors: problems.sorted(), warnings: [], ...nothing };
 }
 

@@ -35,6 +35,17 @@ export interface OptionBlock {
 /** Checked options with their defaults. What is wrong goes to the decoder's problems. */
 export async function readOptions(decoder: Decoder, block: OptionBlock, schema: TSchema): Promise<Options> {
   if (block.entries.size === 0) return defaultsOf(decoder, block, schema);
+  try {
+    return await checkOptions(decoder, block, schema);
+  } catch (cause) {
+    // The validator throws for schemas that are none; only the plugin's author can mend that.
+    const message = `the plugin's own schema of its options cannot be used: ${cause instanceof Error ? cause.message : "unknown error"}`;
+    decoder.error(block.path, { code: "plugin", message });
+    return {};
+  }
+}
+
+async function checkOptions(decoder: Decoder, block: OptionBlock, schema: TSchema): Promise<Options> {
   // Loaded here, because most configurations set no options.
   const { Value } = await import("@sinclair/typebox/value");
   const { ValueErrorType } = await import("@sinclair/typebox/errors");

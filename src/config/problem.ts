@@ -29,6 +29,8 @@ export function atKey(node: Tree | undefined): Pointer {
 export class ProblemList {
   readonly #problems: Problem[] = [];
   readonly #paths = new Set<string>();
+  /** Paths with a problem in them, themselves included. */
+  readonly #enclosing = new Set<string>();
   #dropped = 0;
 
   get size(): number {
@@ -47,7 +49,12 @@ export class ProblemList {
   }
 
   addProblem(problem: Problem): void {
-    this.#paths.add(problem.path);
+    const { path } = problem;
+    this.#paths.add(path);
+    this.#enclosing.add(path);
+    for (let at = path.length - 1; at > 0; at--) {
+      if (path[at] === "." || path[at] === "[") this.#enclosing.add(path.slice(0, at));
+    }
     if (this.#problems.length < PROBLEMS_MAX) this.#problems.push(problem);
     else this.#dropped += 1;
   }
@@ -62,15 +69,9 @@ export class ProblemList {
     return this.#paths.has(path);
   }
 
+  /** Whether something is wrong at this path or anywhere inside. */
   hasBelow(path: string): boolean {
-    for (const each of this.#paths) {
-      if (
-        each.startsWith(path) &&
-        (each.length === path.length || each[path.length] === "." || each[path.length] === "[")
-      )
-        return true;
-    }
-    return false;
+    return this.#enclosing.has(path);
   }
 
   /** In the order of the file; what has no place there comes first. */

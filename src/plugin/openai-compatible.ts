@@ -90,10 +90,10 @@ function bearer(secret: string): Record<string, string> {
 export async function listOpenaiModels(
   url: string,
   headers: Record<string, string>,
-  fetch: (input: string, init: RequestInit) => Promise<Response>,
+  get: (input: string, init: RequestInit) => Promise<Response>,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const response = await fetch(url, { headers, signal });
+  const response = await get(url, { headers, signal });
   if (!response.ok) throw new Error(`the model list answered ${response.status}`);
   const body = (await response.json()) as { data?: { id?: unknown }[] };
   return (body.data ?? []).flatMap((model) => (typeof model.id === "string" ? [model.id] : []));

@@ -7,6 +7,7 @@ import type { CallRecord } from "../store/types.ts";
 import type { Watched } from "./active.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
+import { shownAddress } from "../support/addresses.ts";
 
 /** Before this age nobody looks whether the client is still there: most calls are over sooner. */
 const DEPARTURE_CHECK_AFTER_MS = 200;
@@ -228,7 +229,9 @@ export class Call implements Watched {
     if (this.#isIdleTimerLifted) this.#connection.setIdleTimeout(IDLE_TIMEOUT_S);
     this.services.active.remove(this);
     this.services.held.give(this.#heldBytes);
-    this.services.records.push(this.#record(status, failure));
+    const record = this.#record(status, failure);
+    this.services.records.push(record);
+    if (this.services.log.isEnabled("info")) this.services.log.info("call", callLine(record));
     this.#lease.release();
   }
 
@@ -252,7 +255,7 @@ export class Call implements Watched {
       userId: identity.userId,
       apiKeyId: identity.apiKeyId,
       orgId: identity.orgId,
-      clientIp: config.logging.clientIp === "full" ? this.#clientAddress : null,
+      clientIp: shownAddress(this.#clientAddress, config.logging.clientIp),
       userAgent: config.logging.userAgent ? this.request.headers.get("user-agent") : null,
       status,
       failure: failure?.code ?? null,
@@ -274,4 +277,27 @@ export class Call implements Watched {
       generation: this.snapshot.generation,
     };
   }
+}
+
+/** The one log line of a call; its names are those of `cli-and-operations.md` section 9. */
+function callLine(record: CallRecord): object {
+  return {
+    req: record.requestId,
+    key: record.principal,
+    dialect: record.dialect,
+    route: record.route,
+    provider: record.provider,
+    model: record.model,
+    lane: record.lane,
+    status: record.status,
+    ms: Math.round(record.totalMs),
+    first_ms: record.firstByteMs === null ? null : Math.round(record.firstByteMs),
+    in: record.inputTokens,
+    out: record.outputTokens,
+    cache_read: record.cacheReadTokens,
+    cache_write: record.cacheWriteTokens,
+    attempts: record.attempts,
+    failure: record.failure,
+    upstream_id: record.upstreamId,
+  };
 }

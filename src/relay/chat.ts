@@ -13,6 +13,7 @@ import { type Candidate, attempt } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
+import { withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
 import { openPassThrough } from "./pass-through.ts";
@@ -35,7 +36,7 @@ export async function runChat(call: Call): Promise<Response> {
   call.streaming = top.kind("stream") === 0x74;
   const resolution = call.snapshot.router.resolve(call.requestedModel);
   const work = new ChatWork(call, top);
-  return attempt(call, resolution, (candidate) => work.tryOne(candidate));
+  return withEarlyHeaders(call, attempt(call, resolution, (candidate) => work.tryOne(candidate)));
 }
 
 /** One chat request, in the forms that its candidates may need; each is made once. */

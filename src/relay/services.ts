@@ -9,7 +9,7 @@ import type { OriginGuard } from "./origin-guard.ts";
 
 export interface RelayServices {
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly log: Logger & { isEnabled(level: "debug" | "info"): boolean };
   /** Takes a record and returns at once; never throws. */
   readonly records: { push(record: CallRecord): void };
   readonly active: ActiveCalls;

@@ -1,5 +1,7 @@
 /** Loads the plugin files that the configuration lists: find, pin, try out, import, check; a bad one is a problem, never a throw. */
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import type { PluginListEntry, Problem } from "../config/types.ts";
 import type { AnyAuthPlugin, AnyProviderPlugin, Logger } from "../plugin/index.ts";
 import { type AnyPlugin, checkExport } from "./load-external-check.ts";
@@ -43,7 +45,7 @@ export interface LoadedExternal {
   readonly problems: readonly Problem[];
   /** No reason to refuse. */
   readonly warnings: readonly Problem[];
-  /** Absolute paths to watch: entries and local imports, also those that are missing. */
+  /** Absolute paths to watch: entries and local imports; for a missing one what has to appear first. Their folders exist. */
   readonly files: readonly string[];
   /** Changes whenever any of the files does. */
   readonly digests: string;
@@ -107,7 +109,7 @@ class Loader {
       auth: this.#plugins.filter((plugin): plugin is AnyAuthPlugin => plugin.kind === "auth"),
       problems: this.#problems,
       warnings: this.#warnings,
-      files: [...this.#files],
+      files: [...new Set(Array.from(this.#files, nearestWatchable))],
       digests: createHash("sha256").update(this.#digests.join("\n")).digest("hex"),
       loaded: this.#loaded,
       known: this.#known,
@@ -170,9 +172,14 @@ class Loader {
   }
 
   #find(name: string, refuse: (faults: readonly Fault[]) => void): Entry | undefined {
-    for (const place of placesOf(this.request.dir, name)) this.#files.add(place);
     const finding =
       this.#folder === undefined ? { fault: folderNotFound(this.request.dir, name) } : findEntry(this.#folder, name);
+    const found = "entry" in finding ? finding.entry : undefined;
+    for (const place of placesOf(this.request.dir, name)) {
+      this.#files.add(place);
+      // What stands further down the list would not take its place.
+      if (place === found?.path) break;
+    }
     if ("entry" in finding) return finding.entry;
     this.#digests.push(`${name} -`);
     refuse([finding.fault]);
@@ -211,6 +218,12 @@ class Loader {
     refuse(faults);
     return plugin && { file: entry.real, sha256: source.sha256, plugin, remarks };
   }
+}
+
+/** A file is watched through its folder, so that one has to be there. */
+function nearestWatchable(path: string): string {
+  const folder = dirname(path);
+  return folder === path || existsSync(folder) ? path : nearestWatchable(folder);
 }
 
 function warning(path: string, message: string): Problem {

@@ -28,7 +28,7 @@ export interface OpenFileOptions {
 
 const MEMORY = ":memory:";
 /** Every statement of ours runs on the event loop: it may block for this long, the rest of a wait happens off it. */
-const BLOCK_MS_MAX = 20;
+const BLOCK_MS = 20;
 /** A log left larger than this by a burst is cut when it restarts. */
 const WAL_BYTES_KEPT = 16 * 1024 * 1024;
 const SIDE_FILES = ["-wal", "-shm", "-journal"];
@@ -125,7 +125,7 @@ function prepare(client: OwnedDatabase, options: OpenFileOptions, isMemory: bool
     setPragmas(client, options, isMemory);
     checkPages(client, options, isMemory);
     migrate(client, options.path, options.kind);
-    client.run(`PRAGMA busy_timeout = ${Math.min(BLOCK_MS_MAX, Math.round(options.busyTimeoutMs))}`);
+    client.run(`PRAGMA busy_timeout = ${BLOCK_MS}`);
     return client;
   } catch (error) {
     client.close();

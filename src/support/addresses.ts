@@ -1,4 +1,5 @@
 /** Addresses of clients: which one counts behind trusted proxies, and networks it may be compared with. */
+import { createHash } from "node:crypto";
 import { BlockList, isIP } from "node:net";
 
 const lists = new WeakMap<readonly string[], BlockList>();
@@ -44,4 +45,26 @@ export function clientAddress(peer: string, headers: Headers, trustedProxies: re
     if (!isInNetworks(address, trustedProxies)) return plainAddress(address);
   }
   return plainAddress(peer);
+}
+
+/** An address as far as it may be kept: whole, its network (/24, /48), a digest that tells addresses apart, or not. */
+export function shownAddress(address: string, detail: "full" | "network" | "hash" | "off"): string | null {
+  if (address === "" || detail === "off") return null;
+  if (detail === "full") return address;
+  if (detail === "hash") return createHash("sha256").update(HASH_SALT).update(address).digest("hex").slice(0, 16);
+  if (isIP(address) === 4) return `${address.split(".").slice(0, 3).join(".")}.0/24`;
+  const groups = expand(address).slice(0, 3);
+  return `${groups.join(":")}::/48`;
+}
+
+/** New for each process: four billion addresses are quickly tried out, and the digest has to tell them apart only today. */
+const HASH_SALT = crypto.getRandomValues(new Uint8Array(16));
+
+/** The eight groups of an IPv6 address. */
+function expand(address: string): string[] {
+  const [head = "", tail] = address.split("%")[0]!.split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : 8 - left.length - right.length;
+  return [...left, ...Array.from({ length: Math.max(0, zeros) }, () => "0"), ...right];
 }

@@ -13,6 +13,11 @@ export const CODECS = { "openai-chat": openaiChat, "anthropic-messages": anthrop
 export type Dialect = keyof typeof CODECS;
 export const DIALECTS = Object.keys(CODECS) as Dialect[];
 
+/** What stands at a path inside JSON; `undefined` when the way is not there. */
+export function dig(value: unknown, ...path: (string | number)[]): unknown {
+  return path.reduce<unknown>((inner, key) => (inner as Record<string | number, unknown> | undefined)?.[key], value);
+}
+
 // ---- calls ---------------------------------------------------------------------------------------------------------
 
 export function requestOf(change: Partial<ChatRequest> = {}): ChatRequest {

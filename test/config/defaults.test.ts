@@ -1,10 +1,11 @@
 /** The defaults, key by key, as the reference of the configuration gives them; and the schema's own soundness. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration look like templates
 import { describe, expect, test } from "bun:test";
 import { defaultsOf } from "../../src/config/defaults.ts";
 import { encodeConfig } from "../../src/config/encode.ts";
 import { SCHEMA } from "../../src/config/schema/index.ts";
 import type { Field, ObjectSpec, ScalarSpec, Spec } from "../../src/config/schema/kit.ts";
-import { plant, type PlainValue, type ScalarTree } from "../../src/config/tree.ts";
+import { type PlainValue, plant, type ScalarTree } from "../../src/config/tree.ts";
 import { BASE_DIR, CATALOG, DATA_DIR, load, loadGood } from "./support.ts";
 
 const NO_LIMITS = { rpm: 0, tpm: 0, concurrency: 0, budgets: [] };
@@ -46,7 +47,14 @@ const DEFAULTS = {
     chain: ["access-key"],
     registration: "open",
     setup_token: null,
-    jwt: { access_ttl: "1d", refresh_ttl: "7d", session_ttl: "30d", algorithm: "HS256", issuer: "monorelay", audience: "monorelay" },
+    jwt: {
+      access_ttl: "1d",
+      refresh_ttl: "7d",
+      session_ttl: "30d",
+      algorithm: "HS256",
+      issuer: "monorelay",
+      audience: "monorelay",
+    },
     password: { min_length: 8, max_length: 128, blocklist: true, hash: { memory_kib: 65_536, iterations: 2 } },
     throttle: { account: 10, network: 50, window: "15m" },
     cut_streams: true,
@@ -142,8 +150,22 @@ const DEFAULTS = {
     update_check: false,
   },
   sso: { enabled: false, sso_only: false, providers: [], admin_usernames: [] },
-  sync: { enabled: false, gist_id: null, auto_push: true, interval: 0, secrets: "strip", passphrase: null, remotes: [] },
-  plugins: { dir: "/etc/monorelay/plugins", list: [], options: { "access-key": {} }, isolate: "none", require_hash: false },
+  sync: {
+    enabled: false,
+    gist_id: null,
+    auto_push: true,
+    interval: 0,
+    secrets: "strip",
+    passphrase: null,
+    remotes: [],
+  },
+  plugins: {
+    dir: "/etc/monorelay/plugins",
+    list: [],
+    options: { "access-key": {} },
+    isolate: "none",
+    require_hash: false,
+  },
   database: {
     url: "sqlite:/var/lib/monorelay/monorelay.db",
     busy_timeout: "5s",
@@ -260,7 +282,8 @@ describe("schema", () => {
   });
 
   test("every key says in one sentence what it is for", () => {
-    for (const [path, { description }] of fields) expect([path, description]).toEqual([path, expect.stringMatching(/^\S.{8,}\.$/)]);
+    for (const [path, { description }] of fields)
+      expect([path, description]).toEqual([path, expect.stringMatching(/^\S.{8,}\.$/)]);
   });
 
   test("keys are snake_case, names in code unique", () => {

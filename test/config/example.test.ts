@@ -1,4 +1,5 @@
 /** config.example.yml: loads without a word, holds every key there is, and shows their real defaults. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration look like templates
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -33,7 +34,8 @@ ENV["MY_PLUGIN_SHA256"] = "0".repeat(64);
 function writtenKeys(text: string): Set<string> {
   const paths = new Set<string>();
   const visit = (node: unknown, spec: Spec | undefined, path: string): void => {
-    if (isSeq(node)) for (const item of node.items) visit(item, spec?.kind === "list" ? spec.item : undefined, `${path}[]`);
+    if (isSeq(node))
+      for (const item of node.items) visit(item, spec?.kind === "list" ? spec.item : undefined, `${path}[]`);
     if (!isMap(node)) return;
     for (const pair of node.items) {
       if (!isPair(pair)) continue;
@@ -81,7 +83,8 @@ test("what it shows are the defaults", async () => {
   const { providers: __, ...defaults } = await loadGood(null);
   expect(shown).toEqual(defaults);
   const example = (await loadGood(TEXT)).providers[1];
-  const plain = (await loadGood("providers: { example: { enabled: false, base_url: https://api.example.com/v1 } }")).providers[0];
+  const plain = (await loadGood("providers: { example: { enabled: false, base_url: https://api.example.com/v1 } }"))
+    .providers[0];
   expect(example).toEqual(plain!);
 });
 
@@ -109,7 +112,8 @@ test("each key has its sentence", () => {
     const isKey = /^\s*(?:# )?\s*(?:- )?[a-z_0-9]+:/.test(line) && !/^\s*##/.test(line);
     const isExplained = / # \S/.test(line.replace(/^(\s*)# /, "$1")) || /^\s*##/.test(lines[index - 1] ?? "");
     // A sample right below the key itself, or the name of a provider, needs none.
-    const isSample = /^\s*# [a-z_]+:(?: [{].*| *)$/.test(line) || /^ {2}[a-z]+:$/.test(line) || /^\s*# {3}[a-z]+:$/.test(line);
+    const isSample =
+      /^\s*# [a-z_]+:(?: [{].*| *)$/.test(line) || /^ {2}[a-z]+:$/.test(line) || /^\s*# {3}[a-z]+:$/.test(line);
     return isKey && !isExplained && !isSample;
   });
   expect(bare).toEqual([]);

@@ -1,4 +1,5 @@
 /** `${…}` in texts: variables, defaults, secret files, credentials; once, never in keys, never again in the result. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration look like templates
 import { describe, expect, test } from "bun:test";
 import { SECRET_FILE_BYTES_MAX } from "../../src/config/interpolate.ts";
 import type { LoadInput } from "../../src/config/load.ts";
@@ -73,21 +74,46 @@ describe("becomes text", () => {
 
 describe("takes the type of its key", () => {
   test.each([
-    ["an integer", "server: { port: \"${PORT}\" }", (c) => c.server.port, 9000],
-    ["an integer put together", "server: { port: \"${SECONDS}000\" }", (c) => c.server.port, 7000],
-    ["an integer from a default", "server: { port: \"${NOBODY:-8080}\" }", (c) => c.server.port, 8080],
-    ["a boolean", "server: { public_pricing: \"${YES}\" }", (c) => c.server.publicPricing, true],
-    ["a duration with a unit", "timeouts: { idle: \"${TTL}\" }", (c) => c.timeouts.idleMs, 300_000],
-    ["a duration in seconds", "timeouts: { idle: \"${SECONDS}\" }", (c) => c.timeouts.idleMs, 7000],
-    ["a word, whatever its case", "server: { log_level: \"${LEVEL}\" }", (c) => c.server.logLevel, "DEBUG"],
-    ["a text of digits", "server: { public_host: \"a${SECONDS}\" }", (c) => c.server.publicHost, "a7"],
-    ["a secret of digits", "secrets: { master_key: \"${PORT}\" }", (c) => c.secrets.masterKey, "9000"],
-    ["an option of a plugin", "providers: { a: { provider_type: echo, delay: \"${SECONDS}\" } }", (c) => c.providers[0]?.options["delay"], 7],
-    ["a text option of digits", "providers: { a: { provider_type: cloud, api_version: \"${PORT}\" } }", (c) => c.providers[0]?.options["apiVersion"], "9000"],
-    ["a free value, unquoted", "providers:\n  a:\n    provider_type: echo\n    params:\n      n: ${SECONDS}", (c) => c.providers[0]?.params, { n: 7 }],
-    ["a free value, quoted, which stays text", "providers:\n  a:\n    provider_type: echo\n    params:\n      n: '${SECONDS}'", (c) => c.providers[0]?.params, { n: "7" }],
-    ["an empty secret, which is not set", "server: { access_key: \"${EMPTY}\" }", (c) => c.server.accessKey, null],
-    ["an empty hash, which is not set", "plugins: { list: [{ name: a, sha256: \"${NOBODY:-}\" }] }", (c) => c.plugins.list[0]?.sha256, null],
+    ["an integer", 'server: { port: "${PORT}" }', (c) => c.server.port, 9000],
+    ["an integer put together", 'server: { port: "${SECONDS}000" }', (c) => c.server.port, 7000],
+    ["an integer from a default", 'server: { port: "${NOBODY:-8080}" }', (c) => c.server.port, 8080],
+    ["a boolean", 'server: { public_pricing: "${YES}" }', (c) => c.server.publicPricing, true],
+    ["a duration with a unit", 'timeouts: { idle: "${TTL}" }', (c) => c.timeouts.idleMs, 300_000],
+    ["a duration in seconds", 'timeouts: { idle: "${SECONDS}" }', (c) => c.timeouts.idleMs, 7000],
+    ["a word, whatever its case", 'server: { log_level: "${LEVEL}" }', (c) => c.server.logLevel, "DEBUG"],
+    ["a text of digits", 'server: { public_host: "a${SECONDS}" }', (c) => c.server.publicHost, "a7"],
+    ["a secret of digits", 'secrets: { master_key: "${PORT}" }', (c) => c.secrets.masterKey, "9000"],
+    [
+      "an option of a plugin",
+      'providers: { a: { provider_type: echo, delay: "${SECONDS}" } }',
+      (c) => c.providers[0]?.options["delay"],
+      7,
+    ],
+    [
+      "a text option of digits",
+      'providers: { a: { provider_type: cloud, api_version: "${PORT}" } }',
+      (c) => c.providers[0]?.options["apiVersion"],
+      "9000",
+    ],
+    [
+      "a free value, unquoted",
+      "providers:\n  a:\n    provider_type: echo\n    params:\n      n: ${SECONDS}",
+      (c) => c.providers[0]?.params,
+      { n: 7 },
+    ],
+    [
+      "a free value, quoted, which stays text",
+      "providers:\n  a:\n    provider_type: echo\n    params:\n      n: '${SECONDS}'",
+      (c) => c.providers[0]?.params,
+      { n: "7" },
+    ],
+    ["an empty secret, which is not set", 'server: { access_key: "${EMPTY}" }', (c) => c.server.accessKey, null],
+    [
+      "an empty hash, which is not set",
+      'plugins: { list: [{ name: a, sha256: "${NOBODY:-}" }] }',
+      (c) => c.plugins.list[0]?.sha256,
+      null,
+    ],
   ] as readonly (readonly [string, string, (config: Awaited<ReturnType<typeof loadGood>>) => unknown, unknown])[])(
     "%s",
     async (_name, text, read, value) => {
@@ -153,7 +179,10 @@ test("references in keys are plain text", async () => {
 });
 
 test("an anchored reference is replaced once wherever it is used", async () => {
-  const config = await loadGood("providers:\n  a: { provider_type: echo, params: &p { x: '${NESTED}' } }\n  b: { provider_type: echo, params: *p }", input);
+  const config = await loadGood(
+    "providers:\n  a: { provider_type: echo, params: &p { x: '${NESTED}' } }\n  b: { provider_type: echo, params: *p }",
+    input,
+  );
   expect(config.providers.map((provider) => provider.params)).toEqual([{ x: "${KEY}" }, { x: "${KEY}" }]);
 });
 

@@ -19,7 +19,7 @@ function run({ files = [], env = {}, owner = ME, mode = 0o600, readOnly = [], ..
   const contents = Object.fromEntries(files.map((file) => [file, "version: 1"]));
   const where: Whereabouts = {
     env: { HOME: "/home/me", ...env },
-    cwd: "/work",
+    cwd: "/somewhere",
     userId: ME,
     processId: 42,
     files: { ...memoryFiles(contents, { owner, mode }), isWritable: (path) => !readOnly.includes(path) },
@@ -28,28 +28,44 @@ function run({ files = [], env = {}, owner = ME, mode = 0o600, readOnly = [], ..
   return locate(where);
 }
 
-const LOCAL = "/work/config.yml";
+const LOCAL = "/somewhere/config.yml";
 const HOME = "/home/me/.config/monorelay/config.yml";
 const SYSTEM = "/etc/monorelay/config.yml";
 const EVERYWHERE = [LOCAL, HOME, SYSTEM, "/named.yml", "/env.yml"];
 
 describe("config file", () => {
   test.each([
-    ["the flag first", { files: EVERYWHERE, config: "/named.yml", env: { MONORELAY_CONFIG: "/env.yml" } }, "/named.yml"],
+    [
+      "the flag first",
+      { files: EVERYWHERE, config: "/named.yml", env: { MONORELAY_CONFIG: "/env.yml" } },
+      "/named.yml",
+    ],
     ["then the variable", { files: EVERYWHERE, env: { MONORELAY_CONFIG: "/env.yml" } }, "/env.yml"],
     ["then the working directory", { files: EVERYWHERE }, LOCAL],
     ["then the user's own", { files: [HOME, SYSTEM] }, HOME],
-    ["wherever that is", { files: ["/xdg/monorelay/config.yml", HOME], env: { XDG_CONFIG_HOME: "/xdg" } }, "/xdg/monorelay/config.yml"],
+    [
+      "wherever that is",
+      { files: ["/xdg/monorelay/config.yml", HOME], env: { XDG_CONFIG_HOME: "/xdg" } },
+      "/xdg/monorelay/config.yml",
+    ],
     ["but not at a relative place", { files: [HOME], env: { XDG_CONFIG_HOME: "xdg" } }, HOME],
     ["then the system's", { files: [SYSTEM] }, SYSTEM],
     ["the system's, without a home", { files: [SYSTEM], env: { HOME: "" } }, SYSTEM],
     ["else none", {}, null],
-    ["a flag relative to the working directory", { files: ["/work/a/b.yml"], config: "a/b.yml" }, "/work/a/b.yml"],
+    ["a flag relative to the working directory", { files: ["/somewhere/a/b.yml"], config: "a/b.yml" }, "/somewhere/a/b.yml"],
     ["an empty variable is none", { files: [HOME], env: { MONORELAY_CONFIG: "" } }, HOME],
     ["not the working directory of a service", { files: [LOCAL, SYSTEM], env: { INVOCATION_ID: "x" } }, SYSTEM],
     ["not that of a notifying service", { files: [LOCAL, SYSTEM], env: { NOTIFY_SOCKET: "/run/x" } }, SYSTEM],
-    ["not that of a service's main process", { files: [LOCAL, SYSTEM], env: { INVOCATION_ID: "x", SYSTEMD_EXEC_PID: "42" } }, SYSTEM],
-    ["but that of a terminal inside a session", { files: [LOCAL, SYSTEM], env: { INVOCATION_ID: "x", SYSTEMD_EXEC_PID: "7" } }, LOCAL],
+    [
+      "not that of a service's main process",
+      { files: [LOCAL, SYSTEM], env: { INVOCATION_ID: "x", SYSTEMD_EXEC_PID: "42" } },
+      SYSTEM,
+    ],
+    [
+      "but that of a terminal inside a session",
+      { files: [LOCAL, SYSTEM], env: { INVOCATION_ID: "x", SYSTEMD_EXEC_PID: "7" } },
+      LOCAL,
+    ],
   ] as readonly (readonly [string, Case, string | null])[])("%s", (_name, given, expected) => {
     const { configFile, errors, warnings } = run(given);
     expect(configFile).toBe(expected);
@@ -74,12 +90,15 @@ describe("config file", () => {
   test.each([
     ["--config", { config: "/nowhere.yml" }],
     ["MONORELAY_CONFIG", { env: { MONORELAY_CONFIG: "/nowhere.yml" } }],
-  ] as readonly (readonly [string, Case])[])("a file named by %s must exist; nothing else is taken instead", (name, given) => {
-    const { configFile, errors } = run({ files: EVERYWHERE.slice(0, 3), ...given });
-    expect(configFile).toBe("/nowhere.yml");
-    expect(errors).toMatchObject([{ code: "missing", line: 0 }]);
-    expect(errors[0]?.message).toContain(name);
-  });
+  ] as readonly (readonly [string, Case])[])(
+    "a file named by %s must exist; nothing else is taken instead",
+    (name, given) => {
+      const { configFile, errors } = run({ files: EVERYWHERE.slice(0, 3), ...given });
+      expect(configFile).toBe("/nowhere.yml");
+      expect(errors).toMatchObject([{ code: "missing", line: 0 }]);
+      expect(errors[0]?.message).toContain(name);
+    },
+  );
 });
 
 describe("data directory", () => {
@@ -89,11 +108,15 @@ describe("data directory", () => {
     ["then the service's", { files: [SYSTEM], env: { STATE_DIRECTORY: "/state" } }, "/state"],
     ["the first of several", { env: { STATE_DIRECTORY: "/state/a:/state/b" } }, "/state/a"],
     ["the system's, for a system's config", { files: [SYSTEM] }, "/var/lib/monorelay"],
-    ["the system's, for any config below /etc", { files: ["/etc/relay.yml"], config: "/etc/relay.yml" }, "/var/lib/monorelay"],
+    [
+      "the system's, for any config below /etc",
+      { files: ["/etc/relay.yml"], config: "/etc/relay.yml" },
+      "/var/lib/monorelay",
+    ],
     ["else the user's own", { files: [HOME] }, "/home/me/.local/share/monorelay"],
     ["wherever that is", { env: { XDG_DATA_HOME: "/xdg" } }, "/xdg/monorelay"],
     ["the system's, without a home", { env: { HOME: "" } }, "/var/lib/monorelay"],
-    ["a flag relative to the working directory", { dataDir: "data" }, "/work/data"],
+    ["a flag relative to the working directory", { dataDir: "data" }, "/somewhere/data"],
   ] as readonly (readonly [string, Case, string])[])("%s", (_name, given, expected) => {
     expect(run(given).dataDir).toBe(expected);
   });

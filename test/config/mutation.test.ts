@@ -1,4 +1,5 @@
 /** Broken files by the thousand: never a throw, never half a configuration, never a secret in a message. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration look like templates
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +17,23 @@ const TEXT = EXAMPLE.split("\n")
 
 const MUTATIONS = 2000;
 const ALPHABET = " \n\t:-{}[]\"'#&*!|>%@`,?~${}0179abzé\u0000\u2028";
-const WORDS = ["null", "true", "[]", "{}", "- ", "&a ", "*a", "!!str ", "${X}", "---\n", "__proto__: 1\n", "0x7f", "1e999", ".nan", "\ud800"];
+const WORDS = [
+  "null",
+  "true",
+  "[]",
+  "{}",
+  "- ",
+  "&a ",
+  "*a",
+  "!!str ",
+  "${X}",
+  "---\n",
+  "__proto__: 1\n",
+  "0x7f",
+  "1e999",
+  ".nan",
+  "\ud800",
+];
 
 /** mulberry32: small, seeded, good enough to spread. */
 function createRandom(seed: number): () => number {
@@ -44,7 +61,10 @@ function mutate(text: string, random: () => number): string {
       () => result.slice(0, at) + WORDS[below(WORDS.length)]! + result.slice(end),
       () => result.slice(0, other) + result.slice(at, end) + result.slice(other),
       () => result.slice(0, at),
-      () => result.replace(/(:\s+)(\S+)/g, (all, space: string) => (random() < 0.02 ? `${space}${below(100_000) - 5000}` : all)),
+      () =>
+        result.replace(/(:\s+)(\S+)/g, (all, space: string) =>
+          random() < 0.02 ? `${space}${below(100_000) - 5000}` : all,
+        ),
     ][below(7)]!();
   }
   return result;
@@ -63,7 +83,8 @@ test("two thousand mutations of the example", async () => {
       const line = formatProblem(problem, "config.yml");
       expect(line).not.toMatch(/[\x00-\x1f\x7f]/);
       // A key cut in two may turn up as the name of a key; a value never does.
-      if (problem.code !== "unknown_key" && problem.code !== "yaml_syntax") expect(line.slice(line.indexOf(": "))).not.toContain(CANARY);
+      if (problem.code !== "unknown_key" && problem.code !== "yaml_syntax")
+        expect(line.slice(line.indexOf(": "))).not.toContain(CANARY);
     }
   }
   // If nearly all or nearly none were refused, the mutations would test nothing.

@@ -1,4 +1,5 @@
 /** Flag over variable over file over default; and what variables can and cannot say. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration look like templates
 import { describe, expect, test } from "bun:test";
 import { formatSource, sourceOf } from "../../src/config/source.ts";
 import type { Config } from "../../src/config/types.ts";
@@ -12,14 +13,34 @@ test.each([
   ["a variable without a file", null, { MONORELAY_SERVER__PORT: "3" }, {}, 3, "env MONORELAY_SERVER__PORT"],
   ["a variable over a file", FILE, { MONORELAY_SERVER__PORT: "3" }, {}, 3, "env MONORELAY_SERVER__PORT"],
   ["a short variable over a file", FILE, { MONORELAY_PORT: "4" }, {}, 4, "env MONORELAY_PORT"],
-  ["a full variable over a short one", FILE, { MONORELAY_PORT: "4", MONORELAY_SERVER__PORT: "3" }, {}, 3, "env MONORELAY_SERVER__PORT"],
+  [
+    "a full variable over a short one",
+    FILE,
+    { MONORELAY_PORT: "4", MONORELAY_SERVER__PORT: "3" },
+    {},
+    3,
+    "env MONORELAY_SERVER__PORT",
+  ],
   ["a flag over a file", FILE, {}, { port: "5" }, 5, "flag --port"],
-  ["a flag over everything", FILE, { MONORELAY_PORT: "4", MONORELAY_SERVER__PORT: "3" }, { port: "5" }, 5, "flag --port"],
+  [
+    "a flag over everything",
+    FILE,
+    { MONORELAY_PORT: "4", MONORELAY_SERVER__PORT: "3" },
+    { port: "5" },
+    5,
+    "flag --port",
+  ],
 ] as const)("%s", async (_name, content, env, flags, port, source) => {
   const { config, sources, warnings } = await load(content, { env, flags });
   expect(config?.server.port).toBe(port);
   expect(formatSource(sourceOf(sources, "server.port"))).toBe(source);
   expect(warnings).toEqual([]);
+});
+
+test("a problem that is found later can be given its place", async () => {
+  const { placeOf } = await load("version: 1\nserver:\n  port: 1");
+  expect(placeOf("server.port")).toEqual({ line: 3, column: 9 });
+  expect(placeOf("server.host")).toEqual({ line: 0, column: 0 });
 });
 
 test("every flag has its key, and leaves the others alone", async () => {
@@ -37,7 +58,13 @@ test("a flag that cannot be is refused by its name, with no place in the file", 
   expect(errors[0]?.message).toEndWith("(set by --port)");
 });
 
-const VARIABLES: readonly (readonly [name: string, variable: string, text: string, read: (config: Config) => unknown, value: unknown])[] = [
+const VARIABLES: readonly (readonly [
+  name: string,
+  variable: string,
+  text: string,
+  read: (config: Config) => unknown,
+  value: unknown,
+])[] = [
   ["an integer", "LIMITS__MAX_CONCURRENCY", "5", (config) => config.limits.maxConcurrency, 5],
   ["a boolean", "SERVER__PUBLIC_MODELS", "false", (config) => config.server.publicModels, false],
   ["a word, whatever its case", "LOG_LEVEL", "warning", (config) => config.server.logLevel, "WARNING"],
@@ -48,17 +75,59 @@ const VARIABLES: readonly (readonly [name: string, variable: string, text: strin
   ["a quoted text", "SERVER__PUBLIC_HOST", '"relay.example"', (config) => config.server.publicHost, "relay.example"],
   ["a duration", "TIMEOUTS__IDLE", "5m", (config) => config.timeouts.idleMs, 300_000],
   ["an empty text for what may be unset", "SERVER__ACCESS_KEY", "", (config) => config.server.accessKey, null],
-  ["a list", "SERVER__CORS_ORIGINS", "[https://a.example, 'https://b.example']", (config) => config.server.corsOrigins, ["https://a.example", "https://b.example"]],
+  [
+    "a list",
+    "SERVER__CORS_ORIGINS",
+    "[https://a.example, 'https://b.example']",
+    (config) => config.server.corsOrigins,
+    ["https://a.example", "https://b.example"],
+  ],
   ["an empty list", "SERVER__CORS_ORIGINS", "[]", (config) => config.server.corsOrigins, []],
-  ["a list over several lines", "SERVER__ACCESS_KEY_SCOPES", "[inference,\nkeys:read]", (config) => config.server.accessKeyScopes, ["inference", "keys:read"]],
-  ["a list of mappings", "PROVIDERS__MAIN__KEYS", "[{ key: abc, weight: 3 }]", (config) => config.providers[0]?.keys[0]?.weight, 3],
-  ["a key of a section inside a section", "AUTH__PASSWORD__HASH__ITERATIONS", "3", (config) => config.auth.password.hash.iterations, 3],
+  [
+    "a list over several lines",
+    "SERVER__ACCESS_KEY_SCOPES",
+    "[inference,\nkeys:read]",
+    (config) => config.server.accessKeyScopes,
+    ["inference", "keys:read"],
+  ],
+  [
+    "a list of mappings",
+    "PROVIDERS__MAIN__KEYS",
+    "[{ key: abc, weight: 3 }]",
+    (config) => config.providers[0]?.keys[0]?.weight,
+    3,
+  ],
+  [
+    "a key of a section inside a section",
+    "AUTH__PASSWORD__HASH__ITERATIONS",
+    "3",
+    (config) => config.auth.password.hash.iterations,
+    3,
+  ],
   ["a key of a provider in the file", "PROVIDERS__MAIN__PRIORITY", "7", (config) => config.providers[0]?.priority, 7],
-  ["a provider with dashes and dots, as lines", "PROVIDERS__MY_AI_2__PRIORITY", "7", (config) => config.providers[1]?.priority, 7],
+  [
+    "a provider with dashes and dots, as lines",
+    "PROVIDERS__MY_AI_2__PRIORITY",
+    "7",
+    (config) => config.providers[1]?.priority,
+    7,
+  ],
   ["an option of a plugin", "PROVIDERS__MAIN__DELAY", "250", (config) => config.providers[0]?.options["delay"], 250],
   ["a free value", "PROVIDERS__MAIN__PARAMS__TOP_K", "5", (config) => config.providers[0]?.params, { top_k: 5 }],
-  ["a new entry of a mapping", "MODEL_ROUTING__ALIASES__FAST", "small", (config) => ({ ...config.modelRouting.aliases }), { fast: "small" }],
-  ["an option of an auth plugin", "PLUGINS__OPTIONS__CORP_PROXY__TRUSTED_PEERS", "[10.0.0.1]", (config) => config.plugins.options["corp-proxy"], { header: "x-corp-user", trustedPeers: ["10.0.0.1"] }],
+  [
+    "a new entry of a mapping",
+    "MODEL_ROUTING__ALIASES__FAST",
+    "small",
+    (config) => ({ ...config.modelRouting.aliases }),
+    { fast: "small" },
+  ],
+  [
+    "an option of an auth plugin",
+    "PLUGINS__OPTIONS__CORP_PROXY__TRUSTED_PEERS",
+    "[10.0.0.1]",
+    (config) => config.plugins.options["corp-proxy"],
+    { header: "x-corp-user", trustedPeers: ["10.0.0.1"] },
+  ],
   ["a reference", "SERVER__PUBLIC_HOST", "${HOSTNAME_OF_RELAY}", (config) => config.server.publicHost, "relay.example"],
 ];
 
@@ -87,7 +156,12 @@ test("a whole provider may be made of variables", async () => {
   };
   const { config, warnings } = await load(null, { env });
   expect(config?.providers).toMatchObject([
-    { name: "main", type: "openai", baseUrl: "https://api.example.com/v1", keys: [{ key: "sk-0123456789abcdef", label: "first" }] },
+    {
+      name: "main",
+      type: "openai",
+      baseUrl: "https://api.example.com/v1",
+      keys: [{ key: "sk-0123456789abcdef", label: "first" }],
+    },
   ]);
   expect(warnings).toEqual([]);
 });

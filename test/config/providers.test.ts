@@ -1,4 +1,5 @@
 /** What becomes of a provider's block: its type, address, keys, time limits, headers, and the options of its plugin. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration look like templates
 import { describe, expect, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
 import type { Catalog, PluginSelection } from "../../src/config/catalog.ts";
@@ -8,7 +9,9 @@ import { brief, CATALOG, load, loadGood, placeOf, unmark } from "./support.ts";
 const provider = async (fields: string) => (await loadGood(`providers:\n  a: { ${fields} }`)).providers[0]!;
 
 test("providers keep the order of the file", async () => {
-  const config = await loadGood("providers: { z: { provider_type: echo }, a: { provider_type: echo }, m: { provider_type: echo } }");
+  const config = await loadGood(
+    "providers: { z: { provider_type: echo }, a: { provider_type: echo }, m: { provider_type: echo } }",
+  );
   expect(config.providers.map(({ name }) => name)).toEqual(["z", "a", "m"]);
 });
 
@@ -31,7 +34,9 @@ describe("the part of an address that the plugin adds is cut, with a warning", (
     ["anthropic", "https://a.example/v1beta", "https://a.example/v1beta", 0],
     ["cloud", "https://a.example/v1", "https://a.example/v1", 0],
   ])("%s %s", async (type, written, kept, count) => {
-    const { text, places } = unmark(`providers:\n  a:\n    provider_type: ${type}\n    base_url: ▲${written}\n    keys: [{ key: k }]`);
+    const { text, places } = unmark(
+      `providers:\n  a:\n    provider_type: ${type}\n    base_url: ▲${written}\n    keys: [{ key: k }]`,
+    );
     const { config, warnings } = await load(text);
     expect(config?.providers[0]?.baseUrl).toBe(kept);
     expect(warnings.map((problem) => `${placeOf(problem)} ${brief(problem)}`)).toEqual(
@@ -45,12 +50,18 @@ test("timeout sets both silences unless they are set themselves", async () => {
   const none = { connectMs: null, firstTokenMs: null, idleMs: null, totalMs: null };
   expect(await limits("timeout: 120")).toEqual({ ...none, firstTokenMs: 120_000, idleMs: 120_000 });
   expect(await limits("timeout: 120, timeouts: { idle: 5 }")).toEqual({ ...none, firstTokenMs: 120_000, idleMs: 5000 });
-  expect(await limits("timeouts: { first_token: 15m, total: 0 }")).toEqual({ ...none, firstTokenMs: 900_000, totalMs: 0 });
+  expect(await limits("timeouts: { first_token: 15m, total: 0 }")).toEqual({
+    ...none,
+    firstTokenMs: 900_000,
+    totalMs: 0,
+  });
   expect(await limits("weight: 1")).toEqual(none);
 });
 
 test("headers have lower-case names; a credential needs the switch", async () => {
-  const { headers } = await provider("provider_type: echo, headers_override_auth: true, headers: { Authorization: Basic x, X-Title: y }");
+  const { headers } = await provider(
+    "provider_type: echo, headers_override_auth: true, headers: { Authorization: Basic x, X-Title: y }",
+  );
   expect({ ...headers }).toEqual({ authorization: "Basic x", "x-title": "y" });
 });
 
@@ -68,23 +79,33 @@ describe("keys", () => {
     expect(deriveKeyId(key)).toBe(deriveKeyId(key));
     expect(deriveKeyId(key)).not.toBe(deriveKeyId(`${key}x`));
     expect(deriveKeyId(key)).not.toContain("canary");
-    const { keys } = await provider(`provider_type: echo, keys: [{ key: ${key}, label: a }, { key: other, id: mine, label: b }]`);
+    const { keys } = await provider(
+      `provider_type: echo, keys: [{ key: ${key}, label: a }, { key: other, id: mine, label: b }]`,
+    );
     expect(keys.map(({ id }) => id)).toEqual([deriveKeyId(key), "mine"]);
   });
 
   test("the same key twice is a warning, and still has two ids", async () => {
-    const { text, places } = unmark("providers:\n  a: { provider_type: echo, keys: [{ key: k, label: a }, { key: ▲k, label: b }] }");
+    const { text, places } = unmark(
+      "providers:\n  a: { provider_type: echo, keys: [{ key: k, label: a }, { key: ▲k, label: b }] }",
+    );
     const { config, warnings } = await load(text);
-    expect(warnings.map((problem) => `${placeOf(problem)} ${brief(problem)}`)).toEqual([`${places[0]} conflict providers.a.keys[1].key`]);
+    expect(warnings.map((problem) => `${placeOf(problem)} ${brief(problem)}`)).toEqual([
+      `${places[0]} conflict providers.a.keys[1].key`,
+    ]);
     expect(new Set(config?.providers[0]?.keys.map(({ id }) => id)).size).toBe(2);
   });
 
   test("equal labels are a warning, written or not", async () => {
-    const written = unmark("providers:\n  a: { provider_type: echo, keys: [{ key: x, label: a }, { key: y, label: ▲a }] }");
+    const written = unmark(
+      "providers:\n  a: { provider_type: echo, keys: [{ key: x, label: a }, { key: y, label: ▲a }] }",
+    );
     const left = unmark("providers:\n  a: { provider_type: echo, keys: [{ key: x }, ▲{ key: y }] }");
     for (const { text, places } of [written, left]) {
       const { warnings } = await load(text);
-      expect(warnings.map((problem) => `${placeOf(problem)} ${brief(problem)}`)).toEqual([`${places[0]} conflict providers.a.keys[1].label`]);
+      expect(warnings.map((problem) => `${placeOf(problem)} ${brief(problem)}`)).toEqual([
+        `${places[0]} conflict providers.a.keys[1].label`,
+      ]);
     }
   });
 
@@ -126,7 +147,9 @@ describe("options of a plugin", () => {
   });
 
   test("of one entry do not reach another", async () => {
-    const config = await loadGood("providers: { a: { provider_type: cloud, region: us }, b: { provider_type: cloud } }");
+    const config = await loadGood(
+      "providers: { a: { provider_type: cloud, region: us }, b: { provider_type: cloud } }",
+    );
     expect(config.providers.map(({ options }) => options["region"])).toEqual(["us", "eu"]);
   });
 
@@ -138,6 +161,19 @@ describe("options of a plugin", () => {
     expect(errors[0]?.message).toContain("plugin clash: its option testModel");
   });
 
+  test("whose schema is none are a mistake of the plugin, not a crash", async () => {
+    const broken = {
+      kind: "provider",
+      keys: "none",
+      options: { type: "object", properties: { x: {} } } as never,
+    } as const;
+    const catalog: Catalog = new Map([...CATALOG, ["broken", broken]]);
+    const { errors } = await load("providers: { a: { provider_type: broken, x: 1 } }", {
+      resolvePlugins: async () => ({ catalog, problems: [] }),
+    });
+    expect(errors.map(brief)).toEqual(["plugin providers.a"]);
+  });
+
   test("are not judged while their plugin is not known", async () => {
     const { errors } = await load("providers: { a: { provider_type: nobody, whatever: 1 } }");
     expect(errors.map(brief)).toEqual(["bad_reference providers.a.provider_type"]);
@@ -147,37 +183,99 @@ describe("options of a plugin", () => {
 describe("plugins of the configuration", () => {
   test("are looked for once, with what the section says, before anything is checked against them", async () => {
     const asked: PluginSelection[] = [];
-    const catalog: Catalog = new Map([...CATALOG, ["mine", { kind: "provider", keys: "none", options: Type.Object({ x: Type.Integer() }) }]]);
-    const config = await loadGood("plugins: { dir: ./p, list: [mine, { name: off, enabled: false }], require_hash: true }\nproviders: { a: { provider_type: mine, x: 1 } }", {
-      resolvePlugins: async (selection) => {
-        asked.push(selection);
-        return { catalog, problems: [] };
+    const catalog: Catalog = new Map([
+      ...CATALOG,
+      ["mine", { kind: "provider", keys: "none", options: Type.Object({ x: Type.Integer() }) }],
+    ]);
+    const config = await loadGood(
+      "plugins: { dir: ./p, list: [mine, { name: off, enabled: false }], require_hash: true }\nproviders: { a: { provider_type: mine, x: 1 } }",
+      {
+        resolvePlugins: async (selection) => {
+          asked.push(selection);
+          return { catalog, problems: [] };
+        },
       },
-    });
+    );
     expect(asked).toMatchObject([
-      { dir: "/etc/monorelay/p", requireHash: true, list: [{ name: "mine", enabled: true }, { name: "off", enabled: false }] },
+      {
+        dir: "/etc/monorelay/p",
+        requireHash: true,
+        list: [
+          { name: "mine", enabled: true },
+          { name: "off", enabled: false },
+        ],
+      },
     ]);
     expect(config.providers[0]?.options).toEqual({ x: 1 });
   });
 
   test("that cannot be loaded are errors at their line", async () => {
     const { text, places } = unmark("plugins:\n  list:\n    - fine\n    - ▲broken");
-    const problem = { path: "plugins.list[1]", line: 0, column: 0, code: "plugin", message: "no such file", suggestion: null } as const;
-    const { config, errors } = await load(text, { resolvePlugins: async () => ({ catalog: CATALOG, problems: [problem] }) });
+    const problem = {
+      path: "plugins.list[1]",
+      line: 0,
+      column: 0,
+      code: "plugin",
+      message: "no such file",
+      suggestion: null,
+    } as const;
+    const { config, errors } = await load(text, {
+      resolvePlugins: async () => ({ catalog: CATALOG, problems: [problem] }),
+    });
     expect(errors.map((each) => `${placeOf(each)} ${brief(each)}`)).toEqual([`${places[0]} plugin plugins.list[1]`]);
     expect(config).toBeNull();
   });
 
   test("do not make their providers look unknown when they are the ones that fail", async () => {
-    const problem = { path: "plugins.list[0]", line: 0, column: 0, code: "plugin", message: "no such file", suggestion: null } as const;
-    const { errors } = await load("plugins: { list: [mine] }\nproviders: { a: { provider_type: mine } }\nauth: { chain: [mine] }", {
-      resolvePlugins: async () => ({ catalog: CATALOG, problems: [problem] }),
-    });
+    const problem = {
+      path: "plugins.list[0]",
+      line: 0,
+      column: 0,
+      code: "plugin",
+      message: "no such file",
+      suggestion: null,
+    } as const;
+    const { errors } = await load(
+      "plugins: { list: [mine] }\nproviders: { a: { provider_type: mine } }\nauth: { chain: [mine] }",
+      {
+        resolvePlugins: async () => ({ catalog: CATALOG, problems: [problem] }),
+      },
+    );
     expect(errors.map(brief)).toEqual(["plugin plugins.list[0]"]);
   });
 
+  test.each([
+    ["a hash that is none", "plugins: { list: [mine, { name: pinned, sha256: abc }] }"],
+    ["a hash that cannot be found", "plugins: { list: [{ name: pinned, sha256: '${NOBODY}' }] }"],
+    ["a name that is missing", "plugins: { list: [mine, {}] }"],
+    ["a switch that is none", "plugins: { list: [mine], require_hash: yes }"],
+    ["a folder that is none", "plugins: { list: [mine], dir: '~/plugins' }"],
+  ])("are not loaded while their section has a mistake: %s", async (_name, text) => {
+    const asked: PluginSelection[] = [];
+    const { config, errors } = await load(
+      `${text}\nproviders: { a: { provider_type: mine } }\nauth: { chain: [mine] }`,
+      {
+        resolvePlugins: async (selection) => {
+          asked.push(selection);
+          return { catalog: CATALOG, problems: [] };
+        },
+      },
+    );
+    expect(asked.map(({ list }) => list)).toEqual([[]]);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]?.path).toStartWith("plugins.");
+    expect(config).toBeNull();
+  });
+
   test("may warn", async () => {
-    const warning = { path: "plugins.list[0]", line: 0, column: 0, code: "plugin", message: "old", suggestion: null } as const;
+    const warning = {
+      path: "plugins.list[0]",
+      line: 0,
+      column: 0,
+      code: "plugin",
+      message: "old",
+      suggestion: null,
+    } as const;
     const { config, warnings } = await load("plugins: { list: [mine] }", {
       resolvePlugins: async () => ({ catalog: CATALOG, problems: [], warnings: [warning] }),
     });
@@ -186,7 +284,9 @@ describe("plugins of the configuration", () => {
   });
 
   test("that authenticate have their options, when they are asked or written about", async () => {
-    const asked = await load("auth: { chain: [access-key, corp-proxy] }\nplugins: { options: { corp-proxy: { trusted_peers: [10.0.0.1] } } }");
+    const asked = await load(
+      "auth: { chain: [access-key, corp-proxy] }\nplugins: { options: { corp-proxy: { trusted_peers: [10.0.0.1] } } }",
+    );
     expect(asked.config?.plugins.options).toEqual({
       "access-key": {},
       "corp-proxy": { header: "x-corp-user", trustedPeers: ["10.0.0.1"] },
@@ -204,7 +304,14 @@ test("sso: the single form becomes an entry behind the others", async () => {
   );
   expect(config.sso.providers).toMatchObject([
     { id: "x", type: "corp-proxy", label: "x", clientId: "", options: { header: "x-corp-user", trustedPeers: [] } },
-    { id: "prismaauth", type: "prismaauth", clientId: "a", clientSecret: "b", issuer: "http://localhost:8080", scopes: ["openid", "profile", "email"] },
+    {
+      id: "prismaauth",
+      type: "prismaauth",
+      clientId: "a",
+      clientSecret: "b",
+      issuer: "http://localhost:8080",
+      scopes: ["openid", "profile", "email"],
+    },
   ]);
   const github = await loadGood("sso: { github_client_id: a, github_client_secret: b, google_client_id: c }");
   expect(github.sso.providers).toMatchObject([{ id: "github", type: "github", issuer: null, scopes: null }]);

@@ -1,4 +1,5 @@
 /** What may be shown of a configuration, and the list of what may not. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration look like templates
 import { describe, expect, test } from "bun:test";
 import { encodeConfig } from "../../src/config/encode.ts";
 import { redactConfig, renderYaml, secretValues } from "../../src/config/redact.ts";
@@ -78,7 +79,10 @@ test("no secret of any kind is shown, and everything else is", async () => {
       headers: { "x-auth-extra": expect.stringMatching(/^redacted:0007:/), "x-title": "shown" },
       params: { upstream_api_key: expect.stringMatching(/^redacted:/), max_tokens: 5 },
       signing_key: expect.stringMatching(/^redacted:0010:/),
-      keys: [{ key: expect.stringMatching(/^redacted:0006:[0-9a-f]{8}$/) }, { key: expect.stringMatching(/^redacted::[0-9a-f]{8}$/) }],
+      keys: [
+        { key: expect.stringMatching(/^redacted:0006:[0-9a-f]{8}$/) },
+        { key: expect.stringMatching(/^redacted::[0-9a-f]{8}$/) },
+      ],
     },
   });
 });
@@ -94,8 +98,11 @@ test("without secrets the list is empty", async () => {
 });
 
 test("the same secret has the same fingerprint, under another key another one", async () => {
-  const { config, references } = await load(`server: { access_key: ${SECRETS.accessKey} }\nsecrets: { master_key: ${SECRETS.accessKey} }`);
-  const under = (fingerprintKey: string) => redactConfig({ config: config!, catalog: CATALOG, references, fingerprintKey });
+  const { config, references } = await load(
+    `server: { access_key: ${SECRETS.accessKey} }\nsecrets: { master_key: ${SECRETS.accessKey} }`,
+  );
+  const under = (fingerprintKey: string) =>
+    redactConfig({ config: config!, catalog: CATALOG, references, fingerprintKey });
   const keyOf = (document: ReturnType<typeof under>) => (document["server"] as { access_key: string }).access_key;
   expect((under("k1")["secrets"] as { master_key: string }).master_key).toBe(keyOf(under("k1")));
   expect(keyOf(under("k2"))).not.toBe(keyOf(under("k1")));
@@ -112,23 +119,35 @@ describe("references are shown as they were written", () => {
     );
     expect(JSON.stringify(document)).not.toContain("canary");
     expect(document["providers"]).toMatchObject({
-      a: { api_version: "${TEAM}", headers: { "x-team": "team ${TEAM}", "x-key": "${KEY}" }, keys: [{ key: "${KEY}" }] },
+      a: {
+        api_version: "${TEAM}",
+        headers: { "x-team": "team ${TEAM}", "x-key": "${KEY}" },
+        keys: [{ key: "${KEY}" }],
+      },
     });
     expect(document["sso"]).toMatchObject({ providers: [{ client_secret: "${file:secret}" }] });
   });
 
   test("not for what merely stands at the same place after a change of form", async () => {
-    const text = "sso: { github_client_id: a, github_client_secret: '${KEY}', providers: [{ id: x, type: oidc, client_secret: plain-canary-0001 }] }";
+    const text =
+      "sso: { github_client_id: a, github_client_secret: '${KEY}', providers: [{ id: x, type: oidc, client_secret: plain-canary-0001 }] }";
     const { document } = await show(text, { env, files });
     expect(document["sso"]).toMatchObject({
-      providers: [{ id: "x", client_secret: expect.stringMatching(/^redacted:0001:/) }, { id: "github", client_secret: "${KEY}" }],
+      providers: [
+        { id: "x", client_secret: expect.stringMatching(/^redacted:0001:/) },
+        { id: "github", client_secret: "${KEY}" },
+      ],
     });
   });
 });
 
 test("what is shown without secrets can be read again and means the same", async () => {
-  const text = TEXT.replace("params: { upstream_api_key: canary-free-0019, max_tokens: 5 }", "params: { a: [1, { b: null }], 'c.d': x }");
-  const config = await loadGood(`${text}
+  const text = TEXT.replace(
+    "params: { upstream_api_key: canary-free-0019, max_tokens: 5 }",
+    "params: { a: [1, { b: null }], 'c.d': x }",
+  );
+  const config = await loadGood(
+    `${text}
 model_routing:
   aliases: { "gpt-4.1": x, fast: y }
   provider_mapping: { "b*": a, "a*": a }
@@ -140,16 +159,20 @@ limits: { user: { rpm: 3, budgets: [{ usd: 1.5, window: day }] }, max_body: 1000
 timeouts: { idle: 1500ms }
 tool_calling: { unsupported_models: ["x*"] }
 server: &s {}
-`.replace("server: &s {}\n", ""));
+`.replace("server: &s {}\n", ""),
+  );
   const again = await loadGood(await renderYaml(encodeConfig(config, CATALOG)));
   expect(again).toEqual(config);
 });
 
 test("YAML tells where each value comes from when asked", async () => {
-  const { document, sources } = await show("server:\n  port: 1\n  cors_origins: [https://a.example]\nproviders:\n  a: { provider_type: echo, keys: [{ key: kkk, weight: 2 }] }", {
-    env: { MONORELAY_LOG_LEVEL: "ERROR" },
-    flags: { host: "localhost" },
-  });
+  const { document, sources } = await show(
+    "server:\n  port: 1\n  cors_origins: [https://a.example]\nproviders:\n  a: { provider_type: echo, keys: [{ key: kkk, weight: 2 }] }",
+    {
+      env: { MONORELAY_LOG_LEVEL: "ERROR" },
+      flags: { host: "localhost" },
+    },
+  );
   const lines = (await renderYaml(document, sources)).split("\n").map((line) => line.trim());
   expect(lines).toContain("port: 1 # file:2");
   expect(lines).toContain("log_level: ERROR # env MONORELAY_LOG_LEVEL");

@@ -1,4 +1,6 @@
 /** Loads configurations for tests: a small catalog of plugins, a file system in memory, marks for places in texts. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration look like templates
+import { describe, expect, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
 import type { Catalog, CatalogEntry } from "../../src/config/catalog.ts";
 import type { FileFacts, Files } from "../../src/config/files.ts";
@@ -30,7 +32,10 @@ export const CATALOG: Catalog = new Map<string, CatalogEntry>([
   ],
   ["openai", provider({ keys: "optional", baseUrl: "https://api.openai.example/v1", codecs: ["openai-chat"] })],
   ["anthropic", provider({ baseUrl: "https://api.anthropic.example", codecs: ["anthropic-messages"] })],
-  ["echo", provider({ keys: "none", local: true, options: Type.Object({ delay: Type.Number({ default: 0, minimum: 0 }) }) })],
+  [
+    "echo",
+    provider({ keys: "none", local: true, options: Type.Object({ delay: Type.Number({ default: 0, minimum: 0 }) }) }),
+  ],
   [
     "cloud",
     provider({
@@ -41,7 +46,9 @@ export const CATALOG: Catalog = new Map<string, CatalogEntry>([
         retriesMax: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })),
         signingKey: Type.Optional(Type.String({ secret: true })),
         deployments: Type.Optional(Type.Record(Type.String(), Type.String())),
-        pool: Type.Optional(Type.Object({ sizeMax: Type.Integer({ default: 4 }), isShared: Type.Optional(Type.Boolean()) })),
+        pool: Type.Optional(
+          Type.Object({ sizeMax: Type.Integer({ default: 4 }), isShared: Type.Optional(Type.Boolean()) }),
+        ),
       }),
     }),
   ],
@@ -49,7 +56,10 @@ export const CATALOG: Catalog = new Map<string, CatalogEntry>([
 ]);
 
 /** Files by absolute path; a value that begins with `-> ` is a link. */
-export function memoryFiles(contents: Readonly<Record<string, string | Uint8Array>>, facts: Partial<FileFacts> = {}): Files {
+export function memoryFiles(
+  contents: Readonly<Record<string, string | Uint8Array>>,
+  facts: Partial<FileFacts> = {},
+): Files {
   const follow = (path: string): string | null => {
     const content = contents[path];
     if (typeof content === "string" && content.startsWith("-> ")) return follow(content.slice(3));
@@ -66,7 +76,8 @@ export function memoryFiles(contents: Readonly<Record<string, string | Uint8Arra
     isWritable: () => true,
     facts: (path) => {
       const bytes = read(path);
-      if (bytes === null) return follow(path) === null ? null : { isFile: false, bytes: 0, owner: 0, mode: 0o755, ...facts };
+      if (bytes === null)
+        return follow(path) === null ? null : { isFile: false, bytes: 0, owner: 0, mode: 0o755, ...facts };
       return { isFile: true, bytes: bytes.byteLength, owner: 0, mode: 0o600, ...facts };
     },
   };
@@ -116,4 +127,21 @@ export function brief(problem: Problem): string {
 
 export function placeOf({ line, column }: Problem): string {
   return `${line}:${column}`;
+}
+
+/** `▲` marks where each problem must point, in the order of the file; then the problems in that order. */
+export type RefusedRow = readonly [name: string, marked: string, ...problems: string[]];
+
+/** One test per row: these problems, at these places, no others, and no configuration. */
+export function describeRefused(what: string, rows: readonly RefusedRow[]): void {
+  describe(`refused for ${what}`, () => {
+    test.each(rows.map((row) => [row[0], row] as const))("%s", async (_name, [, marked, ...problems]) => {
+      const { text, places } = unmark(marked);
+      const { config, errors } = await load(text);
+      expect(errors.map((problem) => `${placeOf(problem)} ${brief(problem)}`)).toEqual(
+        problems.map((problem, index) => `${places[index]} ${problem}`),
+      );
+      expect(config).toBeNull();
+    });
+  });
 }

@@ -1,8 +1,16 @@
 /** What each type of value accepts and what it becomes: strict for what was written, by the key's type for references. */
 import { describe, expect, test } from "bun:test";
-import { guessDuration, guessSize, formatDuration, formatSize, parseDuration, parseSize, parseTime } from "../../src/config/units.ts";
 import { readCoreScalar } from "../../src/config/core-scalar.ts";
 import type { Config } from "../../src/config/types.ts";
+import {
+  formatDuration,
+  formatSize,
+  guessDuration,
+  guessSize,
+  parseDuration,
+  parseSize,
+  parseTime,
+} from "../../src/config/units.ts";
 import { load, loadGood } from "./support.ts";
 
 type Read = (config: Config) => unknown;
@@ -15,8 +23,18 @@ const ACCEPTED: readonly (readonly [name: string, text: string, read: Read, valu
   ["an integer written in hexadecimal", "server: { port: 0x50 }", (config) => config.server.port, 80],
   ["an integer written with an exponent", "server: { port: 8e3 }", (config) => config.server.port, 8000],
   ["true in YAML's three spellings", "server: { public_pricing: TRUE }", (config) => config.server.publicPricing, true],
-  ["an integer where a fraction may stand", "model_routing: { failover: { budget: 1 } }", (config) => config.modelRouting.failover.budget, 1],
-  ["a quoted text", "server: { public_host: 'relay.example.com' }", (config) => config.server.publicHost, "relay.example.com"],
+  [
+    "an integer where a fraction may stand",
+    "model_routing: { failover: { budget: 1 } }",
+    (config) => config.modelRouting.failover.budget,
+    1,
+  ],
+  [
+    "a quoted text",
+    "server: { public_host: 'relay.example.com' }",
+    (config) => config.server.publicHost,
+    "relay.example.com",
+  ],
   ["seconds", "timeouts: { idle: 90 }", (config) => config.timeouts.idleMs, 90_000],
   ["fractions of seconds", "timeouts: { idle: 0.25 }", (config) => config.timeouts.idleMs, 250],
   ["milliseconds", "timeouts: { idle: 500ms }", (config) => config.timeouts.idleMs, 500],
@@ -26,32 +44,136 @@ const ACCEPTED: readonly (readonly [name: string, text: string, read: Read, valu
   ["bytes", "limits: { max_body: 1000 }", (config) => config.limits.maxBody, 1000],
   ["KiB", "limits: { max_body: 256KiB }", (config) => config.limits.maxBody, 262_144],
   ["GiB", "limits: { max_body: 2GiB }", (config) => config.limits.maxBody, 2_147_483_648],
-  ["a time in UTC", key("expires_at: 2027-01-01T00:00:00Z"), (config) => config.providers[0]?.keys[0]?.expiresAt, 1_798_761_600_000],
-  ["a time with an offset", key("expires_at: '2027-01-01T01:00:00+01:00'"), (config) => config.providers[0]?.keys[0]?.expiresAt, 1_798_761_600_000],
-  ["a time without an offset, which is UTC", key("expires_at: 2027-01-01T00:00:00"), (config) => config.providers[0]?.keys[0]?.expiresAt, 1_798_761_600_000],
+  [
+    "a time in UTC",
+    key("expires_at: 2027-01-01T00:00:00Z"),
+    (config) => config.providers[0]?.keys[0]?.expiresAt,
+    1_798_761_600_000,
+  ],
+  [
+    "a time with an offset",
+    key("expires_at: '2027-01-01T01:00:00+01:00'"),
+    (config) => config.providers[0]?.keys[0]?.expiresAt,
+    1_798_761_600_000,
+  ],
+  [
+    "a time without an offset, which is UTC",
+    key("expires_at: 2027-01-01T00:00:00"),
+    (config) => config.providers[0]?.keys[0]?.expiresAt,
+    1_798_761_600_000,
+  ],
   ["a day", key("expires_at: 2027-01-01"), (config) => config.providers[0]?.keys[0]?.expiresAt, 1_798_761_600_000],
   ["no time", key("expires_at: ''"), (config) => config.providers[0]?.keys[0]?.expiresAt, null],
   ["a word beside true and false", "auth: { cookie_secure: auto }", (config) => config.auth.cookieSecure, "auto"],
   ["true beside a word", "auth: { cookie_secure: true }", (config) => config.auth.cookieSecure, true],
-  ["a network", "server: { trusted_proxies: [10.0.0.0/8, 'fd00::/8'] }", (config) => config.server.trustedProxies, ["10.0.0.0/8", "fd00::/8"]],
-  ["an address as a network of one", "server: { trusted_proxies: [10.0.0.7, '::1'] }", (config) => config.server.trustedProxies, ["10.0.0.7/32", "::1/128"]],
-  ["hosts with and without ports", "server: { allowed_hosts: [A.example, 'b.example:8443', '[::1]:80'] }", (config) => config.server.allowedHosts, ["a.example", "b.example:8443", "[::1]:80"]],
-  ["a public URL whose /v1 is dropped", "server: { public_host: https://relay.example.com/v1/ }", (config) => config.server.publicHost, "https://relay.example.com"],
+  [
+    "a network",
+    "server: { trusted_proxies: [10.0.0.0/8, 'fd00::/8'] }",
+    (config) => config.server.trustedProxies,
+    ["10.0.0.0/8", "fd00::/8"],
+  ],
+  [
+    "an address as a network of one",
+    "server: { trusted_proxies: [10.0.0.7, '::1'] }",
+    (config) => config.server.trustedProxies,
+    ["10.0.0.7/32", "::1/128"],
+  ],
+  [
+    "hosts with and without ports",
+    "server: { allowed_hosts: [A.example, 'b.example:8443', '[::1]:80'] }",
+    (config) => config.server.allowedHosts,
+    ["a.example", "b.example:8443", "[::1]:80"],
+  ],
+  [
+    "origins of browsers and of apps",
+    "server: { cors_origins: ['http://localhost:3000', 'app://obsidian.md'] }",
+    (config) => config.server.corsOrigins,
+    ["http://localhost:3000", "app://obsidian.md"],
+  ],
+  [
+    "a public URL whose /v1 is dropped",
+    "server: { public_host: https://relay.example.com/v1/ }",
+    (config) => config.server.publicHost,
+    "https://relay.example.com",
+  ],
   ["an IPv6 address in brackets", "server: { host: '[::1]' }", (config) => config.server.host, "::1"],
-  ["a URL, its trailing slash cut", "providers: { a: { base_url: https://a.example/v1/ } }", (config) => config.providers[0]?.baseUrl, "https://a.example/v1"],
-  ["a URL of this machine", "providers: { a: { base_url: 'http://localhost:11434' } }", (config) => config.providers[0]?.baseUrl, "http://localhost:11434"],
-  ["a proxy with a password", "network: { proxy: 'socks5://me:secret@proxy.example:1080' }", (config) => config.network.proxy, "socks5://me:secret@proxy.example:1080"],
+  [
+    "a URL, its trailing slash cut",
+    "providers: { a: { base_url: https://a.example/v1/ } }",
+    (config) => config.providers[0]?.baseUrl,
+    "https://a.example/v1",
+  ],
+  [
+    "a URL of this machine",
+    "providers: { a: { base_url: 'http://localhost:11434' } }",
+    (config) => config.providers[0]?.baseUrl,
+    "http://localhost:11434",
+  ],
+  [
+    "a proxy with a password",
+    "network: { proxy: 'socks5://me:secret@proxy.example:1080' }",
+    (config) => config.network.proxy,
+    "socks5://me:secret@proxy.example:1080",
+  ],
   ["a path beside the file", "plugins: { dir: ./mine }", (config) => config.plugins.dir, "/etc/monorelay/mine"],
-  ["a path in the data directory", "logging: { db_path: ./data/log/r.db }", (config) => config.logging.dbPath, "/var/lib/monorelay/log/r.db"],
+  [
+    "a path in the data directory",
+    "logging: { db_path: ./data/log/r.db }",
+    (config) => config.logging.dbPath,
+    "/var/lib/monorelay/log/r.db",
+  ],
   ["an absolute path", "logging: { db_path: /srv/r.db }", (config) => config.logging.dbPath, "/srv/r.db"],
-  ["a folder named data without the dot", "logging: { db_path: data/r.db }", (config) => config.logging.dbPath, "/etc/monorelay/data/r.db"],
-  ["a database", "database: { url: 'sqlite:./data/a.db' }", (config) => config.database.path, "/var/lib/monorelay/a.db"],
-  ["a schedule", "database: { backup: { schedule: '*/15 0-6 * * 1,5' } }", (config) => config.database.backup.schedule, "*/15 0-6 * * 1,5"],
-  ["a plugin by its name", "plugins: { list: [mine] }", (config) => config.plugins.list, [{ name: "mine", sha256: null, enabled: true, isolate: "none" }]],
-  ["globs in the order of the file", "model_routing: { fallbacks: { 'b*': [x], 'a*': [y, z] } }", (config) => config.modelRouting.fallbacks, [{ pattern: "b*", models: ["x"] }, { pattern: "a*", models: ["y", "z"] }]],
-  ["free values as they are", "model_routing: { global_params: { params: { a: 1, b: [x, { c: null }], d: 1.50 } } }", (config) => config.modelRouting.globalParams.params, { a: 1, b: ["x", { c: null }], d: 1.5 }],
-  ["names that YAML reads as numbers", "providers: { 302: { provider_type: echo } }", (config) => config.providers[0]?.name, "302"],
-  ["an anchored block used again", "limits: { user: &l { rpm: 5 }, org: *l }", (config) => [config.limits.user.rpm, config.limits.org.rpm], [5, 5]],
+  [
+    "a folder named data without the dot",
+    "logging: { db_path: data/r.db }",
+    (config) => config.logging.dbPath,
+    "/etc/monorelay/data/r.db",
+  ],
+  [
+    "a database",
+    "database: { url: 'sqlite:./data/a.db' }",
+    (config) => config.database.path,
+    "/var/lib/monorelay/a.db",
+  ],
+  [
+    "a schedule",
+    "database: { backup: { schedule: '*/15 0-6 * * 1,5' } }",
+    (config) => config.database.backup.schedule,
+    "*/15 0-6 * * 1,5",
+  ],
+  [
+    "a plugin by its name",
+    "plugins: { list: [mine] }",
+    (config) => config.plugins.list,
+    [{ name: "mine", sha256: null, enabled: true, isolate: "none" }],
+  ],
+  [
+    "globs in the order of the file",
+    "model_routing: { fallbacks: { 'b*': [x], 'a*': [y, z] } }",
+    (config) => config.modelRouting.fallbacks,
+    [
+      { pattern: "b*", models: ["x"] },
+      { pattern: "a*", models: ["y", "z"] },
+    ],
+  ],
+  [
+    "free values as they are",
+    "model_routing: { global_params: { params: { a: 1, b: [x, { c: null }], d: 1.50 } } }",
+    (config) => config.modelRouting.globalParams.params,
+    { a: 1, b: ["x", { c: null }], d: 1.5 },
+  ],
+  [
+    "names that YAML reads as numbers",
+    "providers: { 302: { provider_type: echo } }",
+    (config) => config.providers[0]?.name,
+    "302",
+  ],
+  [
+    "an anchored block used again",
+    "limits: { user: &l { rpm: 5 }, org: *l }",
+    (config) => [config.limits.user.rpm, config.limits.org.rpm],
+    [5, 5],
+  ],
 ];
 
 test.each(ACCEPTED)("accepts %s", async (_name, text, read, value) => {
@@ -68,7 +190,11 @@ const UNSET: readonly (readonly [name: string, text: string, read: Read])[] = [
   ["an empty mapping", "{}", (config) => config.server.accessKey],
   ["a blank token secret", "server: { jwt_secret: ' ' }", (config) => config.server.jwtSecret],
   ["a blank host", "server: { public_host: '' }", (config) => config.server.publicHost],
-  ["a blank prompt", "model_routing: { global_params: { system_prompt: '' } }", (config) => config.modelRouting.globalParams.systemPrompt],
+  [
+    "a blank prompt",
+    "model_routing: { global_params: { system_prompt: '' } }",
+    (config) => config.modelRouting.globalParams.systemPrompt,
+  ],
   ["an empty file list", "secrets:\n  master_key:", (config) => config.secrets.masterKey],
 ];
 
@@ -79,20 +205,31 @@ test.each(UNSET)("takes %s for not set", async (_name, text, read) => {
 });
 
 test("a heading with nothing under it is an empty section", async () => {
-  const config = await loadGood("server:\nproviders:\nlimits:\n  user:\n  org:\n    budgets:\nmodel_routing:\n  aliases:\n  groups:");
+  const config = await loadGood(
+    "server:\nproviders:\nlimits:\n  user:\n  org:\n    budgets:\nmodel_routing:\n  aliases:\n  groups:",
+  );
   expect(config).toEqual(await loadGood(null));
 });
 
 test("names from the configuration inherit nothing", async () => {
-  const config = await loadGood("model_routing: { aliases: { a: b } }\nproviders: { a: { provider_type: echo, headers: { X-A: b } } }");
-  for (const table of [config.modelRouting.aliases, config.modelRouting.groups, config.prices.overrides, config.providers[0]?.headers]) {
+  const config = await loadGood(
+    "model_routing: { aliases: { a: b } }\nproviders: { a: { provider_type: echo, headers: { X-A: b } } }",
+  );
+  for (const table of [
+    config.modelRouting.aliases,
+    config.modelRouting.groups,
+    config.prices.overrides,
+    config.providers[0]?.headers,
+  ]) {
     expect(Object.getPrototypeOf(table)).toBeNull();
   }
   expect(config.modelRouting.aliases["toString"]).toBeUndefined();
 });
 
 test("everything is frozen, all the way down", async () => {
-  const config = await loadGood("providers: { a: { provider_type: cloud, pool: { is_shared: true }, params: { x: [{ y: 1 }] }, keys: [{ key: k }] } }");
+  const config = await loadGood(
+    "providers: { a: { provider_type: cloud, pool: { is_shared: true }, params: { x: [{ y: 1 }] }, keys: [{ key: k }] } }",
+  );
   const visit = (value: unknown): void => {
     if (typeof value !== "object" || value === null) return;
     expect(Object.isFrozen(value)).toBe(true);

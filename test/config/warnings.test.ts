@@ -13,16 +13,48 @@ const STRONG = "q7Hq2cXv9aPz4LmN8sRtW1yBk6Ed3GfU";
 const ROWS: readonly Row[] = [
   ["a published access key on loopback", "server:\n  access_key: ▲change-me", "bad_value server.access_key"],
   ["a short access key on loopback", "server:\n  host: localhost\n  access_key: ▲abc", "bad_value server.access_key"],
-  ["a weak previous key on loopback", "server:\n  previous_access_key: ▲sk-1234\n  previous_access_key_until: 2027-01-01", "bad_value server.previous_access_key"],
-  ["a long but simple access key on a public address", "server:\n  host: 0.0.0.0\n  access_key: ▲aaaaaaaaaaaaaaaa\nauth: { ▲registration: closed }", "bad_value server.access_key", "unsupported auth.registration"],
+  [
+    "a weak previous key on loopback",
+    "server:\n  previous_access_key: ▲sk-1234\n  previous_access_key_until: 2027-01-01",
+    "bad_value server.previous_access_key",
+  ],
+  [
+    "a long but simple access key on a public address",
+    "server:\n  host: 0.0.0.0\n  access_key: ▲aaaaaaaaaaaaaaaa\nauth: { ▲registration: closed }",
+    "bad_value server.access_key",
+    "unsupported auth.registration",
+  ],
   ["open registration on a public address", "server:\n  host: ▲0.0.0.0", "conflict server.host"],
-  ["a bare name among the sso admins", "sso:\n  admin_usernames: [▲octocat]", "unsupported sso", "bad_value sso.admin_usernames[0]"],
-  ["a remote cache of models", "providers:\n  a:\n    provider_type: echo\n    ▲remote_models_cache: [x]", "unsupported providers.a.remote_models_cache"],
-  ["local sso", "sso: { ▲local_sso_enabled: true, ▲local_sso_secret: x }", "unsupported sso.local_sso_enabled", "unsupported sso.local_sso_secret"],
+  [
+    "a bare name among the sso admins",
+    "sso:\n  admin_usernames: [▲octocat]",
+    "unsupported sso",
+    "bad_value sso.admin_usernames[0]",
+  ],
+  [
+    "a remote cache of models",
+    "providers:\n  a:\n    provider_type: echo\n    ▲remote_models_cache: [x]",
+    "unsupported providers.a.remote_models_cache",
+  ],
+  [
+    "local sso",
+    "sso: { ▲local_sso_enabled: true, ▲local_sso_secret: x }",
+    "unsupported sso.local_sso_enabled",
+    "unsupported sso.local_sso_secret",
+  ],
   ["a gist for statistics", "sync: { ▲gist_id_stats: x }", "unsupported sync.gist_id_stats"],
-  ["a group behind an alias of its name", "model_routing:\n  aliases: { chat: x }\n  groups:\n    ▲Chat: { targets: [{ model: m, provider: echo }] }", "unsupported model_routing.groups", "conflict model_routing.groups.Chat"],
+  [
+    "a group behind an alias of its name",
+    "model_routing:\n  aliases: { chat: x }\n  groups:\n    ▲Chat: { targets: [{ model: m, provider: echo }] }",
+    "unsupported model_routing.groups",
+    "conflict model_routing.groups.Chat",
+  ],
   ["an auth plugin of a later release, written", "auth:\n  chain: [▲jwt, access-key]", "unsupported auth.chain[0]"],
-  ["options for an auth plugin of a later release", "plugins:\n  options:\n    jwt: ▲{ a: 1 }", "unsupported plugins.options.jwt"],
+  [
+    "options for an auth plugin of a later release",
+    "plugins:\n  options:\n    jwt: ▲{ a: 1 }",
+    "unsupported plugins.options.jwt",
+  ],
 ];
 
 test.each(ROWS.map((row) => [row[0], row] as const))("%s", async (_name, [, marked, ...expected]) => {
@@ -37,8 +69,16 @@ test.each(ROWS.map((row) => [row[0], row] as const))("%s", async (_name, [, mark
 
 describe("without a word", () => {
   test.each([
-    ["a strong access key on a public address", `server: { host: 0.0.0.0, access_key: ${STRONG} }\nauth: { setup_token: auto }`, ["unsupported auth.setup_token"]],
-    ["a UUID as access key on a public address", "server: { host: 0.0.0.0, access_key: 3f2b8c1e-9d4a-4e6f-8b7c-1a2d3e4f5a6b }\nauth: { setup_token: auto }", ["unsupported auth.setup_token"]],
+    [
+      "a strong access key on a public address",
+      `server: { host: 0.0.0.0, access_key: ${STRONG} }\nauth: { setup_token: auto }`,
+      ["unsupported auth.setup_token"],
+    ],
+    [
+      "a UUID as access key on a public address",
+      "server: { host: 0.0.0.0, access_key: 3f2b8c1e-9d4a-4e6f-8b7c-1a2d3e4f5a6b }\nauth: { setup_token: auto }",
+      ["unsupported auth.setup_token"],
+    ],
     ["a weak key that is switched off", "server: { access_key: abc, access_key_enabled: false }", []],
     ["web_reverse that is null", "providers: { a: { provider_type: echo, web_reverse: null } }", []],
     ["the default chain, written out", "auth: { chain: [jwt, api-key, access-key] }", []],
@@ -89,7 +129,9 @@ key_selection:
   });
 
   test("are no news while they repeat their default", async () => {
-    const { warnings } = await load("cache: { enabled: false, ttl: 5m }\nsync:\nlimits: { user: { rpm: 0 } }\nauth: { registration: open }");
+    const { warnings } = await load(
+      "cache: { enabled: false, ttl: 5m }\nsync:\nlimits: { user: { rpm: 0 } }\nauth: { registration: open }",
+    );
     expect(warnings).toEqual([]);
   });
 

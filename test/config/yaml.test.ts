@@ -1,4 +1,5 @@
 /** The limits of the text itself: size, depth, aliases, values; and the places it gives to what is in it. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration look like templates
 import { describe, expect, test } from "bun:test";
 import { nodeAt } from "../../src/config/tree.ts";
 import { ALIASES_MAX, DEPTH_MAX, parseYaml, TEXT_BYTES_MAX } from "../../src/config/yaml.ts";
@@ -66,7 +67,10 @@ describe("aliases", () => {
   });
 
   test("aliases of aliases count each time they are followed", async () => {
-    const levels = Array.from({ length: 9 }, (_, level) => `l${level + 1}: &l${level + 1} [${`*l${level}, `.repeat(9)}]`);
+    const levels = Array.from(
+      { length: 9 },
+      (_, level) => `l${level + 1}: &l${level + 1} [${`*l${level}, `.repeat(9)}]`,
+    );
     const { problems } = await problemsOf(`l0: &l0 [x]\n${levels.join("\n")}`);
     expect(problems).toMatchObject([{ code: "yaml_syntax" }]);
   });
@@ -87,7 +91,9 @@ test("a mapping of very many keys takes no time that grows with their square", a
 }, 30_000);
 
 test("each value and each key knows its place", async () => {
-  const { tree } = await problemsOf("server:\n  port: 1\n  cors_origins:\n    - a\n    - 'b'\n  tls: { cert: x }\n  host:\n");
+  const { tree } = await problemsOf(
+    "server:\n  port: 1\n  cors_origins:\n    - a\n    - 'b'\n  tls: { cert: x }\n  host:\n",
+  );
   const at = (...keys: string[]) => {
     const node = nodeAt(tree!, ...keys);
     return [`${node?.keyAt.line}:${node?.keyAt.column}`, `${node?.at.line}:${node?.at.column}`];
@@ -99,7 +105,10 @@ test("each value and each key knows its place", async () => {
   // What is not there is looked for at its key.
   expect(at("server", "host")).toEqual(["7:3", "7:3"]);
   const list = nodeAt(tree!, "server", "cors_origins");
-  expect(list?.kind === "list" ? list.items.map((item) => `${item.at.line}:${item.at.column}`) : null).toEqual(["4:7", "5:7"]);
+  expect(list?.kind === "list" ? list.items.map((item) => `${item.at.line}:${item.at.column}`) : null).toEqual([
+    "4:7",
+    "5:7",
+  ]);
 });
 
 test("lines count the same with the line breaks of another system", async () => {
@@ -108,7 +117,9 @@ test("lines count the same with the line breaks of another system", async () => 
 });
 
 test("what a plain text means is what YAML 1.2 says", async () => {
-  const { tree } = await problemsOf("a: no\nb: 1.10\nc: 0o17\nd: 2027-01-01\ne: ~\nf: 'x: y'\ng: 1_000\nh: |\n  two\n  lines\n");
+  const { tree } = await problemsOf(
+    "a: no\nb: 1.10\nc: 0o17\nd: 2027-01-01\ne: ~\nf: 'x: y'\ng: 1_000\nh: |\n  two\n  lines\n",
+  );
   const values = ["a", "b", "c", "d", "e", "f", "g", "h"].map((key) => {
     const node = nodeAt(tree!, key);
     return node?.kind === "scalar" ? node.value : undefined;

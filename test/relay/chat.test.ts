@@ -1,7 +1,8 @@
 /** Chat calls end to end in one process: lanes, failover, streams, records, and what must not happen. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { readJson } from "../support/json.ts";
 import { KEY, startRelay, type TestRelay } from "../support/relay.ts";
-import { events, sse, startUpstream, type Upstream } from "../support/upstream.ts";
+import { sse, startUpstream, type Upstream } from "../support/upstream.ts";
 
 const open: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -308,7 +309,7 @@ providers:
     const strict = await relay(`${config}\nmodel_routing: { unsupported_params: reject }`);
     const refused = await strict.post("/v1/chat/completions", { ...ask, seed: 7 });
     expect(refused.status).toBe(400);
-    expect((await refused.json()).error.param).toBe("seed");
+    expect((await readJson(refused)).error.param).toBe("seed");
     expect(up.received).toHaveLength(0);
   });
 
@@ -324,7 +325,7 @@ providers:
   test("an upstream that streams though it was asked for a whole answer is collected, and the reverse is replayed", async () => {
     const whole = await upstream({ chunks: [sse(chunk({ content: "hi" }), chunk({}, "stop"), "[DONE]")] }, { json: chatAnswer });
     const under = await relay(openai(whole.url));
-    const collected = await (await under.post("/v1/chat/completions", ask)).json();
+    const collected = await readJson(await under.post("/v1/chat/completions", ask));
     expect(collected.choices[0].message.content).toBe("hi");
     const replayed = await (await under.post("/v1/chat/completions", { ...ask, stream: true })).text();
     expect(replayed).toContain('"content":"hi"');
@@ -381,7 +382,7 @@ providers:
     expect(first.headers.get("retry-after")).toBe("30");
     const second = await under.post("/v1/chat/completions", ask);
     expect(second.status).toBe(503);
-    expect((await second.json()).error.code).toBe("no_keys");
+    expect((await readJson(second)).error.code).toBe("no_keys");
     expect(second.headers.get("retry-after")).toBe("30");
     expect(up.received).toHaveLength(1);
     under.tick(30_000);

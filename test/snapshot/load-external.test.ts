@@ -245,11 +245,21 @@ describe("the next load", () => {
 
   test("finds a plugin that appeared, and asked to watch for it", async () => {
     const first = await folder.load(["corp"]);
-    expect(first.files).toEqual([join(folder.dir, "corp.ts"), join(folder.dir, "corp/index.ts")]);
+    expect(first.files).toEqual([join(folder.dir, "corp.ts"), join(folder.dir, "corp")]);
     folder.write("corp/index.ts", corp());
     const second = await folder.load(["corp"], { knownBefore: first.known });
     expect(second.problems).toEqual([]);
     expect(second.digests).not.toBe(first.digests);
+  });
+
+  test("asks to watch what can be watched: every path in a folder that exists, and no more than counts", async () => {
+    folder.write("corp.ts", corp(`import "./lib/late.ts";`));
+    folder.write("gate/index.ts", gate);
+    const { files } = await folder.load(["corp", "gate", "missing"]);
+    const paths = files.map((file) => file.slice(folder.dir.length + 1));
+    expect(paths.toSorted()).toEqual(["corp.ts", "gate.ts", "gate/index.ts", "lib", "missing", "missing.ts"]);
+    const nowhere = await folder.load(["corp"], { dir: join(folder.base, "not/there") });
+    expect(nowhere.files).toEqual([join(folder.base, "not")]);
   });
 
   test("forgets a plugin that is gone", async () => {

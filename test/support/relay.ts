@@ -1,5 +1,6 @@
 /** A relay in this process, made of the real parts: configuration text in, HTTP out, records and log lines at hand. */
 import { builtinAuth, builtinProviders } from "../../plugins/index.ts";
+import type { CatalogEntry } from "../../src/config/catalog.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
 import { createApi } from "../../src/http/api.ts";
@@ -44,9 +45,9 @@ export async function startRelay(config: string): Promise<TestRelay> {
   const logLines: string[] = [];
   const redactor = createRedactor([KEY]);
   const log = createLogger({ format: "json", level: "debug", write: (line) => logLines.push(line), now: clock.now, redactor });
-  const catalog = new Map([
-    ...builtinProviders.map((plugin) => [plugin.id, { kind: "provider" as const, ...plugin }] as const),
-    ...builtinAuth.map((plugin) => [plugin.id, { kind: "auth" as const, ...plugin }] as const),
+  const catalog = new Map<string, CatalogEntry>([
+    ...builtinProviders.map((plugin) => [plugin.id, plugin] as const),
+    ...builtinAuth.map((plugin) => [plugin.id, plugin] as const),
   ]);
   const text = /^server:.*access_key|^ {2}access_key/m.test(config) ? config : `${config}\n`;
   const loaded = await loadConfig({
@@ -55,7 +56,7 @@ export async function startRelay(config: string): Promise<TestRelay> {
     dataDir: "/nonexistent",
     env: text === config ? {} : { MONORELAY_SERVER__ACCESS_KEY: KEY },
     comingAuth: ["jwt", "api-key"],
-    resolvePlugins: async () => ({ catalog: catalog as never, problems: [] }),
+    resolvePlugins: async () => ({ catalog, problems: [] }),
   });
   if (loaded.config === null) throw new Error(loaded.errors.map((problem) => formatProblem(problem, "test")).join("\n"));
 

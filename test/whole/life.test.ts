@@ -6,6 +6,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ACCESS_KEY, BINARY, missingBinary, type RunningBinary, runBinary, startBinary } from "../support/binary.ts";
+import { readJson } from "../support/json.ts";
 import { sse, startUpstream, type Upstream } from "../support/upstream.ts";
 
 const running: RunningBinary[] = [];
@@ -140,24 +141,24 @@ describe.skipIf(missingBinary !== undefined)(`the binary's life${missingBinary =
     const relay = await start({ config: manage, args: ["--no-watch"] });
     const sync = (body: object = {}, key = ACCESS_KEY) =>
       fetch(`${relay.url}/api/sync`, { method: "POST", headers: { authorization: `Bearer ${key}`, "content-type": "application/json" }, body: JSON.stringify(body) });
-    expect(await (await sync()).json()).toEqual({ generation: 1, changed: [], warnings: [] });
+    expect(await readJson(await sync())).toEqual({ generation: 1, changed: [], warnings: [] });
 
     writeFileSync(relay.configFile, `${manage}timeouts: { idle: 30 }\n`);
-    const dry = await (await sync({ dry_run: true })).json();
+    const dry = await readJson(await sync({ dry_run: true }));
     expect(dry).toEqual({ generation: 1, changed: ["timeouts.idle"], warnings: [] });
-    expect(await (await sync()).json()).toEqual({ generation: 2, changed: ["timeouts.idle"], warnings: [] });
+    expect(await readJson(await sync())).toEqual({ generation: 2, changed: ["timeouts.idle"], warnings: [] });
 
     writeFileSync(relay.configFile, `${manage}timeouts: { idle: 30, nope: 1 }\nserver2: 1\n`);
     const bad = await sync();
     expect(bad.status).toBe(422);
-    const answer = await bad.json();
+    const answer = await readJson(bad);
     expect(answer).toMatchObject({ code: "config_invalid", generation: 2 });
     expect(answer.detail).toHaveLength(2);
     expect(answer.detail[0]).toMatchObject({ loc: ["timeouts", "nope"], line: 2 });
 
     writeFileSync(relay.configFile, `${manage}timeouts: { idle: 31 }\n`);
     relay.process.kill("SIGHUP");
-    await until(async () => (await (await fetch(`${relay.url}/health`)).json()).generation === 3);
+    await until(async () => (await readJson(await fetch(`${relay.url}/health`))).generation === 3);
 
     expect((await sync({}, "wrong-key-0123456789")).status).toBe(401);
     expect((await fetch(`${relay.url}/api/sync`, { method: "POST" })).status).toBe(401);
@@ -169,7 +170,7 @@ describe.skipIf(missingBinary !== undefined)(`the binary's life${missingBinary =
     const relay = await start();
     const response = await fetch(`${relay.url}/api/sync`, { method: "POST", headers: { authorization: `Bearer ${ACCESS_KEY}` } });
     expect(response.status).toBe(403);
-    expect((await response.json()).code).toBe("insufficient_scope");
+    expect((await readJson(response)).code).toBe("insufficient_scope");
   });
 
   test("SIGTERM lets running streams end, refuses new connections, and exits 0", async () => {
@@ -287,7 +288,7 @@ export default localProvider({
 `,
       },
     });
-    const answer = await (await chat(relay, { model: "shout-1", messages: [{ role: "user", content: "hello you" }] })).json();
+    const answer = await readJson(await chat(relay, { model: "shout-1", messages: [{ role: "user", content: "hello you" }] }));
     expect(answer.choices[0].message.content).toBe("HELLO YOU ?!");
   });
 

@@ -93,6 +93,7 @@ class EventWriter {
     this.#head = head;
     this.#partText = "";
     if (head.type === "tool-call") {
+      this.#charsWritten += head.name.length;
       const block = { type: "tool_use", id: this.#calls.id(head.id), name: this.#calls.name(head.name), input: {} };
       this.#openBlock(block);
     } else if (head.type === "opaque" && head.codecId === MESSAGES) {

@@ -114,7 +114,6 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
   const { body, usage } = ownExtras(response.vendor);
   const calls = callWriter(context);
   return {
-    ...body,
     id: response.id || `msg_${context.seed}`,
     type: "message",
     role: "assistant",
@@ -124,6 +123,7 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
     stop_sequence: response.finish.stopSequence ?? null,
     ...stopDetailsOf(response.parts),
     usage: writeFullUsage(withEstimates(response, context), usage),
+    ...body,
   };
 }
 
@@ -135,7 +135,8 @@ function withEstimates({ usage, parts }: ChatResponse, { inputTokensEstimate }: 
 
 function charsOf(parts: readonly Part[]): number {
   return parts.reduce((sum, part) => {
-    if (part.type === "tool-call") return sum + (part.inputJson === "{}" ? 0 : part.inputJson.length);
+    if (part.type === "tool-call")
+      return sum + part.name.length + (part.inputJson === "{}" ? 0 : part.inputJson.length);
     return sum + ("text" in part ? part.text.length : 0);
   }, 0);
 }

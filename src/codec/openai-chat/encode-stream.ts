@@ -74,11 +74,11 @@ class ChunkWriter {
     const extras = Object.entries(ownExtras(event.vendor).body);
     const isScalar = (value: unknown) => typeof value !== "object";
     const body = {
-      ...Object.fromEntries(extras.filter(([, value]) => isScalar(value))),
       id: event.id || `chatcmpl-${seed}`,
       object: "chat.completion.chunk",
       created: event.createdAt ?? createdAt,
       model: event.model || request.model,
+      ...Object.fromEntries(extras.filter(([, value]) => isScalar(value))),
     };
     const once = Object.fromEntries(extras.filter(([, value]) => !isScalar(value)));
     const prefix = JSON.stringify(body).slice(0, -1);

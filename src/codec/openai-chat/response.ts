@@ -194,7 +194,6 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
   const extras = ownExtras(response.vendor);
   const usage = writeChatUsage(response.usage, extras.usage);
   return {
-    ...extras.body,
     id: response.id || `chatcmpl-${context.seed}`,
     object: "chat.completion",
     created: response.createdAt ?? context.createdAt,
@@ -210,6 +209,7 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
       ...extras.choices,
     ],
     ...(usage === undefined ? {} : { usage }),
+    ...extras.body,
   };
 }
 

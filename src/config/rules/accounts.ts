@@ -39,7 +39,7 @@ function checkChain(decoder: Decoder, chain: readonly string[], catalog: Catalog
     if (!isOwn) return false;
     if (coming.includes(id)) {
       decoder.warn(path, { code: "unsupported", message: `${id} is not part of this release yet and is skipped` });
-    } else if (!decoder.isFaultyBelow("plugins.list")) {
+    } else if (!decoder.isFaultyBelow("plugins")) {
       const suggestion = suggest(id, [...known, ...coming]);
       decoder.error(path, { code: "bad_reference", message: "is not an auth plugin of this relay", suggestion });
     }

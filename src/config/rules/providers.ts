@@ -55,13 +55,12 @@ async function checkProvider(decoder: Decoder, provider: ProviderSettings, catal
   const path = keyPath("providers", provider.name);
   const id = provider.type === API_ALIAS.written ? API_ALIAS.plugin : provider.type;
   const plugin = catalog.get(id);
-  const leftover = decoder.leftovers.get(path);
   refuseWebReverse(decoder, path, provider);
 
   let options = {};
   if (plugin?.kind !== "provider") checkType(decoder, path, provider.type, catalog);
   else {
-    const block = { path, entries: leftover?.entries ?? new Map(), otherKeys: PROVIDER_FIELDS };
+    const block = { path, entries: decoder.leftovers.get(path) ?? new Map(), otherKeys: PROVIDER_FIELDS };
     options = await readOptions(decoder, block, plugin.options);
     const needsKey = (plugin.keys ?? "required") === "required";
     const hasKey = keys.some((key) => key.enabled) || decoder.isFaultyBelow(`${path}.keys`);
@@ -90,7 +89,7 @@ async function checkProvider(decoder: Decoder, provider: ProviderSettings, catal
 
 function checkType(decoder: Decoder, path: string, type: string, catalog: Catalog): void {
   const where = `${path}.provider_type`;
-  if (decoder.isFaulty(where) || decoder.isFaultyBelow("plugins.list")) return;
+  if (decoder.isFaulty(where) || decoder.isFaultyBelow("plugins")) return;
   const known = [...catalog].filter(([, entry]) => entry.kind === "provider").map(([id]) => id);
   const suggestion = suggest(type, [API_ALIAS.written, ...known]);
   const fault = { code: "bad_reference", message: "is not a provider plugin of this relay", suggestion } as const;

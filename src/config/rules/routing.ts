@@ -30,9 +30,9 @@ export function checkRouting(decoder: Decoder, settings: Settings, providers: re
   if (routing.stateful.provider !== null) refer(`${PATH}.stateful.provider`, routing.stateful.provider);
 
   checkAliases(decoder, routing.aliases);
+  const aliases = new Set(Object.keys(routing.aliases).map(normalizeName));
   for (const name of Object.keys(routing.groups)) {
-    const alias = Object.keys(routing.aliases).find((each) => normalizeName(each) === normalizeName(name));
-    if (alias === undefined) continue;
+    if (!aliases.has(normalizeName(name))) continue;
     const path = keyPath(`${PATH}.groups`, name);
     const message = "is never reached: an alias of the same name comes first";
     decoder.warnings.add(path, atKey(decoder.nodes.get(path)), { code: "conflict", message });

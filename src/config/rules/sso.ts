@@ -92,7 +92,7 @@ async function checkEntry(
   }
   checkIssuer(decoder, `${path}.issuer`, entry.issuer);
 
-  const leftovers = decoder.leftovers.get(path)?.entries ?? new Map();
+  const leftovers = decoder.leftovers.get(path) ?? new Map();
   const otherKeys = ["id", "type", "label", "enabled", "client_id", "client_secret", "issuer", "scopes"];
   let options = {};
   if (plugin?.kind === "auth" && own === undefined) {

@@ -58,7 +58,7 @@ export async function checkPlugins(
   refuseReservedOptions(decoder, catalog);
 
   const base = "plugins.options";
-  const written = decoder.leftovers.get(base)?.entries ?? new Map();
+  const written = decoder.leftovers.get(base) ?? new Map();
   const options: Record<string, Options> = {};
   for (const id of new Set([...chain, ...written.keys()])) {
     const path = keyPath(base, id);

@@ -1,7 +1,8 @@
 /** Schema of `auth` and `api_keys`. */
-import { glob, PLUGIN_ID, scope } from "./formats.ts";
+import { glob, scope } from "./formats.ts";
 import { field, list, object, optional, section } from "./kit.ts";
 import { limits } from "./limits.ts";
+import { PLUGIN_ID } from "./names.ts";
 import { bool, choice, duration, int, secret, str } from "./scalars.ts";
 
 export const pluginId = str({ pattern: PLUGIN_ID, wanted: "the id of a plugin: a-z, 0-9 and -" });

@@ -1,30 +1,22 @@
-/** Texts with a form of their own: hosts, URLs, networks, globs, paths, schedules and the like. */
-import { isAbsolute, join, resolve, sep } from "node:path";
+/** Texts with a form of their own: hosts, URLs, networks, globs, schedules and the like. */
 import { ipVersion } from "../addresses.ts";
 import type { Fault } from "../problem.ts";
 import { SCOPE_NAMES } from "../scopes.ts";
-import { normalizeName, suggest } from "../suggest.ts";
-import type { KeyRule, Parsed, ScalarSpec } from "./kit.ts";
-import { parseText, str } from "./scalars.ts";
+import { suggest } from "../suggest.ts";
+import type { Parsed, ScalarSpec } from "./kit.ts";
+import { checkGlob, hasControlCharacters, NAME_LENGTH_MAX } from "./names.ts";
+import { str } from "./scalars.ts";
 
-const NAME_LENGTH_MAX = 256;
-/** `sun_path` holds 108 bytes with its end mark. */
-const SOCKET_PATH_BYTES_MAX = 107;
-
-const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
-
-export function hasControlCharacters(text: string): boolean {
-  return CONTROL.test(text);
-}
-
-function bad(message: string, suggestion: string | null = null): { fault: Fault } {
+/** A fault of the value itself. */
+export function bad(message: string, suggestion: string | null = null): { fault: Fault } {
   return { fault: { code: "bad_value", message, suggestion } };
 }
 
 const HOST_NAME = /^(?=.{1,253}$)(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?$/;
 
 function isHost(text: string): boolean {
-  return ipVersion(text) !== 0 || HOST_NAME.test(text);
+  // A last label of digits makes an address of it, and then it must be a right one.
+  return ipVersion(text) !== 0 || (HOST_NAME.test(text) && !/(?:^|\.)\d+\.?$/.test(text));
 }
 
 /** A host name or an IP address without port; IPv6 without brackets. */
@@ -95,11 +87,14 @@ export function proxy(): ScalarSpec<string, ""> {
   };
 }
 
+/** Apps in a browser's clothes have schemes of their own: `app://obsidian.md`. */
+const OTHER_ORIGIN = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[^\s/?#@\\]+$/;
+
 /** `*`, or scheme and host as a browser sends them. */
 export function origin(): ScalarSpec<string, ""> {
   return str({
     check(text) {
-      if (text === "*") return { value: text };
+      if (text === "*" || OTHER_ORIGIN.test(text)) return { value: text };
       const parsed = checkUrl(text);
       if ("fault" in parsed) return bad('must be "*" or an origin such as https://app.example.com');
       const exact = new URL(parsed.value).origin;
@@ -138,21 +133,6 @@ export function cidr(): ScalarSpec<string, ""> {
       return { value: text };
     },
   });
-}
-
-function checkName(text: string): Fault | null {
-  if (text.trim() === "") return { code: "bad_value", message: "must not be blank" };
-  if (hasControlCharacters(text)) return { code: "bad_value", message: "must not contain control characters" };
-  if (text.length <= NAME_LENGTH_MAX) return null;
-  return { code: "out_of_range", message: `must have at most ${NAME_LENGTH_MAX} characters` };
-}
-
-/** `*`, `?` and `[…]`. */
-function checkGlob(text: string): Fault | null {
-  const fault = checkName(text);
-  if (fault !== null) return fault;
-  const withoutClasses = text.replace(/\[[!^]?[^\]]+\]/g, "");
-  return withoutClasses.includes("[") ? { code: "bad_value", message: 'has a "[" without its "]"' } : null;
 }
 
 export function glob(): ScalarSpec<string, ""> {
@@ -229,99 +209,3 @@ export function scope(): ScalarSpec<string, ""> {
     json: { enum: [...SCOPE_NAMES] },
   };
 }
-
-/** Kept absolute. `./data/…` lies in the data directory, everything else is relative to the config file. */
-export function path(kind: "file" | "socket" = "file"): ScalarSpec<string, ""> {
-  return {
-    ...str(),
-    isConverted: true,
-    parse(written, surroundings) {
-      const text = parseText(written, { max: 4096 });
-      if ("fault" in text) return text;
-      const resolved = resolvePath(text.value, surroundings);
-      if ("fault" in resolved || kind === "file") return resolved;
-      return Buffer.byteLength(resolved.value) <= SOCKET_PATH_BYTES_MAX
-        ? resolved
-        : {
-            fault: {
-              code: "out_of_range",
-              message: `must be at most ${SOCKET_PATH_BYTES_MAX} bytes as an absolute path`,
-            },
-          };
-    },
-  };
-}
-
-export function resolvePath(text: string, surroundings: Parameters<ScalarSpec["parse"]>[1]): Parsed<string> {
-  const { baseDir, dataDir, allowsPath } = surroundings;
-  if (hasControlCharacters(text)) return bad("must not contain control characters");
-  if (text.startsWith("~")) return bad('must be a path without "~", which is not expanded here');
-  if (/^[A-Za-z]:[\\/]|^\\\\/.test(text) && sep === "/") return bad("must be a path of this system, with /");
-  let absolute: string;
-  if (/^\.\/data(?:\/|$)/.test(text)) {
-    absolute = join(dataDir, text.slice("./data".length));
-    const isInside = absolute === dataDir || absolute.startsWith(dataDir.endsWith(sep) ? dataDir : dataDir + sep);
-    if (!isInside) return bad("must stay inside the data directory");
-  } else {
-    absolute = isAbsolute(text) ? resolve(text) : resolve(baseDir, text);
-  }
-  if (allowsPath !== undefined && !allowsPath(absolute)) return bad("must stay inside the data directory");
-  return { value: absolute };
-}
-
-/** `sqlite:<path>`; kept as the absolute path. */
-export function databaseUrl(): ScalarSpec<string, ""> {
-  return {
-    ...str(),
-    isConverted: true,
-    encode: (value) => `sqlite:${value}`,
-    parse(written, surroundings) {
-      const text = parseText(written, { max: 4096 });
-      if ("fault" in text) return text;
-      if (/^postgres(?:ql)?:/i.test(text.value)) {
-        return { fault: { code: "unsupported", message: "PostgreSQL is not supported yet; write sqlite:<path>" } };
-      }
-      const file = /^sqlite:(?:\/\/)?(.+)$/.exec(text.value)?.[1];
-      return file === undefined || file === ":memory:"
-        ? bad("must be sqlite:<path>", "sqlite:./data/monorelay.db")
-        : resolvePath(file, surroundings);
-    },
-  };
-}
-
-function keyRule(check: (key: string) => Fault | null, flags: Partial<KeyRule> = {}): KeyRule {
-  return { check, same: (key) => key, keep: (key) => key, json: {}, ...flags };
-}
-
-/** Names of models and aliases: compared without case, `-` and `_`. */
-export const NAME_KEY = keyRule(checkName, { same: normalizeName });
-
-/** Names that are taken as written. */
-export const EXACT_KEY = keyRule(checkName);
-
-export const GLOB_KEY = keyRule(checkGlob, { same: (key) => key.toLowerCase() });
-
-export const PROVIDER_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
-
-export const PROVIDER_KEY = keyRule(
-  (key) =>
-    PROVIDER_NAME.test(key)
-      ? null
-      : {
-          code: "bad_value",
-          message: "a provider's name is 1 to 64 of a-z, 0-9, ., _ and -, beginning with a letter or digit",
-          suggestion: PROVIDER_NAME.test(key.toLowerCase()) ? key.toLowerCase() : null,
-        },
-  { same: normalizeName, json: { pattern: PROVIDER_NAME.source } },
-);
-
-export const PLUGIN_ID = /^[a-z0-9][a-z0-9-]{0,31}$/;
-
-/** Names of request headers, RFC 9110 §5.6.2; kept in lower case. */
-export const HEADER_KEY = keyRule(
-  (key) =>
-    /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/.test(key)
-      ? null
-      : { code: "bad_value", message: "must be the name of a header" },
-  { same: (key) => key.toLowerCase(), keep: (key) => key.toLowerCase() },
-);

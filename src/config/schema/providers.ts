@@ -1,5 +1,5 @@
 /** Schema of `providers` and their keys. */
-import { glob, HEADER_KEY, headerValue, name, PROVIDER_KEY, proxy, url } from "./formats.ts";
+import { glob, headerValue, name, proxy, url } from "./formats.ts";
 import {
   field,
   ignored,
@@ -15,6 +15,7 @@ import {
   special,
 } from "./kit.ts";
 import { limits } from "./limits.ts";
+import { HEADER_KEY, PROVIDER_KEY } from "./names.ts";
 import { bool, choice, duration, float, int, secret, str, TIMER_MAX, time } from "./scalars.ts";
 
 /** Digits alone would be taken for an index in the key's address. */

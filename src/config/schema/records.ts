@@ -1,6 +1,8 @@
 /** Schema of `cache`, `prices`, `logging` and `telemetry`. */
-import { EXACT_KEY, GLOB_KEY, glob, hostWithPort, path, regex, url } from "./formats.ts";
+import { glob, hostWithPort, regex, url } from "./formats.ts";
 import { field, list, object, optional, record, section, sparse } from "./kit.ts";
+import { EXACT_KEY, GLOB_KEY } from "./names.ts";
+import { path } from "./paths.ts";
 import { bool, choice, duration, float, int, secret, size } from "./scalars.ts";
 
 export const cache = object({

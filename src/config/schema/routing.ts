@@ -1,6 +1,7 @@
 /** Schema of `model_routing`, `key_selection` and `tool_calling`. */
-import { EXACT_KEY, GLOB_KEY, glob, NAME_KEY, name, PROVIDER_NAME } from "./formats.ts";
+import { glob, name } from "./formats.ts";
 import { field, json, list, object, optional, pairs, record, required, section } from "./kit.ts";
+import { EXACT_KEY, GLOB_KEY, NAME_KEY, PROVIDER_NAME } from "./names.ts";
 import { modelParams } from "./providers.ts";
 import { bool, choice, float, int, str } from "./scalars.ts";
 

@@ -1,7 +1,8 @@
 /** Schema of `server`. */
 
-import { cidr, host, hostWithPort, origin, path, publicHost, scope } from "./formats.ts";
+import { cidr, host, hostWithPort, origin, publicHost, scope } from "./formats.ts";
 import { field, list, object, optional, section } from "./kit.ts";
+import { path } from "./paths.ts";
 import { bool, choice, duration, int, secret, str, TIMER_MAX, time } from "./scalars.ts";
 
 /** RFC 6750 §2.1: what can stand behind `Bearer`. */

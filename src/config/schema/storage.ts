@@ -1,7 +1,8 @@
 /** Schema of `sync`, `plugins`, `database` and `secrets`. */
 import { pluginId } from "./accounts.ts";
-import { cron, databaseUrl, name, path, url } from "./formats.ts";
+import { cron, name, url } from "./formats.ts";
 import { deferred, field, ignored, list, object, optional, required, section } from "./kit.ts";
+import { databaseUrl, path } from "./paths.ts";
 import { bool, choice, duration, int, secret, str, TIMER_MAX } from "./scalars.ts";
 
 const remote = object({

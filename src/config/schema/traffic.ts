@@ -1,7 +1,8 @@
 /** Schema of `timeouts`, `limits` and `network`. */
-import { cidr, path, proxy } from "./formats.ts";
+import { cidr, proxy } from "./formats.ts";
 import { field, list, object, optional, section } from "./kit.ts";
 import { limits as limitSet } from "./limits.ts";
+import { path } from "./paths.ts";
 import { choice, duration, int, size, TIMER_MAX } from "./scalars.ts";
 
 export const timeouts = object({

@@ -1,0 +1,187 @@
+/** Starts what is measured: the relay as built, nginx as the yardstick, and the upstream behind both. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { TRANSLATED_PREFIX } from "./payloads.ts";
+
+/** Where a request goes and how it must look. */
+export interface Target {
+  readonly name: "direct" | "nginx" | "relay";
+  readonly port: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of the process whose CPU time and memory count; `undefined` for the upstream itself. */
+  readonly pid?: number;
+}
+
+export interface Cores {
+  /** Of the proxy under test alone. */
+  readonly proxy: string;
+  /** Of load and upstream. */
+  readonly others: string;
+}
+
+/** Nothing that was started here outlives this, whatever becomes of the one who started it. */
+const LIFETIME_SECONDS = 3600;
+const START_MS_MAX = 10_000;
+const ACCESS_KEY = "bench-access-key-0123456789abcdef0123456789abcdef";
+
+export class Processes {
+  readonly #started: Bun.Subprocess[] = [];
+
+  /** Runs a command pinned to a core; `timeout` in front ends it should this process be killed. */
+  start(command: readonly string[], core: string, output: string | "pipe"): Bun.Subprocess<"pipe"> {
+    const child = Bun.spawn(["timeout", "-k", "2", String(LIFETIME_SECONDS), "taskset", "-c", core, ...command], {
+      stdin: "pipe",
+      stdout: output === "pipe" ? "pipe" : Bun.file(`${output}.out`),
+      stderr: output === "pipe" ? "inherit" : Bun.file(`${output}.err`),
+    });
+    this.#started.push(child);
+    return child;
+  }
+
+  async stopAll(): Promise<void> {
+    for (const child of this.#started.splice(0).reverse()) {
+      child.kill("SIGTERM");
+      const isOver = await Promise.race([child.exited.then(() => true), Bun.sleep(4000).then(() => false)]);
+      if (!isOver) child.kill("SIGKILL");
+    }
+  }
+}
+
+export async function startUpstream(processes: Processes, cores: Cores): Promise<Target> {
+  const child = processes.start([process.execPath, join(import.meta.dir, "upstream.ts")], cores.others, "pipe");
+  const { value } = await (child.stdout as ReadableStream<Uint8Array>).getReader().read();
+  const port = Number(new TextDecoder().decode(value));
+  if (!(port > 0)) throw new Error("the upstream did not start");
+  return { name: "direct", port, headers: {} };
+}
+
+export async function startNginx(
+  processes: Processes,
+  cores: Cores,
+  directory: string,
+  upstream: Target,
+): Promise<Target> {
+  const port = await freePort();
+  const own = join(directory, "nginx");
+  mkdirSync(own, { recursive: true });
+  const config = join(own, "nginx.conf");
+  writeFileSync(config, nginxConfig(own, port, upstream.port));
+  const child = processes.start(
+    ["nginx", "-p", own, "-e", join(own, "error.log"), "-c", config],
+    cores.proxy,
+    join(own, "process"),
+  );
+  const target: Target = { name: "nginx", port, headers: {}, pid: child.pid };
+  await untilReady(target, join(own, "error.log"));
+  return target;
+}
+
+export async function startRelay(
+  processes: Processes,
+  cores: Cores,
+  directory: string,
+  upstream: Target,
+  binary: string,
+): Promise<Target> {
+  const port = await freePort();
+  const own = join(directory, "relay");
+  mkdirSync(own, { recursive: true });
+  const config = join(own, "config.yml");
+  writeFileSync(config, relayConfig(port, upstream.port), { mode: 0o600 });
+  const command = [binary, "serve", "--config", config, "--data-dir", join(own, "data"), "--no-watch"];
+  const child = processes.start(command, cores.proxy, join(own, "process"));
+  const target: Target = { name: "relay", port, headers: { authorization: `Bearer ${ACCESS_KEY}` }, pid: child.pid };
+  await untilReady(target, join(own, "process.err"));
+  return target;
+}
+
+/** A plain proxy at its best: one worker, upstream connections kept, nothing buffered or logged. */
+function nginxConfig(directory: string, port: number, upstreamPort: number): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+  return `daemon off;
+master_process on;
+worker_processes 1;
+pid ${join(directory, "nginx.pid")};
+worker_rlimit_nofile 16384;
+events { worker_connections 8192; }
+http {
+  access_log off;
+  ${temporary.map((name) => `${name}_temp_path ${join(directory, name)};`).join(" ")}
+  client_max_body_size 16m;
+  client_body_buffer_size 2m;
+  keepalive_requests 100000000;
+  keepalive_timeout 300s;
+  upstream bench { server 127.0.0.1:${upstreamPort}; keepalive 2048; keepalive_requests 100000000; }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass http://bench;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_buffering off;
+      proxy_read_timeout 300s;
+    }
+  }
+}
+`;
+}
+
+/** As an operator would run it: access key, call log and call records on. */
+function relayConfig(port: number, upstreamPort: number): string {
+  return `version: 1
+server:
+  host: 127.0.0.1
+  port: ${port}
+  access_key: ${ACCESS_KEY}
+logging:
+  enabled: true
+providers:
+  plain:
+    provider_type: openai
+    base_url: http://127.0.0.1:${upstreamPort}/v1
+    keys: [{ key: bench-provider-key }]
+    models: { include: ["bench-*"] }
+  other:
+    provider_type: anthropic
+    base_url: http://127.0.0.1:${upstreamPort}
+    keys: [{ key: bench-provider-key }]
+    models: { include: ["${TRANSLATED_PREFIX}bench-*"] }
+`;
+}
+
+async function untilReady(target: Target, log: string): Promise<void> {
+  const deadline = performance.now() + START_MS_MAX;
+  while (performance.now() < deadline) {
+    try {
+      // Any answer will do: nginx passes this on to the upstream, which knows no such path.
+      await (await fetch(`http://127.0.0.1:${target.port}/health`)).arrayBuffer();
+      return;
+    } catch {
+      await Bun.sleep(20);
+    }
+  }
+  const said = await Bun.file(log)
+    .text()
+    .catch(() => "");
+  throw new Error(`${target.name} did not answer within ${START_MS_MAX / 1000} s\n${said.slice(0, 2000)}`);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** Writes a body where wrk can read it. */
+export function writeBody(directory: string, name: string, body: string): string {
+  const path = join(directory, "bodies", `${name}.json`);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, body);
+  return path;
+}

@@ -1,0 +1,289 @@
+/** Every built-in provider: well-formed, well-addressed, and the key nowhere but where it belongs. */
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { builtinAuth, builtinProviders } from "../../plugins/index.ts";
+import {
+  type AnyProviderPlugin,
+  anthropicMessages,
+  openaiChat,
+  type Provider,
+  type UpstreamCall,
+  type UpstreamRequest,
+} from "../../src/plugin/index.ts";
+import { checkExport } from "../../src/snapshot/load-external-check.ts";
+import { createFakeHost, type FakeHost } from "./fake-host.ts";
+
+const PLUGINS = join(import.meta.dir, "../../plugins");
+const SECRET = "sk-the-one-provider-key";
+
+/** Root of each preset as its vendor documents it; `openai-chat` lives below it unless the row says otherwise. */
+const PRESETS: readonly (readonly [id: string, chat: string, embeddings: string | null])[] = [
+  ["anthropic", "https://api.anthropic.com/v1/messages", null],
+  ["cerebras", "https://api.cerebras.ai/v1/chat/completions", "https://api.cerebras.ai/v1/embeddings"],
+  ["deepseek", "https://api.deepseek.com/v1/chat/completions", "https://api.deepseek.com/v1/embeddings"],
+  [
+    "fireworks",
+    "https://api.fireworks.ai/inference/v1/chat/completions",
+    "https://api.fireworks.ai/inference/v1/embeddings",
+  ],
+  ["groq", "https://api.groq.com/openai/v1/chat/completions", "https://api.groq.com/openai/v1/embeddings"],
+  ["llama-cpp", "http://127.0.0.1:8080/v1/chat/completions", "http://127.0.0.1:8080/v1/embeddings"],
+  ["lm-studio", "http://127.0.0.1:1234/v1/chat/completions", "http://127.0.0.1:1234/v1/embeddings"],
+  ["mistral", "https://api.mistral.ai/v1/chat/completions", "https://api.mistral.ai/v1/embeddings"],
+  ["moonshot", "https://api.moonshot.ai/v1/chat/completions", "https://api.moonshot.ai/v1/embeddings"],
+  ["nvidia", "https://integrate.api.nvidia.com/v1/chat/completions", "https://integrate.api.nvidia.com/v1/embeddings"],
+  ["ollama-openai", "http://127.0.0.1:11434/v1/chat/completions", "http://127.0.0.1:11434/v1/embeddings"],
+  ["openai", "https://api.openai.com/v1/chat/completions", "https://api.openai.com/v1/embeddings"],
+  ["openrouter", "https://openrouter.ai/api/v1/chat/completions", "https://openrouter.ai/api/v1/embeddings"],
+  ["perplexity", "https://api.perplexity.ai/chat/completions", "https://api.perplexity.ai/embeddings"],
+  ["together", "https://api.together.xyz/v1/chat/completions", "https://api.together.xyz/v1/embeddings"],
+  ["vllm", "http://127.0.0.1:8000/v1/chat/completions", "http://127.0.0.1:8000/v1/embeddings"],
+  ["xai", "https://api.x.ai/v1/chat/completions", "https://api.x.ai/v1/embeddings"],
+  ["zai", "https://api.z.ai/api/paas/v4/chat/completions", "https://api.z.ai/api/paas/v4/embeddings"],
+];
+/** Runs on the operator's own machine, and asks for no key. */
+const LOCAL = ["llama-cpp", "lm-studio", "ollama-openai", "vllm"];
+
+const all = builtinProviders as readonly AnyProviderPlugin[];
+const pluginOf = (id: string): AnyProviderPlugin => all.find((plugin) => plugin.id === id)!;
+
+function setUp(
+  id: string,
+  host: FakeHost = createFakeHost({ baseUrl: pluginOf(id).baseUrl ?? "" }),
+): Promise<Provider> {
+  return Promise.resolve(pluginOf(id).setup({} as never, host));
+}
+
+function callOf(provider: Provider, differs: Partial<UpstreamCall> = {}): UpstreamCall {
+  const call: UpstreamCall = {
+    operation: "chat",
+    codec: provider.codecs[0],
+    method: "POST",
+    path: "",
+    query: "",
+    model: "some-model",
+    stream: false,
+    body: `{"model":"some-model","messages":[]}`,
+    contentType: "application/json",
+    headers: Object.freeze({ "x-client-said": "so" }),
+    secret: SECRET,
+    signal: new AbortController().signal,
+    ...differs,
+  };
+  return Object.freeze(call);
+}
+
+async function requestOf(provider: Provider, call: UpstreamCall): Promise<UpstreamRequest> {
+  const request = await provider.request(call);
+  if (request instanceof Request) throw new Error("built-ins use the plain form of a request");
+  return request;
+}
+
+describe("the list of built-ins", () => {
+  test("holds every file of the folder once, in the order of the alphabet", () => {
+    const files = readdirSync(join(PLUGINS, "provider")).map((file) => file.replace(/\.ts$/, ""));
+    expect(all.map(({ id }) => id)).toEqual(files.toSorted());
+    expect(PRESETS.map(([id]) => id)).toEqual(files.filter((id) => id !== "echo").toSorted());
+  });
+
+  test("gives no id twice, whatever its kind", () => {
+    const ids = [...all, ...builtinAuth].map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test.each([...all, ...builtinAuth].map((plugin) => [plugin.id, plugin] as const))(
+    "%s passes the checks that files of others have to pass",
+    async (id, plugin) => {
+      expect(await checkExport({ default: plugin }, id)).toEqual({ plugin, faults: [], remarks: [] });
+    },
+  );
+
+  test.each(PRESETS.map(([id]) => id))(
+    "%s says in its first line what it is and where the vendor documents it",
+    (id) => {
+      const [first = ""] = readFileSync(join(PLUGINS, "provider", `${id}.ts`), "utf8").split("\n");
+      expect(first).toMatch(/^\/\*\* .+ API: https:\/\/\S+ \*\/$/);
+    },
+  );
+});
+
+describe.each(PRESETS)("%s", (id, chat, embeddings) => {
+  test("addresses a chat call", async () => {
+    const provider = await setUp(id);
+    const call = callOf(provider);
+    const request = await requestOf(provider, call);
+    expect(request.url).toBe(chat);
+    expect(request.method).toBe("POST");
+    expect(request.body).toBe(call.body!);
+    expect(request.headers).toMatchObject({ "content-type": "application/json", "x-client-said": "so" });
+  });
+
+  test("addresses an embeddings call, or has none", async () => {
+    const provider = await setUp(id);
+    expect(provider.operations?.has("embeddings") ?? false).toBe(embeddings !== null);
+    if (embeddings === null) return;
+    const { url } = await requestOf(
+      provider,
+      callOf(provider, { operation: "embeddings", path: "/embeddings", query: "?a=b" }),
+    );
+    expect(url).toBe(`${embeddings}?a=b`);
+  });
+
+  test("puts the key into one header and nowhere else", async () => {
+    const provider = await setUp(id);
+    const { headers, ...rest } = await requestOf(provider, callOf(provider));
+    const carriers = Object.entries(headers).filter(([, value]) => value.includes(SECRET));
+    expect(carriers).toEqual([id === "anthropic" ? ["x-api-key", SECRET] : ["authorization", `Bearer ${SECRET}`]]);
+    expect(JSON.stringify(rest)).not.toContain(SECRET);
+    expect(Object.keys(headers)).toEqual(Object.keys(headers).map((name) => name.toLowerCase()));
+  });
+
+  test("leaves the call as it was, and remembers nothing of it", async () => {
+    const provider = await setUp(id);
+    const call = callOf(provider);
+    const before = structuredClone({ ...call, codec: null, signal: null });
+    const first = await requestOf(provider, call);
+    expect(structuredClone({ ...call, codec: null, signal: null })).toEqual(before);
+    const other = await requestOf(provider, callOf(provider, { secret: "sk-another", headers: {} }));
+    expect(JSON.stringify(other)).not.toContain(SECRET);
+    expect(other.headers).not.toHaveProperty("x-client-said");
+    expect(first.headers).toHaveProperty("x-client-said");
+  });
+
+  test("says no content type where there is no content", async () => {
+    const provider = await setUp(id);
+    const call = callOf(provider, { operation: "batches", path: "/batches", method: "GET", body: null });
+    const { method, headers, body } = await requestOf(provider, call);
+    expect({ method, body }).toEqual({ method: "GET", body: null });
+    expect(headers).not.toHaveProperty("content-type");
+  });
+
+  test("obeys the entry's own base URL, and two entries do not mix", async () => {
+    const one = await setUp(id, createFakeHost({ baseUrl: "https://one.example/api" }));
+    const two = await setUp(id, createFakeHost({ baseUrl: "https://two.example" }));
+    const urls = [await requestOf(one, callOf(one)), await requestOf(two, callOf(two))].map(({ url }) => url);
+    const path = id === "anthropic" ? "/v1/messages" : "/chat/completions";
+    expect(urls).toEqual([`https://one.example/api${path}`, `https://two.example${path}`]);
+  });
+
+  test("lists models with the key it is given", async () => {
+    const answer = (): Response =>
+      Response.json({ data: [{ id: "model-a" }, { name: "no id" }, { id: "model-b" }], has_more: false });
+    const host = createFakeHost({ baseUrl: pluginOf(id).baseUrl!, answer });
+    const provider = await setUp(id, host);
+    expect(await provider.listModels?.(SECRET, new AbortController().signal)).toEqual(["model-a", "model-b"]);
+    expect(host.fetched).toHaveLength(1);
+    const { url, headers } = host.fetched[0]!;
+    expect(url).toStartWith(chat.replace(/\/(chat\/completions|messages)$/, "/models"));
+    expect(url).not.toContain(SECRET);
+    expect(headers.get(id === "anthropic" ? "x-api-key" : "authorization")).toContain(SECRET);
+  });
+
+  test("fails to list models without naming the key", async () => {
+    const host = createFakeHost({
+      baseUrl: pluginOf(id).baseUrl!,
+      answer: () => new Response(`bad key ${SECRET}`, { status: 401 }),
+    });
+    const provider = await setUp(id, host);
+    const failure = await provider.listModels!(SECRET, new AbortController().signal).catch((error: Error) => error);
+    expect(failure).toBeInstanceOf(Error);
+    expect(String(failure)).toContain("401");
+    expect(String(failure)).not.toContain(SECRET);
+  });
+
+  test("is local exactly when it runs on the operator's machine", () => {
+    const plugin = pluginOf(id);
+    expect(plugin.local ?? false).toBe(LOCAL.includes(id));
+    expect(URL.parse(plugin.baseUrl ?? "")?.protocol).toBe(LOCAL.includes(id) ? "http:" : "https:");
+  });
+});
+
+describe("a key is optional", () => {
+  test.each([...LOCAL, "openai"])("for %s, and then there is no authorization header", async (id) => {
+    expect(pluginOf(id).keys).toBe("optional");
+    const host = createFakeHost({ baseUrl: "https://own.example/v1", answer: () => Response.json({ data: [] }) });
+    const provider = await setUp(id, host);
+    const { headers } = await requestOf(provider, callOf(provider, { secret: "" }));
+    expect(headers).not.toHaveProperty("authorization");
+    await provider.listModels?.("", new AbortController().signal);
+    expect(host.fetched[0]?.headers.has("authorization")).toBe(false);
+  });
+
+  test("for no other", () => {
+    const others = PRESETS.map(([id]) => id).filter((id) => !LOCAL.includes(id) && id !== "openai");
+    expect(others.map((id) => pluginOf(id).keys ?? "required")).toEqual(others.map(() => "required"));
+  });
+});
+
+describe("openai", () => {
+  test("wants the newer output limit from the first party, the older one from everybody else", async () => {
+    const first = await setUp("openai");
+    const other = await setUp("openai", createFakeHost({ baseUrl: "http://127.0.0.1:9/v1" }));
+    const lookalike = await setUp("openai", createFakeHost({ baseUrl: "https://api.openai.com.evil.example/v1" }));
+    expect(first.traits?.("gpt-5")).toEqual({ maxTokensField: "max_completion_tokens" });
+    expect(other.traits?.("gpt-5")).toEqual({ maxTokensField: "max_tokens" });
+    expect(lookalike.traits?.("gpt-5")).toEqual({ maxTokensField: "max_tokens" });
+  });
+
+  test("finds the path of each dialect an entry may switch on", async () => {
+    const provider = await setUp("openai");
+    const paths = [openaiChat, anthropicMessages].map(
+      async (codec) => (await requestOf(provider, callOf(provider, { codec }))).url,
+    );
+    expect(await Promise.all(paths)).toEqual([
+      "https://api.openai.com/v1/chat/completions",
+      "https://api.openai.com/v1/messages",
+    ]);
+    expect(provider.codecs).toEqual([openaiChat]);
+    expect(provider.optionalCodecs).toContain(anthropicMessages);
+  });
+});
+
+describe("anthropic", () => {
+  test("names the version of the API, unless the client named one", async () => {
+    const provider = await setUp("anthropic");
+    const silent = await requestOf(provider, callOf(provider, { headers: {} }));
+    expect(silent.headers["anthropic-version"]).toBe("2023-06-01");
+    const headers = { "anthropic-version": "2027-01-01", "anthropic-beta": "some-feature" };
+    const explicit = await requestOf(provider, callOf(provider, { headers }));
+    expect(explicit.headers).toMatchObject(headers);
+  });
+
+  test("lets no header of the client take the place of the key", async () => {
+    const provider = await setUp("anthropic");
+    const { headers } = await requestOf(provider, callOf(provider, { headers: { "x-api-key": "the client's" } }));
+    expect(headers["x-api-key"]).toBe(SECRET);
+  });
+
+  test("passes token counting and batches on below /v1", async () => {
+    const provider = await setUp("anthropic");
+    const call = callOf(provider, { operation: "count-tokens", path: "/messages/count_tokens", query: "?beta=true" });
+    expect((await requestOf(provider, call)).url).toBe("https://api.anthropic.com/v1/messages/count_tokens?beta=true");
+    expect([...(provider.operations ?? [])].toSorted()).toEqual(["batches", "count-tokens"]);
+  });
+
+  test.each([
+    ["claude-3-5-haiku-20241022", "none", "all", 8192],
+    ["claude-3-7-sonnet-latest", "budget", "all", 64_000],
+    ["claude-3-opus-20240229", "none", "all", 4096],
+    ["claude-opus-4-20250514", "budget", "one", 32_000],
+    ["claude-opus-4-1-20250805", "budget", "one", 32_000],
+    ["claude-opus-4-5-20251101", "budget", "one", 64_000],
+    ["claude-sonnet-4-20250514", "budget", "one", 64_000],
+    ["claude-haiku-4-5", "budget", "one", 64_000],
+    ["claude-sonnet-4-6", "adaptive", "one", 64_000],
+    ["claude-opus-4-6", "adaptive", "one", 128_000],
+    ["claude-of-the-future", "adaptive", "none", 64_000],
+  ] as const)("knows the family of %s", async (model, thinking, sampling, maxOutputTokens) => {
+    const provider = await setUp("anthropic");
+    expect(provider.traits?.(model)).toMatchObject({ thinking, sampling, maxOutputTokens });
+  });
+
+  test("sets no limit for a model it knows nothing of", async () => {
+    const provider = await setUp("anthropic");
+    const traits = provider.traits?.("a-model-of-somebody-else");
+    expect(traits).toMatchObject({ thinking: "budget", sampling: "all" });
+    expect(traits).not.toHaveProperty("maxOutputTokens");
+  });
+});
