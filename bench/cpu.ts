@@ -32,7 +32,8 @@ export function memoryOf(pid: number): Memory {
   return { rss, anonymous };
 }
 
-function treeOf(pid: number): number[] {
+/** The process and all its living descendants, parents first. */
+export function treeOf(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync("/proc")) {
     const id = Number(name);

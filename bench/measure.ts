@@ -91,6 +91,13 @@ export async function measureStreams(
   };
 }
 
+/** Loads end by themselves within seconds; this is for whoever cannot wait. */
+export function stopLoads(): void {
+  for (const child of loads) child.kill("SIGKILL");
+}
+
+const loads = new Set<Bun.Subprocess>();
+
 function cpuOf(target: Target): number {
   return target.pid === undefined ? 0 : cpuMicroseconds(target.pid);
 }
@@ -103,8 +110,10 @@ async function run(command: readonly string[], secondsMax: number): Promise<stri
     timeout: secondsMax * 1000,
     killSignal: "SIGKILL",
   });
+  loads.add(child);
   const [output, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   const code = await child.exited;
+  loads.delete(child);
   if (code !== 0) throw new Error(`${command[3]} ended with ${code}: ${errors.slice(0, 1000)}${output.slice(0, 1000)}`);
   return output;
 }

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { treeOf } from "./cpu.ts";
 import { TRANSLATED_PREFIX } from "./payloads.ts";
 
 /** Where a request goes and how it must look. */
@@ -20,17 +21,21 @@ export interface Cores {
   readonly others: string;
 }
 
-/** Nothing that was started here outlives this, whatever becomes of the one who started it. */
+/** Nothing that was started here outlives this by much, whatever else goes wrong. */
 const LIFETIME_SECONDS = 3600;
+/** Runs a command and ends it when stdin closes: that happens even if the one who started it is killed. */
+const GUARD = 'exec 3<&0; "$@" </dev/null & command=$!; { cat <&3 >/dev/null; kill $command; } & wait $command';
 const START_MS_MAX = 10_000;
+const STOP_MS_MAX = 4000;
 const ACCESS_KEY = "bench-access-key-0123456789abcdef0123456789abcdef";
 
 export class Processes {
-  readonly #started: Bun.Subprocess[] = [];
+  readonly #started: Bun.Subprocess<"pipe">[] = [];
 
-  /** Runs a command pinned to a core; `timeout` in front ends it should this process be killed. */
+  /** Runs a command pinned to a core. */
   start(command: readonly string[], core: string, output: string | "pipe"): Bun.Subprocess<"pipe"> {
-    const child = Bun.spawn(["timeout", "-k", "2", String(LIFETIME_SECONDS), "taskset", "-c", core, ...command], {
+    const bounded = ["timeout", "-k", "2", String(LIFETIME_SECONDS), "taskset", "-c", core, ...command];
+    const child = Bun.spawn(["sh", "-c", GUARD, "guard", ...bounded], {
       stdin: "pipe",
       stdout: output === "pipe" ? "pipe" : Bun.file(`${output}.out`),
       stderr: output === "pipe" ? "inherit" : Bun.file(`${output}.err`),
@@ -41,10 +46,18 @@ export class Processes {
 
   async stopAll(): Promise<void> {
     for (const child of this.#started.splice(0).reverse()) {
-      child.kill("SIGTERM");
-      const isOver = await Promise.race([child.exited.then(() => true), Bun.sleep(4000).then(() => false)]);
-      if (!isOver) child.kill("SIGKILL");
+      await child.stdin.end();
+      const isOver = await Promise.race([child.exited.then(() => true), Bun.sleep(STOP_MS_MAX).then(() => false)]);
+      if (!isOver) for (const pid of treeOf(child.pid).reverse()) kill(pid);
     }
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // Gone since its parent was asked.
   }
 }
 
@@ -73,7 +86,7 @@ export async function startNginx(
     join(own, "process"),
   );
   const target: Target = { name: "nginx", port, headers: {}, pid: child.pid };
-  await untilReady(target, join(own, "error.log"));
+  await untilReady(target, child, join(own, "error.log"));
   return target;
 }
 
@@ -92,7 +105,7 @@ export async function startRelay(
   const command = [binary, "serve", "--config", config, "--data-dir", join(own, "data"), "--no-watch"];
   const child = processes.start(command, cores.proxy, join(own, "process"));
   const target: Target = { name: "relay", port, headers: { authorization: `Bearer ${ACCESS_KEY}` }, pid: child.pid };
-  await untilReady(target, join(own, "process.err"));
+  await untilReady(target, child, join(own, "process.err"));
   return target;
 }
 
@@ -150,9 +163,9 @@ providers:
 `;
 }
 
-async function untilReady(target: Target, log: string): Promise<void> {
+async function untilReady(target: Target, child: Bun.Subprocess, log: string): Promise<void> {
   const deadline = performance.now() + START_MS_MAX;
-  while (performance.now() < deadline) {
+  while (performance.now() < deadline && child.exitCode === null) {
     try {
       // Any answer will do: nginx passes this on to the upstream, which knows no such path.
       await (await fetch(`http://127.0.0.1:${target.port}/health`)).arrayBuffer();
@@ -161,10 +174,10 @@ async function untilReady(target: Target, log: string): Promise<void> {
       await Bun.sleep(20);
     }
   }
-  const said = await Bun.file(log)
-    .text()
-    .catch(() => "");
-  throw new Error(`${target.name} did not answer within ${START_MS_MAX / 1000} s\n${said.slice(0, 2000)}`);
+  const said = (await Bun.file(log).exists()) ? await Bun.file(log).text() : "";
+  const how =
+    child.exitCode === null ? `did not answer within ${START_MS_MAX / 1000} s` : `ended with ${child.exitCode}`;
+  throw new Error(`${target.name} ${how}\n${said.slice(0, 2000)}`);
 }
 
 function freePort(): Promise<number> {

@@ -31,15 +31,15 @@ export function median(values: readonly number[]): number {
 
 /** Markdown: one line per target, `value (× nginx)`; latencies also as what the hop adds to the direct way. */
 export function tableOf(rows: readonly Row[], shown: readonly string[]): string {
-  const valueOf = (target: string, figure: string) => {
+  const medianOf = (target: string, figure: string) => {
     const values = rows.find((row) => row.target === target)?.values[figure];
     return values === undefined || values.length === 0 ? undefined : median(values);
   };
   const cell = (row: Row, figure: string) => {
-    const value = valueOf(row.target, figure);
+    const value = medianOf(row.target, figure);
     if (value === undefined) return "";
-    const nginx = valueOf("nginx", figure);
-    const direct = figure.startsWith("p") ? valueOf("direct", figure) : undefined;
+    const nginx = medianOf("nginx", figure);
+    const direct = figure.startsWith("p") ? medianOf("direct", figure) : undefined;
     const isOther = row.target !== "nginx" && row.target !== "direct";
     const ratio = nginx === undefined || !isOther ? "" : ` (×${format(value / nginx)})`;
     const added = direct === undefined || row.target === "direct" ? "" : ` [+${format(value - direct)}]`;

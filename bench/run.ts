@@ -4,13 +4,13 @@ import { availableParallelism, cpus, release, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CASES, type Case, type Settings } from "./cases.ts";
-import type { Figures } from "./measure.ts";
+import { type Figures, stopLoads } from "./measure.ts";
 import { Processes, startNginx, startRelay, startUpstream, type Target } from "./proxies.ts";
 import { collect, type Report, type Row, tableOf } from "./report.ts";
 
 const HELP = `usage: bun bench/run.ts [options]
 
-  --quick            every case once and short: does it work at all? (about a minute)
+  --quick            every case once and short: does it work at all? (half a minute)
   --only NAME        only this case; may be given several times: ${CASES.map(({ name }) => name).join(" ")}
   --repeat N         measurements of each target per case, taken in turns (default 5)
   --seconds S        length of one measurement (default 3)
@@ -57,6 +57,7 @@ async function main(): Promise<void> {
   const isPinned = availableParallelism() >= 2;
   const cores = { proxy: "0", others: isPinned ? "1" : "0" };
   const stop = async () => {
+    stopLoads();
     await processes.stopAll();
     rmSync(directory, { recursive: true, force: true });
   };
@@ -96,7 +97,7 @@ async function measureCase(each: Case, targets: readonly Target[], plan: Plan, s
         ? [{ target, name: "relay, translated", isTranslated: true, runs: [] as Figures[] }]
         : []),
     ]);
-  if (!each.isSingle) {
+  if (!each.isSingle && !options.quick) {
     const short = { ...settings, seconds: Math.min(1, settings.seconds) };
     for (const { target, isTranslated } of entrants) await each.measure(target, short, isTranslated);
   }

@@ -63,8 +63,3 @@ const server = Bun.serve({
   fetch: answer,
 });
 console.log(server.port);
-
-// Whoever started this holds the other end of stdin, and takes it along when ending, however that happens.
-for await (const _ of Bun.stdin.stream()) {
-}
-process.exit(0);

@@ -1,11 +1,11 @@
 /** Compiles the binary: `bun scripts/build.ts [--target bun-linux-arm64] [--outfile PATH] [--quiet]`. */
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import pkg from "../package.json";
+import { version } from "../package.json";
 
 const root = dirname(import.meta.dir);
 const args = process.argv.slice(2);
-const valueOf = (name: string): string | undefined => {
+const argument = (name: string): string | undefined => {
   const at = args.indexOf(name);
   return at < 0 ? undefined : args[at + 1];
 };
@@ -20,14 +20,14 @@ const TARGETS: Readonly<Record<string, string>> = {
 };
 
 const isQuiet = args.includes("--quiet");
-const target = valueOf("--target");
+const target = argument("--target");
 if (target !== undefined && target !== "all" && !(target in TARGETS)) {
   console.error(`unknown target "${target}"; one of ${["all", ...Object.keys(TARGETS)].join(", ")}`);
   process.exit(2);
 }
 const commit = Bun.spawnSync(["git", "rev-parse", "--short=12", "HEAD"], { cwd: root, stderr: "ignore" });
 const define = {
-  BUILD_VERSION: JSON.stringify(pkg.version),
+  BUILD_VERSION: JSON.stringify(version),
   BUILD_COMMIT: JSON.stringify(commit.success ? commit.stdout.toString().trim() : ""),
   "process.env.NODE_ENV": '"production"',
 };
@@ -38,7 +38,7 @@ for (const name of wanted) build(name);
 
 function build(name: string | undefined): void {
   const suffix = name === undefined ? "" : `-${name}`;
-  const outfile = valueOf("--outfile") ?? join(root, "dist", `monorelay${suffix}`);
+  const outfile = argument("--outfile") ?? join(root, "dist", `monorelay${suffix}`);
   const command = [
     process.execPath,
     "build",

@@ -7,7 +7,10 @@ const args = process.argv.slice(2);
 if (isServing(args)) raiseRequestCap(args, IS_COMPILED);
 
 process.umask(0o077);
-const [{ run }, { builtinAuth, builtinProviders }] = await Promise.all([import("./cli/index.ts"), import("../plugins/index.ts")]);
+const [{ run }, { builtinAuth, builtinProviders }] = await Promise.all([
+  import("./cli/index.ts"),
+  import("../plugins/index.ts"),
+]);
 process.exitCode = await run(args, { providers: builtinProviders, auth: builtinAuth });
 // Timers of plugins must not keep a finished command alive.
 process.exit();

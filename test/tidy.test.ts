@@ -33,10 +33,19 @@ const OWNERS: readonly (readonly [module: RegExp, rooms: readonly string[], why:
 ];
 
 /** The only packages there are; adding one is a decision, not an import. */
-const PACKAGES = new Set(["@sinclair/typebox", "commander", "drizzle-orm", "elysia", "@elysiajs/jwt", "yaml", "drizzle-kit"]);
+const PACKAGES = new Set([
+  "@sinclair/typebox",
+  "commander",
+  "drizzle-orm",
+  "elysia",
+  "@elysiajs/jwt",
+  "yaml",
+  "drizzle-kit",
+]);
 
 /** Vendors' names that must not steer the house; what a provider is like, it declares. */
-const VENDORS = /\b(groq|openrouter|deepseek|mistral|xai|nvidia|cohere|perplexity|moonshot|cerebras|fireworks|vllm|lm-?studio)\b/i;
+const VENDORS =
+  /\b(groq|openrouter|deepseek|mistral|xai|nvidia|cohere|perplexity|moonshot|cerebras|fireworks|vllm|lm-?studio)\b/i;
 /** Codecs read many vendors' variants of one dialect; the redactor knows the shapes of their keys. */
 const KNOWS_VENDORS = (path: string) => path.startsWith("src/codec/") || path === "src/support/redact.ts";
 
@@ -55,15 +64,16 @@ interface Source {
 
 const sources: Source[] = [...new Bun.Glob("{src,plugins}/**/*.ts").scanSync(root)].sort().map((path) => {
   const text = readFileSync(join(root, path), "utf8");
-  const imports = [...text.matchAll(/^(?:import|export)\b[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/gm)].map(
-    (match) => match[1] ?? match[2] ?? match[3] ?? "",
-  );
+  const imports = [
+    ...text.matchAll(/^(?:import|export)\b[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/gm),
+  ].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
   const parts = path.split("/");
   return { path, text, room: parts[0] === "plugins" ? "plugins" : parts.length > 2 ? parts[1]! : "", imports };
 });
 
 const isMacro = (path: string) => path.endsWith(".macro.ts");
-const complaints = (check: (source: Source) => readonly string[]) => sources.flatMap((source) => check(source).map((text) => `${source.path}: ${text}`));
+const complaints = (check: (source: Source) => readonly string[]) =>
+  sources.flatMap((source) => check(source).map((text) => `${source.path}: ${text}`));
 
 describe("tidy", () => {
   test("there are sources to look at", () => {
@@ -85,8 +95,11 @@ describe("tidy", () => {
           const target = normalize(join(dirname(path), name));
           const [top, other = ""] = target.split("/");
           if (top !== "src") return [`looks out of the house: ${name}`];
-          if (target.split("/").length < 3) return [`imports ${name}; only main.ts and the worker stand outside of the rooms`];
-          return other === room || FLOORS[other]! < FLOORS[room]! ? [] : [`${room} [${FLOORS[room]}] looks up at ${other} [${FLOORS[other]}]`];
+          if (target.split("/").length < 3)
+            return [`imports ${name}; only main.ts and the worker stand outside of the rooms`];
+          return other === room || FLOORS[other]! < FLOORS[room]!
+            ? []
+            : [`${room} [${FLOORS[room]}] looks up at ${other} [${FLOORS[other]}]`];
         });
       }),
     ).toEqual([]);
@@ -95,7 +108,9 @@ describe("tidy", () => {
   test("every relative import names a file that exists", () => {
     expect(
       complaints(({ path, imports }) =>
-        imports.filter((name) => name.startsWith(".") && !existsSync(join(root, dirname(path), name))).map((name) => `no such file: ${name}`),
+        imports
+          .filter((name) => name.startsWith(".") && !existsSync(join(root, dirname(path), name)))
+          .map((name) => `no such file: ${name}`),
       ),
     ).toEqual([]);
   });
@@ -113,14 +128,20 @@ describe("tidy", () => {
   });
 
   test("only main.ts sees both src/ and plugins/", () => {
-    const both = sources.filter(({ path, imports }) => path.startsWith("src/") && imports.some((name) => name.includes("/plugins/")));
+    const both = sources.filter(
+      ({ path, imports }) => path.startsWith("src/") && imports.some((name) => name.includes("/plugins/")),
+    );
     expect(both.map(({ path }) => path)).toEqual(["src/main.ts"]);
   });
 
   test("packages are known to their rooms alone", () => {
     expect(
       complaints(({ room, imports }) =>
-        imports.flatMap((name) => OWNERS.filter(([module, rooms]) => module.test(name) && !rooms.includes(room)).map(([, , why]) => `${name}: ${why}`)),
+        imports.flatMap((name) =>
+          OWNERS.filter(([module, rooms]) => module.test(name) && !rooms.includes(room)).map(
+            ([, , why]) => `${name}: ${why}`,
+          ),
+        ),
       ),
     ).toEqual([]);
   });
@@ -152,13 +173,19 @@ describe("tidy", () => {
     expect(
       complaints(({ text }) => {
         const first = text.split("\n", 1)[0]!;
-        return /^\/\*\* [A-Zx`][^\n]*(?:[.!?)]|https:\/\/\S+) \*\/$/.test(first) ? [] : [`its first line is ${JSON.stringify(first.slice(0, 80))}`];
+        return /^\/\*\* [A-Zx`][^\n]*(?:[.!?)]|https:\/\/\S+) \*\/$/.test(first)
+          ? []
+          : [`its first line is ${JSON.stringify(first.slice(0, 80))}`];
       }),
     ).toEqual([]);
   });
 
   test(`a file is at most ${LINES_MAX} lines`, () => {
-    expect(complaints(({ path, text }) => (text.split("\n").length > LINES_MAX + 1 && !(path in LONG_FILES) ? [`${text.split("\n").length} lines`] : []))).toEqual([]);
+    expect(
+      complaints(({ path, text }) =>
+        text.split("\n").length > LINES_MAX + 1 && !(path in LONG_FILES) ? [`${text.split("\n").length} lines`] : [],
+      ),
+    ).toEqual([]);
   });
 
   test("codecs are pure: no promises, no clock, no randomness", () => {
@@ -166,7 +193,16 @@ describe("tidy", () => {
       complaints(({ path, text }) => {
         if (!path.startsWith("src/codec/")) return [];
         const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
-        return [/\basync\b/, /\bawait\b/, /Date\.now/, /new Date\(\)/, /Math\.random/, /crypto\.getRandom/, /performance\./, /setTimeout/].flatMap((pattern) => {
+        return [
+          /\basync\b/,
+          /\bawait\b/,
+          /Date\.now/,
+          /new Date\(\)/,
+          /Math\.random/,
+          /crypto\.getRandom/,
+          /performance\./,
+          /setTimeout/,
+        ].flatMap((pattern) => {
           const found = pattern.exec(code);
           return found === null ? [] : [`uses ${found[0]}`];
         });
@@ -181,7 +217,8 @@ describe("tidy", () => {
         return lines.flatMap((line, index) => {
           if (/\b(TODO|FIXME|XXX|HACK)\b(?!\(#\d+\))/.test(line)) return [`line ${index + 1}: ${line.trim()}`];
           if (/@author\b/.test(line)) return [`line ${index + 1}: author tag`];
-          if (/^\s*\/\/.*[;{]\s*$/.test(line) && /[=(]/.test(line)) return [`line ${index + 1}: commented-out code? ${line.trim()}`];
+          if (/^\s*\/\/.*[;{]\s*$/.test(line) && /[=(]/.test(line))
+            return [`line ${index + 1}: commented-out code? ${line.trim()}`];
           return [];
         });
       }),
@@ -189,7 +226,13 @@ describe("tidy", () => {
   });
 
   test("console is for scripts; the relay has a log", () => {
-    expect(complaints(({ path, text }) => (path !== "src/plugin-worker.ts" && /\bconsole\.\w+\(/.test(text.replace(/\/\*[\s\S]*?\*\//g, "")) ? ["writes to the console"] : []))).toEqual([]);
+    expect(
+      complaints(({ path, text }) =>
+        path !== "src/plugin-worker.ts" && /\bconsole\.\w+\(/.test(text.replace(/\/\*[\s\S]*?\*\//g, ""))
+          ? ["writes to the console"]
+          : [],
+      ),
+    ).toEqual([]);
   });
 
   test("upstream requests leave through one file; nobody else calls fetch", () => {
@@ -204,7 +247,9 @@ describe("tidy", () => {
 
   test("the map names every room, and only rooms that exist", () => {
     const map = readFileSync(join(root, "src/README.md"), "utf8");
-    const rooms = Object.keys(FLOORS).filter((room) => sources.some((source) => source.path.startsWith(`src/${room}/`)));
+    const rooms = Object.keys(FLOORS).filter((room) =>
+      sources.some((source) => source.path.startsWith(`src/${room}/`)),
+    );
     expect(rooms.filter((room) => !map.includes(`${room}/`))).toEqual([]);
   });
 
@@ -212,7 +257,9 @@ describe("tidy", () => {
     const suspicious = /\b(sk-[a-zA-Z0-9]{32,}|sk-ant-[\w-]{32,}|AIza[\w-]{35}|ghp_\w{36}|AKIA[0-9A-Z]{16})\b/;
     // Its canaries have the shapes of secrets, which is what it is about.
     const made = "test/support/log.test.ts";
-    const found = [...new Bun.Glob("{test,bench,scripts,plugins,src}/**/*").scanSync({ cwd: root, onlyFiles: true })].filter((path) => {
+    const found = [
+      ...new Bun.Glob("{test,bench,scripts,plugins,src}/**/*").scanSync({ cwd: root, onlyFiles: true }),
+    ].filter((path) => {
       const text = readFileSync(join(root, path), "utf8");
       return path !== made && suspicious.test(text);
     });
@@ -226,10 +273,12 @@ describe("tidy", () => {
 
   test("nothing in the repository names a path of one machine", () => {
     const tracked = Bun.spawnSync(["git", "ls-files"], { cwd: root }).stdout.toString().split("\n").filter(Boolean);
-    const found = tracked.filter((path) => /\.(ts|md|json|yml|toml|mjs|sh)$|^\.ci\//.test(path) && existsSync(join(root, path))).filter((path) => {
-      const text = readFileSync(join(root, path), "utf8");
-      return /(^|[\s"'`(=])\/(work|root|home\/\w+)\//m.test(text);
-    });
+    const found = tracked
+      .filter((path) => /\.(ts|md|json|yml|toml|mjs|sh)$|^\.ci\//.test(path) && existsSync(join(root, path)))
+      .filter((path) => {
+        const text = readFileSync(join(root, path), "utf8");
+        return /(^|[\s"'`(=])\/(work|root)\//m.test(text);
+      });
     expect(found.map((path) => relative(".", path))).toEqual([]);
   });
 });

@@ -18,7 +18,10 @@ const FAMILIES: readonly (readonly [pattern: RegExp, traits: Traits])[] = [
   [/claude-opus-4-5/, { maxOutputTokens: 64_000, thinking: "budget", sampling: "one", structuredOutput: true }],
   [/claude-opus-4-6/, { maxOutputTokens: 128_000, thinking: "adaptive", sampling: "one", structuredOutput: true }],
   [/claude-sonnet-4-6/, { maxOutputTokens: 64_000, thinking: "adaptive", sampling: "one", structuredOutput: true }],
-  [/claude-(sonnet|haiku)-4-5/, { maxOutputTokens: 64_000, thinking: "budget", sampling: "one", structuredOutput: true }],
+  [
+    /claude-(sonnet|haiku)-4-5/,
+    { maxOutputTokens: 64_000, thinking: "budget", sampling: "one", structuredOutput: true },
+  ],
   [/claude-(sonnet|haiku)-4/, { maxOutputTokens: 64_000, thinking: "budget", sampling: "one" }],
   [
     /claude/,
@@ -38,6 +41,7 @@ const UNKNOWN: Traits = { thinking: "budget", sampling: "all", structuredOutput:
 export default defineProvider({
   id: "anthropic",
   baseUrl: "https://api.anthropic.com",
+  dialects: ["anthropic-messages"],
   setup: (_options, host) => ({
     codecs: [anthropicMessages],
     operations: OPERATIONS,

@@ -2,7 +2,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Identity } from "../contract/host.ts";
 import { digestSecret } from "../support/secret.ts";
-import { expandScopes } from "./scopes.ts";
+import { expandScopes } from "../config/scopes.ts";
 
 /** What the configuration says about the access key. */
 export interface AccessKeySettings {

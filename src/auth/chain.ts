@@ -23,10 +23,9 @@ export const AUTHENTICATE_MAX_MS = 5000;
  */
 export function authenticate(chain: readonly ChainLink[], found: Found): ChainAnswer | Promise<ChainAnswer> {
   switch (found.type) {
-    case "none":
-      return refuse("no credential");
     case "unusable":
       return refuse("not a credential");
+    case "none":
     case "one":
       return askFrom(chain, 0, found.credentials);
     case "several":
@@ -41,12 +40,17 @@ async function allTheSame(chain: readonly ChainLink[], all: readonly Credentials
     const answer = await askFrom(chain, 0, credentials);
     if (answer.type === "refuse") return answer;
     if (first === undefined) first = answer;
-    else if (first.type === "accept" && first.identity.id !== answer.identity.id) return refuse("conflicting credentials");
+    else if (first.type === "accept" && first.identity.id !== answer.identity.id)
+      return refuse("conflicting credentials");
   }
   return first ?? refuse("no credential");
 }
 
-function askFrom(chain: readonly ChainLink[], from: number, credentials: Credentials): ChainAnswer | Promise<ChainAnswer> {
+function askFrom(
+  chain: readonly ChainLink[],
+  from: number,
+  credentials: Credentials,
+): ChainAnswer | Promise<ChainAnswer> {
   for (let index = from; index < chain.length; index += 1) {
     const link = chain[index]!;
     if (link.auth.authenticate === undefined) continue;
@@ -57,7 +61,9 @@ function askFrom(chain: readonly ChainLink[], from: number, credentials: Credent
       throw technical(link, cause);
     }
     if (outcome instanceof Promise) {
-      return withinTime(link, outcome).then((settled) => judge(link, settled) ?? askFrom(chain, index + 1, credentials));
+      return withinTime(link, outcome).then(
+        (settled) => judge(link, settled) ?? askFrom(chain, index + 1, credentials),
+      );
     }
     const answer = judge(link, outcome);
     if (answer !== undefined) return answer;

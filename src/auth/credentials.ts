@@ -10,7 +10,8 @@ const EDGES = /^[ \t]+|[ \t]+$/g;
 
 /** What came with a request. `conflict`: several values that differ; whether they mean the same caller the chain finds out. */
 export type Found =
-  | { readonly type: "none" }
+  /** Nothing that any header of ours carries; a plugin may still know the caller by a header of its own. */
+  | { readonly type: "none"; readonly credentials: Credentials }
   | { readonly type: "one"; readonly credentials: Credentials }
   | { readonly type: "several"; readonly credentials: readonly Credentials[] }
   /** Something was shown that can be no credential: 401 without a look-up. */
@@ -24,7 +25,6 @@ export interface CarrierRules {
   readonly remoteAddress: string;
 }
 
-const NONE: Found = { type: "none" };
 const UNUSABLE: Found = { type: "unusable" };
 
 /** Throws `bad-request` (`malformed_credential`) when a credential header was sent twice. */
@@ -60,7 +60,7 @@ export function readCredentials(headers: Headers, rules: CarrierRules): Found {
   if (rules.session !== undefined && rules.session !== "") {
     return { type: "one", credentials: { session: rules.session, remoteAddress, headers } };
   }
-  return NONE;
+  return { type: "none", credentials: { remoteAddress, headers } };
 }
 
 function addRaw(header: string | null, add: (value: string) => void): void {

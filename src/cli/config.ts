@@ -18,7 +18,11 @@ interface ValidateOptions extends GlobalOptions {
   readonly warningsAsErrors?: boolean;
 }
 
-export async function configValidate(file: string | undefined, options: ValidateOptions, builtins: Builtins): Promise<number> {
+export async function configValidate(
+  file: string | undefined,
+  options: ValidateOptions,
+  builtins: Builtins,
+): Promise<number> {
   const env = readEnvironment(undefined);
   const fromInput = file === "-";
   const located = locateHere({ ...options, ...(file === undefined || fromInput ? {} : { config: file }) }, env);
@@ -78,7 +82,15 @@ interface ShowOptions extends GlobalOptions {
 export async function configShow(options: ShowOptions, builtins: Builtins): Promise<number> {
   const env = readEnvironment(undefined);
   const located = locateHere(options, env);
-  const world = await readWorld({ located, builtins, env, flags: {}, log: SILENT, withoutExternal: false, known: new Map() });
+  const world = await readWorld({
+    located,
+    builtins,
+    env,
+    flags: {},
+    log: SILENT,
+    withoutExternal: false,
+    known: new Map(),
+  });
   if (world.config === null) throw configError(world.errors, located.configFile);
   const { config, catalog, references } = world;
   // A key of this run only: fingerprints tell secrets apart here and now, and cannot be looked up anywhere.
@@ -95,7 +107,15 @@ export async function configShow(options: ShowOptions, builtins: Builtins): Prom
 export async function configSchema(builtins: Builtins): Promise<number> {
   const { toJsonSchema } = await import("../config/json-schema.ts");
   const located = locateHere({}, process.env);
-  const world = await readWorld({ located: { ...located, configFile: null, errors: [] }, builtins, env: {}, flags: {}, log: SILENT, withoutExternal: true, known: new Map() });
+  const world = await readWorld({
+    located: { ...located, configFile: null, errors: [] },
+    builtins,
+    env: {},
+    flags: {},
+    log: SILENT,
+    withoutExternal: true,
+    known: new Map(),
+  });
   process.stdout.write(`${JSON.stringify(toJsonSchema(world.catalog), null, 2)}\n`);
   return EXIT.done;
 }

@@ -69,7 +69,9 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
     .option("--host <address>", "address to listen on")
     .option("-p, --port <number>", "port to listen on; 0 = any free one")
     .option("--unix <path>", "listen on a Unix socket too")
-    .addOption(new Option("--log-level <level>", "least important lines to show").choices(["DEBUG", "INFO", "WARNING", "ERROR"]))
+    .addOption(
+      new Option("--log-level <level>", "least important lines to show").choices(["DEBUG", "INFO", "WARNING", "ERROR"]),
+    )
     .addOption(new Option("--log-format <format>", "how log lines look").choices(["auto", "pretty", "logfmt", "json"]))
     .option("--no-watch", "do not reload when the configuration file changes")
     .option("--no-plugins", "load no external plugins")
@@ -107,7 +109,14 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
     .command("version")
     .description("print the version and what it was built from")
     .action(() => {
-      const facts = { version: VERSION, commit: COMMIT, bun: Bun.version, target: `${process.platform}-${process.arch}`, config_schema: 1, plugin_api: [1] };
+      const facts = {
+        version: VERSION,
+        commit: COMMIT,
+        bun: Bun.version,
+        target: `${process.platform}-${process.arch}`,
+        config_schema: 1,
+        plugin_api: [1],
+      };
       process.stdout.write(wantsJson ? `${JSON.stringify(facts)}\n` : `${VERSION}\n`);
     });
 
@@ -133,7 +142,9 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
 /** The default command must not swallow a misspelt first word. */
 function unknownCommand(word: string, program: Command): CliError {
   const names = program.commands.map((command) => command.name());
-  const near = names.map((name) => ({ name, distance: editDistance(word, name) })).sort((a, b) => a.distance - b.distance)[0];
+  const near = names
+    .map((name) => ({ name, distance: editDistance(word, name) }))
+    .sort((a, b) => a.distance - b.distance)[0];
   const hint = near !== undefined && near.distance <= 3 ? `Did you mean "${near.name}"?` : "See monorelay --help.";
   return new CliError(EXIT.usage, "unknown_command", `monorelay has no command "${word.slice(0, 64)}".`, hint);
 }
@@ -146,7 +157,9 @@ function report(error: unknown, wantsJson: boolean): number {
   const known = error instanceof CliError ? error : new CliError(EXIT.failed, "failed", describe(error));
   if (wantsJson) {
     const { code, message, hint } = known;
-    process.stderr.write(`${JSON.stringify({ error: { code, message, hint: hint ?? null, docs: null, request_id: null } })}\n`);
+    process.stderr.write(
+      `${JSON.stringify({ error: { code, message, hint: hint ?? null, docs: null, request_id: null } })}\n`,
+    );
   } else {
     process.stderr.write(`${known.message}\n${known.hint === undefined ? "" : `${known.hint}\n`}`);
   }

@@ -67,7 +67,14 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
   const sink = createLogSink();
   const redactor = createRedactor();
   const stderr = inspectStderr(env);
-  const log = createLogger({ format: "auto", level: "info", write: (line) => sink.write(line), now: Date.now, stderr, redactor });
+  const log = createLogger({
+    format: "auto",
+    level: "info",
+    write: (line) => sink.write(line),
+    now: Date.now,
+    stderr,
+    redactor,
+  });
   const flags = flagsOf(options);
   const located = locateHere(options, env);
   const read = (known: World["known"]) =>
@@ -112,7 +119,9 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
         extraRoots: checked.network.caFile === null ? null : readFileSync(checked.network.caFile, "utf8"),
       });
     const first = await build(world, config, 1);
-    const holder = new SnapshotHolder(first, (error) => log.warn("an old generation could not be disposed of", { error }));
+    const holder = new SnapshotHolder(first, (error) =>
+      log.warn("an old generation could not be disposed of", { error }),
+    );
 
     let isDraining = false;
     const startedAt = Date.now();
@@ -222,10 +231,13 @@ function applyLogging(log: ProcessLogger, config: Config, world: World): void {
 function warnOfCap(log: ProcessLogger, config: Config): void {
   const cap = requestCap();
   if (cap >= config.limits.maxConcurrency) return;
-  log.warn("fewer upstream requests can run at once than limits.max_concurrency allows; set BUN_CONFIG_MAX_HTTP_REQUESTS", {
-    cap,
-    max_concurrency: config.limits.maxConcurrency,
-  });
+  log.warn(
+    "fewer upstream requests can run at once than limits.max_concurrency allows; set BUN_CONFIG_MAX_HTTP_REQUESTS",
+    {
+      cap,
+      max_concurrency: config.limits.maxConcurrency,
+    },
+  );
 }
 
 function takeDirectory(path: string, log: ProcessLogger): DataDirectory {
@@ -288,7 +300,14 @@ async function startListening(config: Config, handler: ReturnType<typeof createE
   const { host, port, unixSocket, tls } = config.server;
   const { maxBody, maxUpload, maxAdminBody } = config.limits;
   try {
-    return await listen({ host, port, unixSocket, tls, bodyBytesMax: Math.max(maxBody, maxUpload, maxAdminBody), handler });
+    return await listen({
+      host,
+      port,
+      unixSocket,
+      tls,
+      bodyBytesMax: Math.max(maxBody, maxUpload, maxAdminBody),
+      handler,
+    });
   } catch (error) {
     if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
     throw new CliError(
@@ -304,7 +323,9 @@ function prunePeriodically(store: Store, holder: SnapshotHolder, log: ProcessLog
   const prune = (): void => {
     const { maxAgeDays } = holder.current.config.logging;
     if (maxAgeDays === 0) return;
-    store.calls.prune(Date.now() - maxAgeDays * DAY_MS).catch((error) => log.warn("old call records could not be removed", { error }));
+    store.calls
+      .prune(Date.now() - maxAgeDays * DAY_MS)
+      .catch((error) => log.warn("old call records could not be removed", { error }));
   };
   const timer = setInterval(prune, PRUNE_INTERVAL_MS);
   timer.unref();
@@ -322,7 +343,11 @@ interface Greeting {
 }
 
 /** For a person a page, for a log four lines; the access key appears in either exactly once. */
-function greet(options: ServeOptions, log: ProcessLogger, { server, world, holder, dataDir, key, env }: Greeting): void {
+function greet(
+  options: ServeOptions,
+  log: ProcessLogger,
+  { server, world, holder, dataDir, key, env }: Greeting,
+): void {
   const readyMs = performance.now();
   const providers = holder.current.providers.filter(({ enabled }) => enabled);
   if (process.stderr.isTTY && options.quiet !== true) {
@@ -343,14 +368,24 @@ function greet(options: ServeOptions, log: ProcessLogger, { server, world, holde
     );
     return;
   }
-  log.notice("ready", { url: server.url, data: dataDir, providers: providers.length, ready_ms: Math.round(readyMs), version: VERSION });
+  log.notice("ready", {
+    url: server.url,
+    data: dataDir,
+    providers: providers.length,
+    ready_ms: Math.round(readyMs),
+    version: VERSION,
+  });
   // There is no other channel: the line is written past the redaction that would take the key out.
   if (key.fresh !== null) process.stderr.write(`monorelay: access key (shown once, may call models): ${key.fresh}\n`);
 }
 
 function toCliError(error: unknown, file: string | null): unknown {
   if (error instanceof BuildError) return configError(error.problems, file);
-  if (error instanceof StoreError) return new CliError(error.code === "busy" ? EXIT.conflict : EXIT.failed, `store_${error.code}`, `${error.message}.`);
+  if (error instanceof StoreError)
+    return new CliError(
+      error.code === "busy" ? EXIT.conflict : EXIT.failed,
+      `store_${error.code}`,
+      `${error.message}.`,
+    );
   return error;
 }
-

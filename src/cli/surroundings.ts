@@ -25,7 +25,9 @@ export function checkSurroundings(env: Environment): string[] {
       "Let it listen by itself, or put systemd-socket-proxyd in front.",
     );
   }
-  return NAMED.filter((name) => (env[name] ?? "") !== "").map((name) => `${name} is set and changes how this process runs`);
+  return NAMED.filter((name) => (env[name] ?? "") !== "").map(
+    (name) => `${name} is set and changes how this process runs`,
+  );
 }
 
 export function hasEnvironmentProxy(env: Environment): boolean {

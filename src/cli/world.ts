@@ -1,6 +1,6 @@
 /** Reads the configuration with its plugins: the one path that `serve`, a reload and `config validate` share. */
 import { readFileSync } from "node:fs";
-import type { Catalog, CatalogEntry } from "../config/catalog.ts";
+import { API_ALIAS, type Catalog, type CatalogEntry } from "../config/catalog.ts";
 import type { ConfigFlags } from "../config/environment.ts";
 import { FILE_SYSTEM } from "../config/files.ts";
 import { type LoadResult, loadConfig } from "../config/load.ts";
@@ -69,7 +69,7 @@ export async function readWorld(input: WorldInput): Promise<World> {
         dir,
         list: input.withoutExternal ? [] : list,
         requireHash,
-        builtinIds: new Set([...builtins.providers, ...builtins.auth].map(({ id }) => id)),
+        builtinIds: new Set([API_ALIAS.written, ...[...builtins.providers, ...builtins.auth].map(({ id }) => id)]),
         log: input.log,
         knownBefore: input.known,
       });
@@ -99,7 +99,10 @@ export async function readWorld(input: WorldInput): Promise<World> {
   };
 }
 
-function catalogOf(builtins: Builtins, external: { providers: Builtins["providers"]; auth: Builtins["auth"] }): Catalog {
+function catalogOf(
+  builtins: Builtins,
+  external: { providers: Builtins["providers"]; auth: Builtins["auth"] },
+): Catalog {
   const catalog = new Map<string, CatalogEntry>();
   for (const plugin of [...builtins.providers, ...external.providers]) {
     catalog.set(plugin.id, {
@@ -107,14 +110,19 @@ function catalogOf(builtins: Builtins, external: { providers: Builtins["provider
       options: plugin.options,
       ...(plugin.baseUrl === undefined ? {} : { baseUrl: plugin.baseUrl }),
       ...(plugin.keys === undefined ? {} : { keys: plugin.keys }),
+      ...(plugin.dialects === undefined ? {} : { codecs: plugin.dialects }),
       ...(plugin.local === undefined ? {} : { local: plugin.local }),
     });
   }
-  for (const plugin of [...builtins.auth, ...external.auth]) catalog.set(plugin.id, { kind: "auth", options: plugin.options });
+  for (const plugin of [...builtins.auth, ...external.auth])
+    catalog.set(plugin.id, { kind: "auth", options: plugin.options });
   return catalog;
 }
 
-export function locateHere(options: { config?: string | undefined; dataDir?: string | undefined }, env: Readonly<Record<string, string | undefined>>): Located {
+export function locateHere(
+  options: { config?: string | undefined; dataDir?: string | undefined },
+  env: Readonly<Record<string, string | undefined>>,
+): Located {
   return locate({
     env,
     ...(options.config === undefined ? {} : { config: options.config }),
@@ -130,7 +138,12 @@ export function locateHere(options: { config?: string | undefined; dataDir?: str
 export function configError(problems: readonly Problem[], file: string | null): CliError {
   const lines = problems.map((problem) => formatProblem(problem, file));
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-  return new CliError(EXIT.config, "config_invalid", lines.join("\n"), `${count} in the configuration; nothing was started.`);
+  return new CliError(
+    EXIT.config,
+    "config_invalid",
+    lines.join("\n"),
+    `${count} in the configuration; nothing was started.`,
+  );
 }
 
 /** `NAME=value` lines of `--env-file`, laid under the process's own variables. */
@@ -140,7 +153,11 @@ export function readEnvironment(path: string | undefined): Readonly<Record<strin
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new CliError(EXIT.usage, "env_file", `--env-file cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CliError(
+      EXIT.usage,
+      "env_file",
+      `--env-file cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   const values: Record<string, string> = {};
   for (const [index, line] of text.split(/\r?\n/).entries()) {

@@ -12,7 +12,7 @@ export interface CatalogEntry {
   readonly keys?: "required" | "optional" | "none";
   /** Provider: usually runs on the operator's own machine. */
   readonly local?: boolean;
-  /** Provider: ids of its dialects in order of preference. */
+  /** Provider: ids of its dialects in order of preference; tells which endings of `base_url` it adds itself. */
   readonly codecs?: readonly string[];
 }
 

@@ -51,7 +51,10 @@ const MANAGEMENT = [
 
 export const SCOPE_SETS = { inference: INFERENCE, account: ACCOUNT, management: MANAGEMENT } as const;
 
-const SINGLE: readonly string[] = [...ACCOUNT, ...MANAGEMENT];
+/** A single scope, as routes name it. */
+export type Scope = (typeof ACCOUNT)[number] | (typeof MANAGEMENT)[number];
+
+const SINGLE: readonly Scope[] = [...ACCOUNT, ...MANAGEMENT];
 
 /** Everything that may stand in a list of scopes: sets, single scopes, `<resource>:*` and `*`. */
 export const SCOPE_NAMES: readonly string[] = [
@@ -60,3 +63,17 @@ export const SCOPE_NAMES: readonly string[] = [
   ...new Set(SINGLE.map((scope) => `${scope.slice(0, scope.indexOf(":"))}:*`)),
   "*",
 ];
+
+/** Set names, `<resource>:*` and `*` become the scopes they stand for; unknown names grant nothing. */
+export function expandScopes(granted: readonly string[]): ReadonlySet<Scope> {
+  const scopes = new Set<Scope>();
+  for (const name of granted) {
+    const set: readonly Scope[] = Object.hasOwn(SCOPE_SETS, name) ? SCOPE_SETS[name as keyof typeof SCOPE_SETS] : [];
+    for (const scope of set) scopes.add(scope);
+    const resource = name.endsWith(":*") ? name.slice(0, -1) : undefined;
+    for (const scope of SINGLE) {
+      if (scope === name || name === "*" || (resource !== undefined && scope.startsWith(resource))) scopes.add(scope);
+    }
+  }
+  return scopes;
+}

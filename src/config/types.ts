@@ -423,4 +423,3 @@ export interface Problem {
   /** The nearest valid name or value. */
   readonly suggestion: string | null;
 }
-

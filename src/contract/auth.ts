@@ -45,7 +45,7 @@ export interface SignIn {
 }
 
 export interface Auth {
-  /** Called once per request that shows a credential. A throw is a technical failure: 503, never 401. ≤ 5 s. */
+  /** Called once per request, also when it shows neither `bearer` nor `session`. A throw is a technical failure: 503, never 401. ≤ 5 s. */
   authenticate?(credentials: Credentials): AuthOutcome | Promise<AuthOutcome>;
   readonly signIn?: SignIn;
   dispose?(): void | Promise<void>;

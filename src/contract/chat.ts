@@ -96,14 +96,7 @@ export interface OpaquePart extends PartBase {
   value: JsonObject;
 }
 
-export type Part =
-  | TextPart
-  | ReasoningPart
-  | MediaPart
-  | ToolCallPart
-  | ToolResultPart
-  | RefusalPart
-  | OpaquePart;
+export type Part = TextPart | ReasoningPart | MediaPart | ToolCallPart | ToolResultPart | RefusalPart | OpaquePart;
 
 export interface Message {
   /** `system` here is an instruction in the middle of the conversation; leading ones are in `ChatRequest.system`. */

@@ -92,8 +92,10 @@ export interface ProviderPlugin<Options extends TObject = TObject> {
   readonly homepage?: string;
   /** Its slice of `config.yml`, validated before `setup`; camelCase here, snake_case there. */
   readonly options: Options;
-  /** Where calls go unless the entry says `base_url`; `undefined` = the entry must say. */
+  /** Where calls go unless the entry says `base_url`. Without one the plugin may know by itself, or object in `setup`. */
   readonly baseUrl?: string;
+  /** Ids of the dialects it speaks, in order of preference; tells which endings of a `base_url` are superfluous. */
+  readonly dialects?: readonly string[];
   /** Does an entry need at least one enabled key? Default `required`. */
   readonly keys?: "required" | "optional" | "none";
   /** Local by nature: `base_url` may be a loopback or private address without being listed. */

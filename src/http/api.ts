@@ -69,7 +69,15 @@ export function createApi(routes: readonly ApiRoute[]): Api {
         const body = check === undefined ? undefined : await readBody(request, call.snapshot, check);
         const query = new URL(request.url).searchParams;
         const { requestId, snapshot } = call;
-        const answer = await route.handler({ request, requestId, snapshot, identity, params: params ?? {}, query, body });
+        const answer = await route.handler({
+          request,
+          requestId,
+          snapshot,
+          identity,
+          params: params ?? {},
+          query,
+          body,
+        });
         return answer instanceof Response ? answer : json(answer);
       },
       { parse: "none" } as never,
@@ -93,17 +101,29 @@ function pathOf(request: Request): string {
   return new URL(request.url).pathname;
 }
 
-async function readBody(request: Request, snapshot: Snapshot, check: ReturnType<typeof TypeCompiler.Compile>): Promise<unknown> {
+async function readBody(
+  request: Request,
+  snapshot: Snapshot,
+  check: ReturnType<typeof TypeCompiler.Compile>,
+): Promise<unknown> {
   const limit = snapshot.config.limits.maxAdminBody;
   const type = request.headers.get("content-type");
   const declared = Number(request.headers.get("content-length") ?? 0);
-  if (declared > limit) throw new RelayError("body-too-large", `The body is larger than ${limit} bytes.`, { wireCode: "request_too_large" });
+  if (declared > limit)
+    throw new RelayError("body-too-large", `The body is larger than ${limit} bytes.`, {
+      wireCode: "request_too_large",
+    });
   const bytes = (await request.bytes()) as Uint8Array<ArrayBuffer>;
-  if (bytes.length > limit) throw new RelayError("body-too-large", `The body is larger than ${limit} bytes.`, { wireCode: "request_too_large" });
+  if (bytes.length > limit)
+    throw new RelayError("body-too-large", `The body is larger than ${limit} bytes.`, {
+      wireCode: "request_too_large",
+    });
   let value: unknown = {};
   if (bytes.length > 0) {
     if (type === null || !/^application\/json\s*(;|$)/i.test(type)) {
-      throw new RelayError("unsupported-media-type", "The content type must be application/json.", { wireCode: "unsupported_media_type" });
+      throw new RelayError("unsupported-media-type", "The content type must be application/json.", {
+        wireCode: "unsupported_media_type",
+      });
     }
     value = scanTopLevel(bytes).parse();
   }

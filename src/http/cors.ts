@@ -20,7 +20,14 @@ const EXPOSED = [
   "x-ratelimit-reset-tokens",
 ].join(", ");
 
-const ALLOWED_HEADERS = ["authorization", "content-type", "x-api-key", "x-access-key", "x-goog-api-key", "x-request-id"];
+const ALLOWED_HEADERS = [
+  "authorization",
+  "content-type",
+  "x-api-key",
+  "x-access-key",
+  "x-goog-api-key",
+  "x-request-id",
+];
 /** Of the headers a page asks to send, also those of the vendors' SDKs. */
 const SDK_HEADER = /^(?:anthropic|openai|x-stainless|x-relay)-[a-z0-9-]{1,64}$/;
 const METHODS = "GET, HEAD, POST, DELETE, OPTIONS";

@@ -31,7 +31,10 @@ export interface ConnectionInfo {
 }
 
 /** The server's handler. It never throws; what goes wrong becomes an error of the family the path belongs to. */
-export function createEdge(services: HttpServices, api: Api): (request: Request, connection: ConnectionInfo) => Response | Promise<Response> {
+export function createEdge(
+  services: HttpServices,
+  api: Api,
+): (request: Request, connection: ConnectionInfo) => Response | Promise<Response> {
   const checks = new WeakMap<Snapshot, HostCheck>();
   const hostCheckOf = (snapshot: Snapshot): HostCheck => {
     let check = checks.get(snapshot);
@@ -71,7 +74,8 @@ export function createEdge(services: HttpServices, api: Api): (request: Request,
 
 function failed(services: HttpServices, family: Family, cause: unknown, requestId: string): Response {
   const error = RelayError.from(cause);
-  if (error.code === "internal") services.relay.log.error("a request failed inside the relay", { req: requestId, error });
+  if (error.code === "internal")
+    services.relay.log.error("a request failed inside the relay", { req: requestId, error });
   return errorResponse(family, error, requestId);
 }
 
@@ -144,7 +148,8 @@ async function dispatch(
 
     const route = BY_PATH.get(path);
     if (route !== undefined) {
-      if (method === "POST") return await relay(services, snapshot, route, request, requestId, query, connection, family);
+      if (method === "POST")
+        return await relay(services, snapshot, route, request, requestId, query, connection, family);
       if (!isModelsPath(path)) throw wrongMethod(["POST"]);
     }
     const who = (): Promise<Identity | undefined> => Promise.resolve(identify(snapshot, request, connection));
@@ -157,7 +162,11 @@ async function dispatch(
     const asked = method === "HEAD" ? "GET" : method;
     if (!methods.includes(asked)) throw wrongMethod(methods.includes("GET") ? [...methods, "HEAD"] : methods);
     // Elysia looks for the path at a fixed place behind the scheme, whatever the host; a plain one is always right.
-    const inner = new Request(`http://localhost${path}${query}`, { method: asked, headers: request.headers, body: request.body });
+    const inner = new Request(`http://localhost${path}${query}`, {
+      method: asked,
+      headers: request.headers,
+      body: request.body,
+    });
     const answer = await api.handle(inner, { requestId, snapshot, identify: who });
     return finish(answer, request, requestId, path.startsWith("/api"));
   } catch (cause) {
@@ -178,9 +187,13 @@ function wrongMethod(allowed: readonly string[]): RelayError {
 function unknownPath(family: Family, path: string): RelayError {
   if (family === "openai" || family === "anthropic") {
     const hint = /\/chat\/completions.|\/messages.*\/messages/.test(path) ? " The base URL should end in /v1." : "";
-    return new RelayError("not-found", `There is no such path here.${hint} OpenAI clients use <base>/v1, Anthropic clients <base>.`, {
-      wireCode: "unknown_url",
-    });
+    return new RelayError(
+      "not-found",
+      `There is no such path here.${hint} OpenAI clients use <base>/v1, Anthropic clients <base>.`,
+      {
+        wireCode: "unknown_url",
+      },
+    );
   }
   return new RelayError("not-found", "Not found", { wireCode: "not_found" });
 }
@@ -195,7 +208,11 @@ function finish(answer: Response, request: Request, requestId: string, isApi = f
   return request.method === "HEAD" ? new Response(null, { status: answer.status, headers }) : answer;
 }
 
-function withCors(request: Request, snapshot: Snapshot, answer: Response | Promise<Response>): Response | Promise<Response> {
+function withCors(
+  request: Request,
+  snapshot: Snapshot,
+  answer: Response | Promise<Response>,
+): Response | Promise<Response> {
   const origin = request.headers.get("origin");
   if (origin === null) return answer;
   if (!(answer instanceof Promise)) return addCorsHeaders(answer, origin, snapshot.config.server.corsOrigins);

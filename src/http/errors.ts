@@ -8,7 +8,8 @@ export type Family = "openai" | "anthropic" | "gemini" | "native" | "relay" | "o
 /** By path alone; the model list also looks at a header, which its handler does. */
 export function familyOf(path: string): Family {
   if (path === "/v1/me" || path === "/v1/orgs" || path.startsWith("/v1/orgs/")) return "openrelay";
-  if (path === "/v1/messages" || path.startsWith("/v1/messages/") || path.startsWith("/v1/anthropic/")) return "anthropic";
+  if (path === "/v1/messages" || path.startsWith("/v1/messages/") || path.startsWith("/v1/anthropic/"))
+    return "anthropic";
   if (path.startsWith("/v1beta/") || path.startsWith("/v1alpha/")) return "gemini";
   if (/^\/v1\/models\/.+:[a-zA-Z]+$/.test(path)) return "gemini";
   if (path === "/v1" || path.startsWith("/v1/")) return "openai";
@@ -53,7 +54,10 @@ export function errorBody(family: Family, error: RelayError, requestId: string):
     case "relay":
       return { detail: error.status === 401 ? "Invalid or missing API key" : error.message };
     case "openrelay":
-      return { error: error.status === 401 ? "Unauthorized" : error.message, code: error.status === 401 ? "unauthorized" : code };
+      return {
+        error: error.status === 401 ? "Unauthorized" : error.message,
+        code: error.status === 401 ? "unauthorized" : code,
+      };
     case "rest":
       return { error: error.status === 404 ? "Not found" : error.message };
   }

@@ -20,7 +20,12 @@ export function healthRoutes(services: HttpServices, dataDir: string): ApiRoute[
     { method: "GET", path: "/", policy: open, handler: ({ snapshot }) => hint(services, snapshot) },
     // What Claude Code sends before and beside its calls; nothing of it is kept.
     { method: "GET", path: "/api/hello", policy: open, handler: () => ({ status: "ok" }) },
-    { method: "POST", path: "/api/event_logging/batch", policy: open, handler: () => new Response(null, { status: 204 }) },
+    {
+      method: "POST",
+      path: "/api/event_logging/batch",
+      policy: open,
+      handler: () => new Response(null, { status: 204 }),
+    },
   ];
 }
 
@@ -108,5 +113,10 @@ export function baseUrl(publicHost: string | null, localIp: string, port: number
 
 function hint(services: HttpServices, { config }: Snapshot) {
   const url = baseUrl(config.server.publicHost, "127.0.0.1", services.boundPort());
-  return { name: "MonoRelay", version: services.version, openai_base_url: url, anthropic_base_url: url.replace(/\/v1$/, "") };
+  return {
+    name: "MonoRelay",
+    version: services.version,
+    openai_base_url: url,
+    anthropic_base_url: url.replace(/\/v1$/, ""),
+  };
 }

@@ -9,7 +9,10 @@ const HOST_LENGTH_MAX = 255;
 export type HostVerdict = "served" | "malformed" | "not-served";
 
 /** Makes the check for one configuration; verdicts on hosts seen before are remembered. */
-export function createHostCheck(allowedHosts: readonly string[], publicHost: string | null): (host: string | null) => HostVerdict {
+export function createHostCheck(
+  allowedHosts: readonly string[],
+  publicHost: string | null,
+): (host: string | null) => HostVerdict {
   const allowed = new Set(allowedHosts.map((host) => host.toLowerCase()));
   if (publicHost !== null) allowed.add(nameOf(publicHost));
   const remembered = new Map<string, HostVerdict>();
@@ -18,7 +21,8 @@ export function createHostCheck(allowedHosts: readonly string[], publicHost: str
     if (host.length > HOST_LENGTH_MAX || !HOST.test(host)) return "malformed";
     if (allowedHosts.length === 0) return "served";
     const name = host.toLowerCase().replace(/:[0-9]+$/, "");
-    const isServed = allowed.has(host.toLowerCase()) || allowed.has(name) || IP_LITERAL.test(name) || LOOPBACK.test(name);
+    const isServed =
+      allowed.has(host.toLowerCase()) || allowed.has(name) || IP_LITERAL.test(name) || LOOPBACK.test(name);
     return isServed ? "served" : "not-served";
   };
   return (host) => {

@@ -35,7 +35,10 @@ export async function listModels(
     if (id !== undefined) {
       const model = models.find((candidate) => candidate.id === id);
       if (model === undefined) {
-        throw new RelayError("model-not-found", "There is no such model.", { wireCode: "model_not_found", param: "model" });
+        throw new RelayError("model-not-found", "There is no such model.", {
+          wireCode: "model_not_found",
+          param: "model",
+        });
       }
       return json(isAnthropic ? anthropicModel(model) : openaiModel(model));
     }
@@ -44,7 +47,9 @@ export async function listModels(
     if (parameters.has("client_version")) return json({ models: [] });
     return json({ object: "list", data: models.map(openaiModel) });
   } catch (cause) {
-    const error = RelayError.from(cause instanceof URIError ? new RelayError("bad-request", "The model id is malformed.") : cause);
+    const error = RelayError.from(
+      cause instanceof URIError ? new RelayError("bad-request", "The model id is malformed.") : cause,
+    );
     if (error.code === "internal") services.relay.log.error("the model list failed", { req: requestId, error });
     return errorResponse(isAnthropic ? "anthropic" : "openai", error, requestId);
   }
@@ -57,12 +62,16 @@ async function checkCaller(
   identify: () => Promise<Identity | undefined>,
 ): Promise<void> {
   const { headers } = request;
-  const shows = ["authorization", "x-api-key", "x-access-key", "x-goog-api-key"].some((name) => (headers.get(name) ?? "").trim() !== "");
+  const shows = ["authorization", "x-api-key", "x-access-key", "x-goog-api-key"].some(
+    (name) => (headers.get(name) ?? "").trim() !== "",
+  );
   if (!shows && snapshot.config.server.publicModels) return;
   const identity = await identify();
   if (identity === undefined) throw new RelayError("unauthenticated", "Unauthorized");
   if (!identity.scopes.has("models:read")) {
-    throw new RelayError("forbidden", 'This credential lacks the scope "models:read".', { wireCode: "insufficient_scope" });
+    throw new RelayError("forbidden", 'This credential lacks the scope "models:read".', {
+      wireCode: "insufficient_scope",
+    });
   }
 }
 
@@ -110,7 +119,8 @@ function anthropicPage(models: readonly Offered[], parameters: URLSearchParams) 
   let to = models.length;
   if (after !== null) from = indexOf(after) + 1;
   if (before !== null && indexOf(before) >= 0) to = indexOf(before);
-  const slice = before === null ? models.slice(from, Math.min(to, from + limit)) : models.slice(Math.max(from, to - limit), to);
+  const slice =
+    before === null ? models.slice(from, Math.min(to, from + limit)) : models.slice(Math.max(from, to - limit), to);
   const hasMore = before === null ? from + slice.length < to : to - slice.length > from;
   return {
     data: slice.map(anthropicModel),

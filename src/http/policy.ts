@@ -1,6 +1,6 @@
 /** Who may call a route: every route declares it, nothing is open by omission. */
 import { type Identity, RelayError } from "../plugin/index.ts";
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../config/scopes.ts";
 
 export type Policy =
   | { readonly type: "public" }

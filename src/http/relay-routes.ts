@@ -1,5 +1,5 @@
 /** The relay's routes: which dialect, which operation, which scope, which lane. */
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../config/scopes.ts";
 import { anthropicMessages, type Codec, type Operation, openaiChat } from "../plugin/index.ts";
 import type { FieldKind, RelayRoute } from "../relay/route.ts";
 
@@ -55,11 +55,35 @@ function post(
 
 /** In the order of `http-api.md` sections 13 and 14. */
 export const RELAY_ROUTES: readonly RelayRoute[] = [
-  post("/v1/chat/completions", openaiChat, "chat", "chat:write", "chat", { ...MODEL, messages: "filled array" }, CHAT_OPTIONAL),
-  post("/v1/completions", openaiChat, "completions", "chat:write", "json", { ...MODEL, prompt: "any" }, { stream: "boolean" }),
+  post(
+    "/v1/chat/completions",
+    openaiChat,
+    "chat",
+    "chat:write",
+    "chat",
+    { ...MODEL, messages: "filled array" },
+    CHAT_OPTIONAL,
+  ),
+  post(
+    "/v1/completions",
+    openaiChat,
+    "completions",
+    "chat:write",
+    "json",
+    { ...MODEL, prompt: "any" },
+    { stream: "boolean" },
+  ),
   post("/v1/embeddings", openaiChat, "embeddings", "embeddings:write", "json", { ...MODEL, input: "string or array" }),
   post("/v1/moderations", openaiChat, "moderations", "moderations:write", "json", { ...MODEL, input: "any" }),
-  post("/v1/images/generations", openaiChat, "images", "images:write", "json", { ...MODEL, prompt: "string" }, { stream: "boolean" }),
+  post(
+    "/v1/images/generations",
+    openaiChat,
+    "images",
+    "images:write",
+    "json",
+    { ...MODEL, prompt: "string" },
+    { stream: "boolean" },
+  ),
   post("/v1/images/edits", openaiChat, "images", "images:write", "multipart", NOTHING),
   post("/v1/images/variations", openaiChat, "images", "images:write", "multipart", NOTHING),
   post("/v1/audio/transcriptions", openaiChat, "audio", "audio:write", "multipart", NOTHING),
@@ -75,5 +99,8 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     { ...MODEL, messages: "filled array", max_tokens: "number" },
     MESSAGES_OPTIONAL,
   ),
-  post("/v1/messages/count_tokens", anthropicMessages, "count-tokens", "chat:write", "json", { ...MODEL, messages: "filled array" }),
+  post("/v1/messages/count_tokens", anthropicMessages, "count-tokens", "chat:write", "json", {
+    ...MODEL,
+    messages: "filled array",
+  }),
 ];

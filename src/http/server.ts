@@ -46,10 +46,14 @@ export async function listen(options: ListenOptions): Promise<RunningServer> {
     maxRequestBodySize: options.bodyBytesMax,
     development: false,
     // The handler never throws; this is for the runtime's own troubles.
-    error: () => new Response('{"error":{"message":"Internal error","type":"server_error","code":"internal_error","param":null}}', {
-      status: 500,
-      headers: { "content-type": "application/json", "cache-control": "no-store" },
-    }),
+    error: () =>
+      new Response(
+        '{"error":{"message":"Internal error","type":"server_error","code":"internal_error","param":null}}',
+        {
+          status: 500,
+          headers: { "content-type": "application/json", "cache-control": "no-store" },
+        },
+      ),
   };
   const tls = async (files: Config["server"]["tls"]) =>
     files === null ? undefined : { cert: await Bun.file(files.cert).text(), key: await Bun.file(files.key).text() };

@@ -4,6 +4,12 @@ export { openaiChat } from "../codec/openai-chat/index.ts";
 export * from "../contract/index.ts";
 export { sse } from "../wire/sse.ts";
 export { API_VERSION, defineAuth, defineProvider } from "./define.ts";
-export { type LocalContext, type LocalPiece, type LocalProvider, type LocalRequest, localProvider } from "./local-provider.ts";
+export {
+  type LocalContext,
+  type LocalPiece,
+  type LocalProvider,
+  type LocalRequest,
+  localProvider,
+} from "./local-provider.ts";
 export { listOpenaiModels, OPENAI_OPERATIONS, type OpenaiCompatible, openaiCompatible } from "./openai-compatible.ts";
 export { type Static, Type } from "./options.ts";

@@ -112,7 +112,12 @@ async function* toEvents(request: ChatRequest, pieces: AsyncIterable<LocalPiece>
   let called = false;
   let end: Extract<LocalPiece, { type: "end" }> | undefined;
   let started = false;
-  const start = (): ChatEvent => ({ type: "response-start", id: "", model: request.model, usage: { inputTokens: tokensIn(request) } });
+  const start = (): ChatEvent => ({
+    type: "response-start",
+    id: "",
+    model: request.model,
+    usage: { inputTokens: tokensIn(request) },
+  });
   for await (const piece of pieces) {
     if (!started) yield start();
     started = true;

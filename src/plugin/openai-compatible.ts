@@ -58,13 +58,17 @@ export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
     ...(service.baseUrl === undefined ? {} : { baseUrl: service.baseUrl }),
     ...(service.keys === undefined ? {} : { keys: service.keys }),
     ...(service.local === undefined ? {} : { local: service.local }),
+    dialects: service.codecs.map(({ id }) => id),
     setup(_options, host) {
       const base = host.baseUrl;
+      if (base === "") throw new Error("it needs a base_url");
       return {
         codecs: service.codecs,
         optionalCodecs: [openaiChat, anthropicMessages],
         operations,
-        ...(traits === undefined ? {} : { traits: typeof traits === "function" ? (model) => traits(model, base) : () => traits }),
+        ...(traits === undefined
+          ? {}
+          : { traits: typeof traits === "function" ? (model) => traits(model, base) : () => traits }),
         request(call) {
           const path = call.operation === "chat" ? (CHAT_PATHS[call.codec.id] ?? "/chat/completions") : call.path;
           return { url: base + path + call.query, method: call.method, headers: headersOf(call), body: call.body };

@@ -62,7 +62,11 @@ function* targetsOf(call: Call, resolution: Resolution): Generator<Target> {
 }
 
 /** The provider's own `retry`: the same candidate again after a pause, for passing troubles. */
-async function withRepeats<T>(call: Call, candidate: Candidate, tryOne: (candidate: Candidate) => Promise<T>): Promise<T> {
+async function withRepeats<T>(
+  call: Call,
+  candidate: Candidate,
+  tryOne: (candidate: Candidate) => Promise<T>,
+): Promise<T> {
   const { entry } = candidate;
   const { retry } = entry.config;
   for (let repeat = 0; ; repeat += 1) {
@@ -97,7 +101,10 @@ async function counted<T>(candidate: Candidate, call: Call, tryOne: (candidate: 
   }
 }
 
-function mayRepeat(retry: { retryOnStatus: readonly number[]; retryOnErrors: readonly string[] }, error: RelayError): boolean {
+function mayRepeat(
+  retry: { retryOnStatus: readonly number[]; retryOnErrors: readonly string[] },
+  error: RelayError,
+): boolean {
   if (error.retry === "never") return false;
   if (retry.retryOnStatus.includes(error.status)) return true;
   return error.wireType !== undefined && retry.retryOnErrors.includes(error.wireType);

@@ -10,13 +10,14 @@ const BODY_BYTES_PER_MS = 1.024;
 
 const EMPTY = new Uint8Array(0);
 
-const DECODERS: Readonly<Record<string, (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>>> = {
-  gzip: promisify(gunzip) as never,
-  "x-gzip": promisify(gunzip) as never,
-  deflate: promisify(inflate) as never,
-  br: promisify(brotliDecompress) as never,
-  zstd: promisify(zstdDecompress) as never,
-};
+const DECODERS: Readonly<Record<string, (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>>> =
+  {
+    gzip: promisify(gunzip) as never,
+    "x-gzip": promisify(gunzip) as never,
+    deflate: promisify(inflate) as never,
+    br: promisify(brotliDecompress) as never,
+    zstd: promisify(zstdDecompress) as never,
+  };
 
 /** 415 unless the body is JSON or nothing says what it is. */
 export function requireJson(request: Request): void {
@@ -118,9 +119,13 @@ async function decode(
   const decoder = DECODERS[encoding];
   const name = encoding === "x-gzip" ? "gzip" : encoding;
   if (decoder === undefined || !accepted.includes(name)) {
-    throw new RelayError("unsupported-media-type", "This content-encoding is not accepted (limits.request_encodings).", {
-      wireCode: "unsupported_media_type",
-    });
+    throw new RelayError(
+      "unsupported-media-type",
+      "This content-encoding is not accepted (limits.request_encodings).",
+      {
+        wireCode: "unsupported_media_type",
+      },
+    );
   }
   try {
     const decoded = await decoder(raw, { maxOutputLength: limit });

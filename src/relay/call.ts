@@ -192,7 +192,9 @@ export class Call implements Watched {
     }
     if (this.deadline !== undefined && now >= this.deadline.at) return this.#abortAttempt(this.deadline.error());
     if (this.idleMs !== 0 && now - this.lastByteMs >= this.idleMs && this.#isUpstreamAsked()) {
-      return this.#abortAttempt(new RelayError("upstream-timeout", "The upstream fell silent in the middle of its answer."));
+      return this.#abortAttempt(
+        new RelayError("upstream-timeout", "The upstream fell silent in the middle of its answer."),
+      );
     }
     if (this.keepAlive === undefined) return;
     if (this.isClientWaiting) {
@@ -203,7 +205,9 @@ export class Call implements Watched {
   }
 
   cut(): void {
-    this.abort(new RelayError("unavailable", "The relay is stopping.", { retryAfterMs: 1000, wireCode: "shutting_down" }));
+    this.abort(
+      new RelayError("unavailable", "The relay is stopping.", { retryAfterMs: 1000, wireCode: "shutting_down" }),
+    );
   }
 
   /** The silence of an upstream counts only while somebody waits for it: a slow client is not its fault. */

@@ -36,7 +36,10 @@ export async function runChat(call: Call): Promise<Response> {
   call.streaming = top.kind("stream") === 0x74;
   const resolution = call.snapshot.router.resolve(call.requestedModel);
   const work = new ChatWork(call, top);
-  return withEarlyHeaders(call, attempt(call, resolution, (candidate) => work.tryOne(candidate)));
+  return withEarlyHeaders(
+    call,
+    attempt(call, resolution, (candidate) => work.tryOne(candidate)),
+  );
 }
 
 /** One chat request, in the forms that its candidates may need; each is made once. */
@@ -50,7 +53,9 @@ class ChatWork {
 
   /** The neutral form; only the translate lane pays for it. */
   get request(): ChatRequest {
-    this.#request ??= this.call.route.codec.ingress!.decodeRequest(this.top.parse(), { model: this.call.requestedModel });
+    this.#request ??= this.call.route.codec.ingress!.decodeRequest(this.top.parse(), {
+      model: this.call.requestedModel,
+    });
     return this.#request;
   }
 
@@ -249,4 +254,3 @@ function isEventStream(response: Response): boolean {
 async function* iterate(events: readonly ChatEvent[]): AsyncGenerator<ChatEvent> {
   yield* events;
 }
-

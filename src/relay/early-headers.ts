@@ -12,7 +12,10 @@ export async function withEarlyHeaders(call: Call, answer: Promise<Response>): P
   if (earlyHeadersMs === 0 || !call.streaming) return answer;
   const late = Symbol("late");
   const { promise, resolve } = Promise.withResolvers<typeof late>();
-  const timer = setTimeout(() => resolve(late), Math.max(0, earlyHeadersMs - (call.services.clock.monotonic() - call.startedMs)));
+  const timer = setTimeout(
+    () => resolve(late),
+    Math.max(0, earlyHeadersMs - (call.services.clock.monotonic() - call.startedMs)),
+  );
   try {
     const first = await Promise.race([answer, promise]);
     return first === late ? commitEarly(call, answer) : (first as Response);

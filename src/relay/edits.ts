@@ -13,7 +13,8 @@ export function editBody(top: TopLevel, model: string, asksUsage: boolean): Edit
   const edits: Splice[] = [];
   const field = top.find("model");
   if (field === undefined) edits.push(insertion(top, "model", model));
-  else if (top.value("model") !== model) edits.push({ start: field.start, end: field.end, text: JSON.stringify(model) });
+  else if (top.value("model") !== model)
+    edits.push({ start: field.start, end: field.end, text: JSON.stringify(model) });
 
   let hidesUsage = false;
   if (asksUsage) {

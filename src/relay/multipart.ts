@@ -29,13 +29,19 @@ export function boundaryOf(contentType: string | null): string {
  * The field named `name` in the first bytes of a form. `undefined`: not seen yet, more bytes may tell. `null`: the form
  * is complete and has none. Throws `bad-request` when the bytes are no such form.
  */
-export function findField(bytes: Uint8Array, boundary: string, name: string, isWhole: boolean): FormField | null | undefined {
+export function findField(
+  bytes: Uint8Array,
+  boundary: string,
+  name: string,
+  isWhole: boolean,
+): FormField | null | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const delimiter = Buffer.from(`--${boundary}`);
   const inner = Buffer.from(`\r\n--${boundary}`);
   let at = buffer.indexOf(delimiter);
   if (at < 0) {
-    if (isWhole || buffer.length > PART_HEAD_MAX) throw new RelayError("bad-request", "The multipart body has no parts.");
+    if (isWhole || buffer.length > PART_HEAD_MAX)
+      throw new RelayError("bad-request", "The multipart body has no parts.");
     return undefined;
   }
   for (;;) {
@@ -43,7 +49,8 @@ export function findField(bytes: Uint8Array, boundary: string, name: string, isW
     if (buffer[afterDelimiter] === 0x2d && buffer[afterDelimiter + 1] === 0x2d) return null;
     const headEnd = buffer.indexOf(CRLF2, afterDelimiter);
     if (headEnd < 0) return unfinished(isWhole);
-    if (headEnd - afterDelimiter > PART_HEAD_MAX) throw new RelayError("bad-request", "A part of the form has too long a head.");
+    if (headEnd - afterDelimiter > PART_HEAD_MAX)
+      throw new RelayError("bad-request", "A part of the form has too long a head.");
     const start = headEnd + CRLF2.length;
     const next = buffer.indexOf(inner, headEnd + 2);
     if (next < 0) return unfinished(isWhole);
@@ -67,6 +74,7 @@ function unfinished(isWhole: boolean): undefined {
 function fieldName(head: string): string | undefined {
   const disposition = /^content-disposition:\s*form-data\s*;(.*)$/im.exec(head)?.[1];
   // A file's own name must not be taken for the field's: `filename=` also ends in `name=`.
-  const match = disposition === undefined ? null : /(?:^|[;\s])name=(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))/i.exec(disposition);
+  const match =
+    disposition === undefined ? null : /(?:^|[;\s])name=(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))/i.exec(disposition);
   return match?.[1] ?? match?.[2];
 }

@@ -112,7 +112,12 @@ export async function openPassThrough(options: PassThrough): Promise<Source> {
     const { endMark } = call.route.codec.ingress ?? {};
     if (!watcher.marked && endMark !== undefined) last.push(framing.encode([endMark]));
     rest = undefined;
-    return last.length === 0 ? null : concat(last, last.reduce((sum, part) => sum + part.length, 0));
+    return last.length === 0
+      ? null
+      : concat(
+          last,
+          last.reduce((sum, part) => sum + part.length, 0),
+        );
   };
 
   let isConcluded = false;
@@ -192,9 +197,13 @@ function isUsageChunk(data: string): boolean {
   if (!data.includes('"usage"')) return false;
   try {
     const chunk = JSON.parse(data) as { choices?: unknown; usage?: unknown };
-    return Array.isArray(chunk.choices) && chunk.choices.length === 0 && typeof chunk.usage === "object" && chunk.usage !== null;
+    return (
+      Array.isArray(chunk.choices) &&
+      chunk.choices.length === 0 &&
+      typeof chunk.usage === "object" &&
+      chunk.usage !== null
+    );
   } catch {
     return false;
   }
 }
-

@@ -130,12 +130,7 @@ async function readFrom(reader: UploadReader) {
 }
 
 /** The bytes already read, then the rest of the upload at the upstream's pace. */
-function joined(
-  call: Call,
-  first: Uint8Array,
-  reader: UploadReader,
-  limit: number,
-): ReadableStream<Uint8Array> {
+function joined(call: Call, first: Uint8Array, reader: UploadReader, limit: number): ReadableStream<Uint8Array> {
   let head: Uint8Array | undefined = first;
   return new ReadableStream<Uint8Array>(
     {

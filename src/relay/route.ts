@@ -1,5 +1,5 @@
 /** What the relay knows about a route before it has looked at the request. */
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../config/scopes.ts";
 import type { Codec, Operation } from "../plugin/index.ts";
 
 export interface RelayRoute {
@@ -21,4 +21,12 @@ export interface RelayRoute {
   readonly optional: Readonly<Record<string, FieldKind>>;
 }
 
-export type FieldKind = "string" | "number" | "boolean" | "array" | "filled array" | "object" | "string or array" | "any";
+export type FieldKind =
+  | "string"
+  | "number"
+  | "boolean"
+  | "array"
+  | "filled array"
+  | "object"
+  | "string or array"
+  | "any";

@@ -67,11 +67,7 @@ export function setFirstDeadline(call: Call, entry: ProviderEntry): void {
   };
 }
 
-function send(
-  entry: ProviderEntry,
-  request: UpstreamRequest | Request,
-  signal: AbortSignal,
-): Promise<Response> {
+function send(entry: ProviderEntry, request: UpstreamRequest | Request, signal: AbortSignal): Promise<Response> {
   if (request instanceof Request) {
     return entry.send(request.url, {
       method: request.method,
@@ -162,11 +158,20 @@ export function failureOf(call: Call, signal: AbortSignal, cause: unknown): Rela
   if (RelayError.is(cause)) return cause;
   if (signal.aborted && RelayError.is(signal.reason)) return signal.reason;
   const code = (cause as { code?: unknown } | null)?.code;
-  if (typeof code === "string" && /ECONN|ENOTFOUND|EAI_|EPIPE|ConnectionRefused|ConnectionClosed|FailedToOpenSocket|CERT|TLS|SSL|UNABLE_TO|SELF_SIGNED|Timeout/i.test(code)) {
-    return new RelayError("upstream-unavailable", "The upstream could not be reached, or broke the connection.", { cause });
+  if (
+    typeof code === "string" &&
+    /ECONN|ENOTFOUND|EAI_|EPIPE|ConnectionRefused|ConnectionClosed|FailedToOpenSocket|CERT|TLS|SSL|UNABLE_TO|SELF_SIGNED|Timeout/i.test(
+      code,
+    )
+  ) {
+    return new RelayError("upstream-unavailable", "The upstream could not be reached, or broke the connection.", {
+      cause,
+    });
   }
   if (cause instanceof TypeError || (cause instanceof Error && cause.name === "TimeoutError")) {
-    return new RelayError("upstream-unavailable", "The upstream could not be reached, or broke the connection.", { cause });
+    return new RelayError("upstream-unavailable", "The upstream could not be reached, or broke the connection.", {
+      cause,
+    });
   }
   return new RelayError("internal", "Internal error", { cause });
 }

@@ -20,10 +20,14 @@ export function validateFields(top: TopLevel, route: RelayRoute, supplied?: stri
     const field = top.find(name);
     if (field === undefined && name === supplied) continue;
     if (field === undefined) {
-      throw new RelayError("bad-request", `The field "${name}" is missing; it must be ${EXPECTED[route.required[name]!]}.`, {
-        param: name,
-        wireCode: "missing_required_parameter",
-      });
+      throw new RelayError(
+        "bad-request",
+        `The field "${name}" is missing; it must be ${EXPECTED[route.required[name]!]}.`,
+        {
+          param: name,
+          wireCode: "missing_required_parameter",
+        },
+      );
     }
     // An empty string names nothing.
     const isEmpty = field.end - field.start === 2 && top.bytes[field.start] === 0x22;

@@ -10,7 +10,11 @@ const ONE_GO_BYTES = 1024 * 1024;
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** The answer's bytes. Throws `upstream-malformed` when it is larger than `limits.stream_max_size`. */
-export async function readWhole(call: Call, entry: ProviderEntry, response: Response): Promise<Uint8Array<ArrayBuffer>> {
+export async function readWhole(
+  call: Call,
+  entry: ProviderEntry,
+  response: Response,
+): Promise<Uint8Array<ArrayBuffer>> {
   const declared = response.headers.get("content-length");
   const limit = call.snapshot.config.limits.streamMaxSize;
   const { idleMs } = entry.timeouts;

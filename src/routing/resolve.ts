@@ -81,7 +81,10 @@ export class Router {
       };
     });
     this.#aliases = new Map(Object.entries(config.aliases).map(([name, model]) => [foldName(name), model]));
-    this.#mapping = config.providerMapping.map(({ pattern, provider }) => ({ matches: compileGlob(pattern), provider }));
+    this.#mapping = config.providerMapping.map(({ pattern, provider }) => ({
+      matches: compileGlob(pattern),
+      provider,
+    }));
     this.#overrides = config.modelOverrides.map(({ pattern, model }) => ({ matches: compileGlob(pattern), model }));
     this.#fallbacks = config.fallbacks.map(({ pattern, models }) => ({ matches: compileGlob(pattern), models }));
   }

@@ -28,7 +28,10 @@ export interface SyncParts {
   readonly read: () => Promise<ReadResult>;
   /** Sets everything up; throws an error with `problems` when a plugin fails. */
   readonly build: (read: ReadResult & { config: Config }, generation: number) => Promise<Snapshot>;
-  readonly differ: (before: Config, after: Config) => { readonly changed: readonly string[]; readonly restart: readonly string[] };
+  readonly differ: (
+    before: Config,
+    after: Config,
+  ) => { readonly changed: readonly string[]; readonly restart: readonly string[] };
   /** Told after each swap, e.g. to set the log level. */
   readonly applied: (snapshot: Snapshot) => void;
   /** Told after each attempt, for metrics and the status route. */
@@ -88,7 +91,12 @@ export function createSync(parts: SyncParts, firstIdentity: string): (options: S
 
   const rejected = (current: Snapshot, errors: readonly Problem[]): SyncAnswer => {
     for (const { path, line, column, message } of errors) {
-      parts.log.error("the configuration was not taken; the running one stays", { path, line, col: column, problem: message });
+      parts.log.error("the configuration was not taken; the running one stays", {
+        path,
+        line,
+        col: column,
+        problem: message,
+      });
     }
     return { type: "rejected", generation: current.generation, errors };
   };

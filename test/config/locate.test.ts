@@ -52,7 +52,11 @@ describe("config file", () => {
     ["then the system's", { files: [SYSTEM] }, SYSTEM],
     ["the system's, without a home", { files: [SYSTEM], env: { HOME: "" } }, SYSTEM],
     ["else none", {}, null],
-    ["a flag relative to the working directory", { files: ["/somewhere/a/b.yml"], config: "a/b.yml" }, "/somewhere/a/b.yml"],
+    [
+      "a flag relative to the working directory",
+      { files: ["/somewhere/a/b.yml"], config: "a/b.yml" },
+      "/somewhere/a/b.yml",
+    ],
     ["an empty variable is none", { files: [HOME], env: { MONORELAY_CONFIG: "" } }, HOME],
     ["not the working directory of a service", { files: [LOCAL, SYSTEM], env: { INVOCATION_ID: "x" } }, SYSTEM],
     ["not that of a notifying service", { files: [LOCAL, SYSTEM], env: { NOTIFY_SOCKET: "/run/x" } }, SYSTEM],

@@ -33,6 +33,7 @@ describe("the part of an address that the plugin adds is cut, with a warning", (
     ["anthropic", "https://a.example/proxy/v1/", "https://a.example/proxy", 1],
     ["anthropic", "https://a.example/v1beta", "https://a.example/v1beta", 0],
     ["cloud", "https://a.example/v1", "https://a.example/v1", 0],
+    ["cloud", "https://a.example/v1/chat/completions", "https://a.example/v1", 1],
   ])("%s %s", async (type, written, kept, count) => {
     const { text, places } = unmark(
       `providers:\n  a:\n    provider_type: ${type}\n    base_url: ▲${written}\n    keys: [{ key: k }]`,

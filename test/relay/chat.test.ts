@@ -37,7 +37,14 @@ const chunk = (delta: object, finish: string | null = null) => ({
   model: "gpt-4o",
   choices: [{ index: 0, delta, finish_reason: finish }],
 });
-const usageChunk = { id: "c1", object: "chat.completion.chunk", created: 1, model: "gpt-4o", choices: [], usage: { prompt_tokens: 5, completion_tokens: 3, total_tokens: 8 } };
+const usageChunk = {
+  id: "c1",
+  object: "chat.completion.chunk",
+  created: 1,
+  model: "gpt-4o",
+  choices: [],
+  usage: { prompt_tokens: 5, completion_tokens: 3, total_tokens: 8 },
+};
 
 /** Reads a stream to its end, opening the gate once the first bytes are here: what breaks later breaks a stream that has begun. */
 async function readThrough(response: Response, gate: { resolve: () => void }): Promise<string> {
@@ -58,7 +65,10 @@ providers:
 describe("pass-through, whole", () => {
   test("the answer's bytes are the upstream's own, and one record says what it cost", async () => {
     const text = JSON.stringify(chatAnswer, null, 3);
-    const up = await upstream({ text, headers: { "content-type": "application/json", "x-request-id": "up-1", "set-cookie": "a=b", server: "x" } });
+    const up = await upstream({
+      text,
+      headers: { "content-type": "application/json", "x-request-id": "up-1", "set-cookie": "a=b", server: "x" },
+    });
     const under = await relay(openai(up.url));
     const response = await under.post("/v1/chat/completions", ask);
     expect(response.status).toBe(200);
@@ -90,7 +100,8 @@ describe("pass-through, whole", () => {
     const up = await upstream({ json: chatAnswer });
     const under = await relay(`${openai(up.url)}
 model_routing: { aliases: { fast: gpt-4o } }`);
-    const body = '{ "messages":[ {"role":"user","content":"h\\u00e9 \\/"} ],\n "x-new": {"b":1,"a":[1.0]}, "model" : "fast" }';
+    const body =
+      '{ "messages":[ {"role":"user","content":"h\\u00e9 \\/"} ],\n "x-new": {"b":1,"a":[1.0]}, "model" : "fast" }';
     await under.post("/v1/chat/completions", body);
     expect(up.received[0]!.text).toBe(body.replace('"fast"', '"gpt-4o"'));
     expect(up.received[0]!.path).toBe("/v1/chat/completions");
@@ -127,7 +138,14 @@ describe("pass-through, streamed", () => {
     expect(await response.text()).toBe(`${frames}data: [DONE]\n\n`);
     expect(JSON.parse(up.received[0]!.text)).toEqual({ ...ask, stream: true, stream_options: { include_usage: true } });
     const [record] = await under.recorded(1);
-    expect(record).toMatchObject({ inputTokens: 5, outputTokens: 3, finishReason: "stop", streaming: true, status: 200, failure: null });
+    expect(record).toMatchObject({
+      inputTokens: 5,
+      outputTokens: 3,
+      finishReason: "stop",
+      streaming: true,
+      status: 200,
+      failure: null,
+    });
   });
 
   test("a client that asks for usage gets it, and its body is not touched", async () => {
@@ -173,7 +191,10 @@ describe("pass-through, streamed", () => {
   });
 
   test("a stream that just stops is a failure; one with a finish but no [DONE] gets its [DONE]", async () => {
-    const up = await upstream({ chunks: [sse(chunk({ content: "hi" }))] }, { chunks: [sse(chunk({ content: "hi" }), chunk({}, "stop"))] });
+    const up = await upstream(
+      { chunks: [sse(chunk({ content: "hi" }))] },
+      { chunks: [sse(chunk({ content: "hi" }), chunk({}, "stop"))] },
+    );
     const under = await relay(openai(up.url));
     const cut = await (await under.post("/v1/chat/completions", { ...ask, stream: true })).text();
     expect(cut).toContain('"error"');
@@ -233,7 +254,12 @@ providers:
 
   test("a client that leaves before the first byte ends the upstream call too", async () => {
     const arrived = Promise.withResolvers<void>();
-    const up = await upstream({ before: () => (arrived.resolve(), new Promise(() => {})) });
+    const up = await upstream({
+      before: () => {
+        arrived.resolve();
+        return new Promise(() => {});
+      },
+    });
     const under = await relay(openai(up.url));
     const leaving = new AbortController();
     const asked = fetch(`${under.url}/v1/chat/completions`, {
@@ -278,7 +304,17 @@ describe("translate", () => {
   const messagesAsk = { model: "gpt-4o", max_tokens: 50, messages: [{ role: "user", content: "hello" }] };
 
   test("a messages client is answered from a chat upstream, streamed, with its own end", async () => {
-    const up = await upstream({ chunks: [sse(chunk({ role: "assistant", content: "" }), chunk({ content: "hi" }), chunk({}, "stop"), usageChunk, "[DONE]")] });
+    const up = await upstream({
+      chunks: [
+        sse(
+          chunk({ role: "assistant", content: "" }),
+          chunk({ content: "hi" }),
+          chunk({}, "stop"),
+          usageChunk,
+          "[DONE]",
+        ),
+      ],
+    });
     const under = await relay(openai(up.url));
     const response = await under.post("/v1/messages", { ...messagesAsk, stream: true });
     const text = await response.text();
@@ -288,12 +324,26 @@ describe("translate", () => {
     expect(text.trimEnd().endsWith('data: {"type":"message_stop"}')).toBe(true);
     expect(text).not.toContain("[DONE]");
     const [record] = await under.recorded(1);
-    expect(record).toMatchObject({ inputTokens: 5, outputTokens: 3, finishReason: "stop", dialect: "anthropic-messages" });
+    expect(record).toMatchObject({
+      inputTokens: 5,
+      outputTokens: 3,
+      finishReason: "stop",
+      dialect: "anthropic-messages",
+    });
   });
 
   test("what the upstream cannot take is named, or refused, as configured", async () => {
     const up = await upstream({
-      json: { id: "msg_1", type: "message", role: "assistant", model: "claude", content: [{ type: "text", text: "ok" }], stop_reason: "end_turn", stop_sequence: null, usage: { input_tokens: 1, output_tokens: 1 } },
+      json: {
+        id: "msg_1",
+        type: "message",
+        role: "assistant",
+        model: "claude",
+        content: [{ type: "text", text: "ok" }],
+        stop_reason: "end_turn",
+        stop_sequence: null,
+        usage: { input_tokens: 1, output_tokens: 1 },
+      },
     });
     const config = `
 providers:
@@ -323,7 +373,10 @@ providers:
   });
 
   test("an upstream that streams though it was asked for a whole answer is collected, and the reverse is replayed", async () => {
-    const whole = await upstream({ chunks: [sse(chunk({ content: "hi" }), chunk({}, "stop"), "[DONE]")] }, { json: chatAnswer });
+    const whole = await upstream(
+      { chunks: [sse(chunk({ content: "hi" }), chunk({}, "stop"), "[DONE]")] },
+      { json: chatAnswer },
+    );
     const under = await relay(openai(whole.url));
     const collected = await readJson(await under.post("/v1/chat/completions", ask));
     expect(collected.choices[0].message.content).toBe("hi");
@@ -334,12 +387,37 @@ providers:
 });
 
 describe("failures before the first byte", () => {
-  const rows: [name: string, status: number, body: unknown, expected: { status: number; type: string; next: boolean }][] = [
-    ["400 stops: the next one would say the same", 400, { error: { message: "bad", type: "invalid_request_error" } }, { status: 400, type: "invalid_request_error", next: false }],
-    ["401 is our key's fault: the next key is asked, the caller never sees 401", 401, { error: { message: "Incorrect API key provided: up-secret-1" } }, { status: 502, type: "upstream_error", next: true }],
+  const rows: [
+    name: string,
+    status: number,
+    body: unknown,
+    expected: { status: number; type: string; next: boolean },
+  ][] = [
+    [
+      "400 stops: the next one would say the same",
+      400,
+      { error: { message: "bad", type: "invalid_request_error" } },
+      { status: 400, type: "invalid_request_error", next: false },
+    ],
+    [
+      "401 is our key's fault: the next key is asked, the caller never sees 401",
+      401,
+      { error: { message: "Incorrect API key provided: up-secret-1" } },
+      { status: 502, type: "upstream_error", next: true },
+    ],
     ["403 likewise", 403, { error: { message: "no" } }, { status: 502, type: "upstream_error", next: true }],
-    ["404 stops", 404, { error: { message: "no such model", type: "invalid_request_error", code: "model_not_found" } }, { status: 404, type: "invalid_request_error", next: false }],
-    ["429 moves on", 429, { error: { message: "slow down", type: "requests" } }, { status: 429, type: "rate_limit_error", next: true }],
+    [
+      "404 stops",
+      404,
+      { error: { message: "no such model", type: "invalid_request_error", code: "model_not_found" } },
+      { status: 404, type: "invalid_request_error", next: false },
+    ],
+    [
+      "429 moves on",
+      429,
+      { error: { message: "slow down", type: "requests" } },
+      { status: 429, type: "rate_limit_error", next: true },
+    ],
     ["500 moves on", 500, { error: { message: "boom" } }, { status: 502, type: "upstream_error", next: true }],
     ["503 moves on", 503, { error: { message: "busy" } }, { status: 503, type: "upstream_error", next: true }],
     ["529 moves on", 529, { error: { message: "busy" } }, { status: 503, type: "upstream_error", next: true }],
@@ -366,7 +444,8 @@ providers:
   });
 
   test("a refusal in the client's own dialect is passed on byte for byte, without our key", async () => {
-    const text = '{ "error": {"message":"key up-secret-1 cannot do that","type":"invalid_request_error","param":"n","code":null,"extra":1} }';
+    const text =
+      '{ "error": {"message":"key up-secret-1 cannot do that","type":"invalid_request_error","param":"n","code":null,"extra":1} }';
     const up = await upstream({ status: 422, text, headers: { "content-type": "application/json" } });
     const under = await relay(openai(up.url));
     const response = await under.post("/v1/chat/completions", ask);
@@ -375,7 +454,10 @@ providers:
   });
 
   test("a key that is limited rests as long as the upstream said, then works again", async () => {
-    const up = await upstream({ status: 429, json: { error: { message: "slow" } }, headers: { "retry-after": "30" } }, { json: chatAnswer });
+    const up = await upstream(
+      { status: 429, json: { error: { message: "slow" } }, headers: { "retry-after": "30" } },
+      { json: chatAnswer },
+    );
     const under = await relay(openai(up.url));
     const first = await under.post("/v1/chat/completions", ask);
     expect(first.status).toBe(429);
@@ -406,7 +488,12 @@ providers:
   });
 
   test("an answer that is no answer moves on", async () => {
-    for (const reply of [{ text: "<html>oops</html>", headers: { "content-type": "text/html" } }, { text: "" }, { json: {} }, { json: [] }]) {
+    for (const reply of [
+      { text: "<html>oops</html>", headers: { "content-type": "text/html" } },
+      { text: "" },
+      { json: {} },
+      { json: [] },
+    ]) {
       const up = await upstream(reply, { json: chatAnswer });
       const under = await relay(`
 providers:
@@ -420,7 +507,12 @@ providers:
 
   test("a silent upstream is left at the first-token limit", async () => {
     const arrived = Promise.withResolvers<void>();
-    const up = await upstream({ before: () => (arrived.resolve(), new Promise(() => {})) });
+    const up = await upstream({
+      before: () => {
+        arrived.resolve();
+        return new Promise(() => {});
+      },
+    });
     const under = await relay(`${openai(up.url, ", timeouts: { first_token: 5 }")}`);
     const asked = under.post("/v1/chat/completions", ask);
     await arrived.promise;
@@ -439,12 +531,30 @@ describe("bad input is refused in the caller's dialect, and nothing upstream is 
     ["an array", "/v1/chat/completions", "[]", 400, /not a JSON object/],
     ["model of a wrong type", "/v1/chat/completions", '{"model":5,"messages":[{}]}', 400, /"param":"model"/],
     ["no model", "/v1/chat/completions", '{"messages":[{"role":"user","content":"x"}]}', 400, /"param":"model"/],
-    ["messages of a wrong type", "/v1/chat/completions", '{"model":"gpt-4o","messages":"hi"}', 400, /"param":"messages"/],
+    [
+      "messages of a wrong type",
+      "/v1/chat/completions",
+      '{"model":"gpt-4o","messages":"hi"}',
+      400,
+      /"param":"messages"/,
+    ],
     ["no messages", "/v1/chat/completions", '{"model":"gpt-4o","messages":[]}', 400, /"param":"messages"/],
-    ["stream of a wrong type", "/v1/chat/completions", '{"model":"gpt-4o","messages":[{}],"stream":"yes"}', 400, /"param":"stream"/],
+    [
+      "stream of a wrong type",
+      "/v1/chat/completions",
+      '{"model":"gpt-4o","messages":[{}],"stream":"yes"}',
+      400,
+      /"param":"stream"/,
+    ],
     ["max_tokens missing", "/v1/messages", '{"model":"gpt-4o","messages":[{}]}', 400, /max_tokens/],
     ["two models", "/v1/chat/completions", '{"model":"gpt-4o","model":"other","messages":[{}]}', 400, /given twice/],
-    ["unknown model", "/v1/chat/completions", '{"model":"gpt-4p","messages":[{}]}', 404, /model_not_found.*|Did you mean/],
+    [
+      "unknown model",
+      "/v1/chat/completions",
+      '{"model":"gpt-4p","messages":[{}]}',
+      404,
+      /model_not_found.*|Did you mean/,
+    ],
     ["unknown provider", "/v1/chat/completions", '{"model":"gpt-4o@nope","messages":[{}]}', 404, /no provider/],
   ];
   test.each(rows)("%s", async (_name, path, body, status, check) => {

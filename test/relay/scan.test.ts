@@ -105,7 +105,7 @@ describe("what counts as a body", () => {
       const isDuplicate = /given twice/.test(reasonOf(text));
       if (!isDuplicate && accepts(text) !== isJsonObject(text)) throw new Error(`disagreement about ${text}`);
       // Long strings take the other road to their closing quote.
-      const long = text.replace('"m"', `"${"m\\\\\\\"é".repeat(4000)}"`);
+      const long = text.replace('"m"', `"${'m\\\\\\"é'.repeat(4000)}"`);
       if (long !== text && !isDuplicate && accepts(long) !== isJsonObject(long)) {
         throw new Error(`disagreement about a long form of ${text}`);
       }

@@ -67,7 +67,10 @@ export async function startBinary(options: StartOptions = {}): Promise<RunningBi
     ready.reject(new Error(`the binary ended before it was ready:\n${text}`));
   })();
   ready.promise.catch(() => {});
-  const timer = setTimeout(() => ready.reject(new Error(`not ready within ${START_MAX_MS} ms:\n${text}`)), START_MAX_MS);
+  const timer = setTimeout(
+    () => ready.reject(new Error(`not ready within ${START_MAX_MS} ms:\n${text}`)),
+    START_MAX_MS,
+  );
   let port: number;
   try {
     port = await ready.promise;
@@ -94,7 +97,10 @@ export async function startBinary(options: StartOptions = {}): Promise<RunningBi
 }
 
 /** Runs a command of the binary to its end. */
-export async function runBinary(args: readonly string[], options: { cwd?: string; env?: Record<string, string>; stdin?: string } = {}) {
+export async function runBinary(
+  args: readonly string[],
+  options: { cwd?: string; env?: Record<string, string>; stdin?: string } = {},
+) {
   const child = Bun.spawn([BINARY, ...args], {
     cwd: options.cwd ?? tmpdir(),
     stdin: options.stdin === undefined ? "ignore" : new TextEncoder().encode(options.stdin),
@@ -102,6 +108,10 @@ export async function runBinary(args: readonly string[], options: { cwd?: string
     stderr: "pipe",
     env: { HOME: tmpdir(), PATH: process.env["PATH"] ?? "", ...options.env },
   });
-  const [stdout, stderr, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
   return { stdout, stderr, code };
 }

@@ -44,7 +44,13 @@ export async function startRelay(config: string): Promise<TestRelay> {
   const clock = createManualClock();
   const logLines: string[] = [];
   const redactor = createRedactor([KEY]);
-  const log = createLogger({ format: "json", level: "debug", write: (line) => logLines.push(line), now: clock.now, redactor });
+  const log = createLogger({
+    format: "json",
+    level: "debug",
+    write: (line) => logLines.push(line),
+    now: clock.now,
+    redactor,
+  });
   const catalog = new Map<string, CatalogEntry>([
     ...builtinProviders.map((plugin) => [plugin.id, plugin] as const),
     ...builtinAuth.map((plugin) => [plugin.id, plugin] as const),
@@ -58,7 +64,8 @@ export async function startRelay(config: string): Promise<TestRelay> {
     comingAuth: ["jwt", "api-key"],
     resolvePlugins: async () => ({ catalog, problems: [] }),
   });
-  if (loaded.config === null) throw new Error(loaded.errors.map((problem) => formatProblem(problem, "test")).join("\n"));
+  if (loaded.config === null)
+    throw new Error(loaded.errors.map((problem) => formatProblem(problem, "test")).join("\n"));
 
   const records: CallRecord[] = [];
   let waiting: { count: number; resolve: () => void }[] = [];
@@ -108,7 +115,12 @@ export async function startRelay(config: string): Promise<TestRelay> {
   const http = {
     relay: services,
     holder,
-    ids: createIds({ now: clock.now, fillRandom: (bytes) => bytes.forEach((_, index) => (bytes[index] = (index * 7 + records.length) & 255)) }),
+    ids: createIds({
+      now: clock.now,
+      fillRandom: (bytes) => {
+        for (const index of bytes.keys()) bytes[index] = (index * 7 + records.length) & 255;
+      },
+    }),
     version: "test",
     startedAt: clock.now(),
     boundPort: () => port,

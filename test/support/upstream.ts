@@ -110,7 +110,9 @@ async function respond(reply: Reply, response: ServerResponse): Promise<void> {
 
 /** Chat chunks as SSE frames; objects become `data:` lines, strings go as they are. */
 export function sse(...frames: (object | string)[]): string {
-  return frames.map((frame) => (typeof frame === "string" ? `data: ${frame}\n\n` : `data: ${JSON.stringify(frame)}\n\n`)).join("");
+  return frames
+    .map((frame) => (typeof frame === "string" ? `data: ${frame}\n\n` : `data: ${JSON.stringify(frame)}\n\n`))
+    .join("");
 }
 
 /** Anthropic events as SSE frames. */

@@ -52,7 +52,9 @@ function readSource(source: JsonObject): { source: MediaSource; mediaType?: stri
 
 function readMedia(block: JsonObject): Part {
   const source = readSource(objectOr(block["source"]));
-  if (source === undefined) return readForeign(block);
+  if (source === undefined) {
+    return block["type"] === "image" ? { type: "opaque", codecId: MESSAGES, value: block } : readForeign(block);
+  }
   const title = textOf(block["title"]);
   return {
     type: "media",

@@ -103,16 +103,26 @@ export function pairToolResults(messages: readonly Message[], note: (what: strin
     }
   });
 
-  return ordered.flatMap((message): Message[] => {
-    if (message.role === "assistant" || answers.has(message)) return [message];
+  const paired: Message[] = [];
+  for (const message of ordered) {
+    if (message.role === "assistant" || answers.has(message)) {
+      paired.push(message);
+      continue;
+    }
     const parts = message.parts.flatMap((part): Part[] => {
       if (part.type !== "tool-result") return [part];
       if (consumed.has(part)) return [];
       note("a tool result without a call was turned into text");
       return orphanAsText(part);
     });
-    return parts.length === 0 && message.parts.length > 0 ? [] : [{ ...message, parts }];
-  });
+    if (parts.length === 0 && message.parts.length > 0) continue;
+    const last = paired.at(-1);
+    // What the user says beside results stays with them.
+    const isBesideResults = last !== undefined && answers.has(last) && message.role === "user" && parts.length > 0;
+    if (isBesideResults) paired[paired.length - 1] = { ...message, parts: [...last.parts, ...parts] };
+    else paired.push({ ...message, parts });
+  }
+  return paired;
 }
 
 function orphanAsText(result: ToolResultPart): Part[] {

@@ -122,13 +122,17 @@ function checkHeaders(decoder: Decoder, path: string, provider: ProviderSettings
   }
 }
 
-/** Old files and vendors' pages give whole endpoints; the plugin adds the path of its dialect itself. */
-function cutBaseUrl(decoder: Decoder, path: string, url: string, codecs: readonly string[] = []): string {
-  const ending = codecs.includes("openai-chat")
-    ? /\/chat\/completions$/
-    : codecs[0] === "anthropic-messages"
-      ? /\/v1(?:\/messages)?$/
-      : null;
+/**
+ * Old files and vendors' pages give whole endpoints; the plugin adds the path of its dialect itself. No base ends in the
+ * chat path, whoever is asked; what else is added depends on the dialect.
+ */
+function cutBaseUrl(decoder: Decoder, path: string, url: string, codecs: readonly string[] | undefined): string {
+  const ending =
+    codecs === undefined || codecs.includes("openai-chat")
+      ? /\/chat\/completions$/
+      : codecs[0] === "anthropic-messages"
+        ? /\/v1(?:\/messages)?$/
+        : null;
   const cut = ending?.exec(url)?.[0];
   if (cut === undefined) return url;
   decoder.warn(path, { code: "bad_value", message: `ends in ${cut}, which the relay adds itself; it was cut` });
