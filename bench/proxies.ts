@@ -24,7 +24,8 @@ export interface Cores {
 /** Nothing that was started here outlives this by much, whatever else goes wrong. */
 const LIFETIME_SECONDS = 3600;
 /** Runs a command and ends it when stdin closes: that happens even if the one who started it is killed. */
-const GUARD = 'exec 3<&0; "$@" </dev/null & command=$!; { cat <&3 >/dev/null; kill $command; } & wait $command';
+const GUARD =
+  'exec 3<&0; "$@" </dev/null & command=$!; { cat <&3 >/dev/null; kill $command 2>/dev/null; } & { wait $command; } 2>/dev/null';
 const START_MS_MAX = 10_000;
 const STOP_MS_MAX = 4000;
 const ACCESS_KEY = "bench-access-key-0123456789abcdef0123456789abcdef";

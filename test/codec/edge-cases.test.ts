@@ -315,6 +315,9 @@ describe("parameters", () => {
   test("E42: temperature and top_p together are one too many for an unknown model, none for one that takes none", () => {
     const body = { ...chat(user()), temperature: 0.5, top_p: 0.9, top_k: 4 };
     expect(toMessages(body)).toMatchObject({ sent: { temperature: 0.5, top_k: 4 }, lost: ["top_p"] });
+    expect(toMessages({ ...body, temperature: 1 }).sent).not.toHaveProperty("temperature");
+    expect(toMessages({ ...body, temperature: 1 })).toMatchObject({ sent: { top_p: 0.9 }, lost: [] });
+    expect(toMessages({ ...body, top_p: 1 })).toMatchObject({ sent: { temperature: 0.5 }, lost: [] });
     expect(toMessages(body, { sampling: "all" })).toMatchObject({ sent: { temperature: 0.5, top_p: 0.9 }, lost: [] });
     const { sent, lost } = toMessages(body, { sampling: "none" });
     for (const field of ["temperature", "top_p", "top_k"]) expect(sent).not.toHaveProperty(field);

@@ -1,7 +1,4 @@
-/**
- * Awkward streams and what becomes of them: each file holds an upstream's bytes, a line of dashes, and the bytes the
- * client gets. `UPDATE_GOLDEN=1` writes the lower halves anew; read the difference before you believe it.
- */
+/** Awkward streams and what becomes of them: an upstream's bytes, a line of dashes, the bytes the client gets. */
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,6 +12,7 @@ import {
   writeEvents,
 } from "./support.ts";
 
+// `UPDATE_GOLDEN=1` writes the lower halves anew; read the difference before you believe it.
 const FOLDER = join(import.meta.dir, "../golden");
 const DIVIDER = `${"-".repeat(80)}\n`;
 const NAME = /^(.+)\.(openai-chat|anthropic-messages)-(openai-chat|anthropic-messages)\.txt$/;

@@ -18,8 +18,6 @@ export function dig(value: unknown, ...path: (string | number)[]): unknown {
   return path.reduce<unknown>((inner, key) => (inner as Record<string | number, unknown> | undefined)?.[key], value);
 }
 
-// ---- calls ---------------------------------------------------------------------------------------------------------
-
 export function requestOf(change: Partial<ChatRequest> = {}): ChatRequest {
   return { model: "m", stream: true, system: [], messages: [], tools: [], includeUsage: true, ...change };
 }
@@ -54,8 +52,6 @@ export function caught(run: () => unknown): RelayError {
   }
   throw new Error("nothing was thrown");
 }
-
-// ---- streams -------------------------------------------------------------------------------------------------------
 
 export function framesOf(chunks: Iterable<Uint8Array>): Frame[] {
   const read = sse.decoder();
@@ -109,8 +105,6 @@ export function random(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
-
-// ---- grammars ------------------------------------------------------------------------------------------------------
 
 /** What is wrong with the order of these events; empty if nothing. */
 export function eventProblems(events: readonly ChatEvent[]): string[] {
@@ -230,8 +224,6 @@ export function frameProblems(dialect: Dialect, frames: readonly Frame[]): strin
   return dialect === "openai-chat" ? chatProblems(frames) : messagesProblems(frames);
 }
 
-// ---- cases ---------------------------------------------------------------------------------------------------------
-
 export interface Case {
   readonly name: string;
   readonly dialect: Dialect;
@@ -287,11 +279,12 @@ export interface Recording {
   readonly expect: unknown;
 }
 
-export function readRecordings(): Recording[] {
+/** Recordings of our two dialects, or of the formats named. */
+export function readRecordings(formats: readonly string[] = Object.keys(KIT_FORMATS)): Recording[] {
   if (!HAS_KIT) return [];
   const index: { file: string; format: string }[] = JSON.parse(readFileSync(join(KIT, "index.json"), "utf8"));
   return index
-    .filter((entry) => KIT_FORMATS[entry.format] !== undefined)
+    .filter((entry) => formats.includes(entry.format))
     .map((entry) => ({ ...entry, ...JSON.parse(readFileSync(join(KIT, entry.file), "utf8")) }));
 }
 

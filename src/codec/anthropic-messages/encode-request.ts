@@ -63,8 +63,6 @@ function writeSystem(blocks: JsonObject[], form: JsonObject | undefined): JsonOb
   return { system: form?.["system"] === "list" ? blocks : asContent(blocks) };
 }
 
-// ---- tools ---------------------------------------------------------------------------------------------------------
-
 function writeTools(plan: Plan): JsonObject[] {
   const { request, isNative, lose } = plan;
   const allowed = request.toolChoice?.type === "allowed" ? new Set(request.toolChoice.names) : undefined;
@@ -155,8 +153,6 @@ function withParallel(choice: JsonObject | undefined, { parallelToolCalls }: Cha
   return { ...rest, disable_parallel_tool_use: true };
 }
 
-// ---- output --------------------------------------------------------------------------------------------------------
-
 interface Output {
   readonly fields: JsonObject;
   readonly tools: JsonObject[];
@@ -215,8 +211,6 @@ function asTool({ request, thinking }: Plan, schema: JsonObject): Omit<Output, "
   return { tools: [tool], instructions: [], choice };
 }
 
-// ---- the rest ------------------------------------------------------------------------------------------------------
-
 function writeSampling({ request, target, isNative, lose, thinking }: Plan): JsonObject {
   const way = target.traits.sampling ?? (isNative ? "all" : "one");
   const { temperature, topP, topK } = request;
@@ -240,14 +234,15 @@ function writeSampling({ request, target, isNative, lose, thinking }: Plan): Jso
     else refuse("top_p", topP, reason);
     return fields;
   }
-  if (temperature !== undefined) {
+  // Of two where one is allowed, the one that says something: 1 is the default of both.
+  const isPair = way === "one" && temperature !== undefined && topP !== undefined;
+  const keepsTopP = topP !== undefined && !(isPair && (topP === 1 || temperature !== 1));
+  if (temperature !== undefined && !(isPair && keepsTopP)) {
     if (temperature > 1 && !isNative) lose("temperature", "lowered to 1, the upstream's highest");
     fields["temperature"] = isNative ? temperature : Math.min(temperature, 1);
   }
-  if (topP !== undefined) {
-    if (way === "one" && temperature !== undefined) lose("top_p", "the model takes either temperature or top_p");
-    else fields["top_p"] = topP;
-  }
+  if (keepsTopP) fields["top_p"] = topP;
+  else refuse("top_p", topP === 1 ? undefined : topP, "the model takes either temperature or top_p");
   if (topK !== undefined) fields["top_k"] = topK;
   return fields;
 }

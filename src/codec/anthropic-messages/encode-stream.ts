@@ -58,7 +58,7 @@ class EventWriter {
         break;
       case "error":
         this.#isDone = true;
-        this.frames.push(...encodeStreamError(event.error));
+        this.frames.push(...encodeStreamError(event.error, ""));
     }
   }
 

@@ -39,7 +39,8 @@ export function encodeError(error: RelayError, requestId: string): JsonObject {
   return { type: "error", error: { type: typeOf(error), message: messageOf(error) }, request_id: requestId };
 }
 
-export function encodeStreamError(error: RelayError): Frame[] {
+/** The event has no place for the request id; it stands in the headers. */
+export function encodeStreamError(error: RelayError, _requestId: string): Frame[] {
   const body = { type: "error", error: { type: typeOf(error), message: messageOf(error) } };
   return [{ event: "error", data: JSON.stringify(body) }];
 }

@@ -15,6 +15,7 @@ import {
   MESSAGE_FIELDS,
   readAnnotations,
   readImages,
+  saysSomething,
   usageOf,
 } from "./response.ts";
 import { ToolCallReader } from "./tool-call-reader.ts";
@@ -74,7 +75,8 @@ class ChunkReader {
   #chunk(chunk: JsonObject): void {
     const choices = arrayOr(chunk["choices"]).filter(isObject);
     const error = disguisedError(chunk);
-    if (error === undefined || choices.length > 0) this.#begin(chunk, choices.length > 0);
+    // An error that comes before the first word begins no answer: another upstream may still give one.
+    if (error === undefined || choices.some(saysSomething)) this.#begin(chunk, choices.length > 0);
     const usage = usageOf(chunk);
     if (usage !== undefined) {
       this.#usage = usage;
@@ -141,8 +143,9 @@ class ChunkReader {
     });
     if (isObject(delta["function_call"])) this.#calls.read({ index: 0, function: delta["function_call"] }, undefined);
     for (const name in delta) {
-      const value = delta[name];
-      if (!MESSAGE_FIELDS.has(name) && value !== null && value !== undefined) this.#messageExtras[name] = value;
+      if (MESSAGE_FIELDS.has(name) || delta[name] === null) continue;
+      this.#messageExtras = { ...this.#messageExtras, ...restOf(delta, MESSAGE_FIELDS) };
+      break;
     }
   }
 
@@ -164,7 +167,7 @@ class ChunkReader {
       if (isNew && text !== "") this.#parts.endText();
       this.#parts.text(head, text);
       if (redacted) this.#parts.whole(head, tail);
-      else this.#parts.textTail(head, tail);
+      else if (text !== "" || signature !== undefined) this.#parts.textTail(head, tail);
       this.#isReasoningSigned = signature !== undefined;
     }
   }

@@ -123,8 +123,6 @@ function toolId(id: string, { target, isNative }: MessageContext): string {
   return isNative ? id : safeToolId(id);
 }
 
-// ---- user ----------------------------------------------------------------------------------------------------------
-
 function writeUser(message: Message, context: MessageContext): JsonObject[] {
   const results = message.parts.filter((part) => part.type === "tool-result");
   const others = message.parts.filter((part) => part.type !== "tool-result");
@@ -195,8 +193,6 @@ function resultContent(content: readonly JsonObject[], hasMoved: boolean, asList
   if (asList || !content.every((part) => part["type"] === "text")) return asContent(content, asList);
   return content.map((part) => textOf(part["text"]) ?? "").join("\n");
 }
-
-// ---- assistant -----------------------------------------------------------------------------------------------------
 
 function writeAssistant(message: Message, context: MessageContext): JsonObject[] {
   const { isNative } = context;

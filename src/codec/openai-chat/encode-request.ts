@@ -92,7 +92,7 @@ function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose:
     ["logit_bias", request.logitBias],
     ["verbosity", request.verbosity],
     ["metadata", request.metadata],
-    ["service_tier", request.serviceTier],
+    ["service_tier", form === undefined && request.serviceTier === "auto" ? undefined : request.serviceTier],
     ["prompt_cache_key", request.promptCacheKey],
   ];
   if (request.topK !== undefined) {

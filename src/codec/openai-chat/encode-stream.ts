@@ -140,7 +140,7 @@ class ChunkWriter {
         break;
       case "reasoning":
         this.#delta(`{"reasoning_content":${JSON.stringify(delta)}}`);
-        return;
+        break;
       case "refusal":
         this.#delta(`{"refusal":${JSON.stringify(delta)}}`);
         break;

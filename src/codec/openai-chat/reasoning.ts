@@ -55,7 +55,7 @@ export function readReasoning(message: JsonObject): ReasoningPart[] {
     if (plain === undefined) return [];
     return [{ type: "reasoning", text: plain }];
   }
-  const parts = details.map(detailToPart);
+  const parts = details.map(detailToPart).filter((part) => part.text !== "" || part.signature !== undefined);
   if (plain !== undefined && parts.every((part) => part.text === "")) {
     const target = parts.find((part) => !part.redacted);
     if (target !== undefined) target.text = plain;

@@ -20,7 +20,7 @@ import { fieldsOf, vendorOf, withVendor } from "../shared/vendor.ts";
 import { readContent } from "./content.ts";
 import { inputJsonOf } from "./decode-request.ts";
 import { isLegacy } from "./fields.ts";
-import { needsDetail, partToDetail, readReasoning, reasoningText } from "./reasoning.ts";
+import { needsDetail, partToDetail, plainReasoning, readReasoning, reasoningText } from "./reasoning.ts";
 import { CHAT, readFinishReason, writeFinishReason } from "./wire.ts";
 
 /** Names of the answer's own fields; everything beside them is kept as the upstream's. */
@@ -51,6 +51,14 @@ export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
 /** What a choice says beside its message: `logprobs`, filter results, the vendor's own finish word. */
 export function choiceExtras(choice: JsonObject): JsonObject {
   return restOf(choice, CHOICE_FIELDS);
+}
+
+/** Is there a word, a thought or a call in this choice of a stream? */
+export function saysSomething({ delta }: JsonObject): boolean {
+  if (!isObject(delta)) return false;
+  const { content, tool_calls: calls } = delta;
+  const hasContent = textOf(content) !== undefined || arrayOr(content).length > 0;
+  return hasContent || arrayOr(calls).length > 0 || plainReasoning(delta) !== undefined;
 }
 
 /** The error of a body that carries one, whatever its status; `undefined` for an answer. */

@@ -5,7 +5,7 @@ import type { RelayError } from "../../contract/errors.ts";
 import { arrayOr, compact, isObject, objectOr, parseJson, textOf } from "../shared/json.ts";
 import { malformed } from "../shared/upstream-error.ts";
 import { isEndMark } from "./decode-stream.ts";
-import { disguisedError, usageOf } from "./response.ts";
+import { disguisedError, saysSomething, usageOf } from "./response.ts";
 import { readFinishReason } from "./wire.ts";
 
 const SPACE = 32;
@@ -65,7 +65,7 @@ class ChatWatcher implements StreamWatcher {
     const choices = arrayOr(chunk["choices"]).filter(isObject);
     const error = disguisedError(chunk);
     if (error !== undefined) this.error ??= error;
-    if (error === undefined || choices.length > 0) this.started = true;
+    if (error === undefined || choices.some(saysSomething)) this.started = true;
     this.model ??= textOf(chunk["model"]);
     this.usage = usageOf(chunk) ?? this.usage;
     for (const choice of choices) this.#raw = textOf(choice["finish_reason"]) ?? this.#raw;

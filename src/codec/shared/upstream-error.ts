@@ -203,8 +203,8 @@ export function decodeErrorResponse(status: number, body: string, headers?: Head
   if (parsed !== undefined && parsed !== null && typeof parsed === "object") {
     return classifyError(readErrorFacts(parsed), status, headers);
   }
-  const text = typeof parsed === "string" ? parsed : body.trim();
-  const isProse = text !== "" && !/^\s*</.test(text) && parsed === undefined;
+  const text = typeof parsed === "string" ? parsed : parsed === undefined ? body.trim() : "";
+  const isProse = text !== "" && !text.startsWith("<");
   return classifyError({ isFlagged: false, reasons: [], ...(isProse ? { message: text } : {}) }, status, headers);
 }
 

@@ -1,0 +1,113 @@
+/** The vendors' own SDKs put our streams together to the same answer that we give whole. */
+import { describe, expect, test } from "bun:test";
+import Anthropic from "@anthropic-ai/sdk";
+import OpenAI from "openai";
+import { collect, replay } from "../../src/codec/fold.ts";
+import type { ChatEvent, ChatResponse, JsonObject } from "../../src/contract/chat.ts";
+import { RelayError } from "../../src/contract/errors.ts";
+import { sse } from "../../src/wire/sse.ts";
+import {
+  CODECS,
+  contextOf,
+  type Dialect,
+  dig,
+  eventsOf,
+  framesOfText,
+  readFixtures,
+  readRecordings,
+  recordingAsCase,
+  writeEvents,
+} from "./support.ts";
+
+/** A network that always answers with these events; nothing leaves the process. */
+function answering(dialect: Dialect, events: readonly ChatEvent[]): typeof fetch {
+  const body = sse.encode(writeEvents(dialect, events));
+  const answer = async () => new Response(body, { headers: { "content-type": sse.contentType } });
+  return answer as unknown as typeof fetch;
+}
+
+const openai = (events: readonly ChatEvent[]) =>
+  new OpenAI({
+    apiKey: "test",
+    baseURL: "http://127.0.0.1/v1",
+    maxRetries: 0,
+    fetch: answering("openai-chat", events),
+  });
+const anthropic = (events: readonly ChatEvent[]) =>
+  new Anthropic({
+    apiKey: "test",
+    baseURL: "http://127.0.0.1",
+    maxRetries: 0,
+    fetch: answering("anthropic-messages", events),
+  });
+const ASK = { role: "user" as const, content: "x" };
+
+const cases = [...readFixtures(), ...readRecordings().map(recordingAsCase)].flatMap((one): [string, ChatResponse][] => {
+  if (one.stream !== undefined) return [[one.name, collect(eventsOf(one.dialect, framesOfText(one.stream)))]];
+  if (one.response !== undefined) return [[one.name, CODECS[one.dialect].egress.decodeResponse(one.response)]];
+  return [];
+});
+
+/** Arguments cut off in the middle are text to one SDK and a broken object to the other. */
+const isCut = ({ finish, parts }: ChatResponse) => finish.reason === "length" && parts.at(-1)?.type === "tool-call";
+
+describe("the OpenAI SDK", () => {
+  for (const [name, answer] of cases) {
+    test(name, async () => {
+      const stream = openai(replay(answer)).chat.completions.stream({
+        model: "m",
+        messages: [ASK],
+        stream_options: { include_usage: true },
+      });
+      const final = await stream.finalChatCompletion();
+      const whole = CODECS["openai-chat"].ingress.encodeResponse(answer, contextOf());
+      const message = dig(whole, "choices", 0, "message") as JsonObject;
+      expect(dig(final, "choices", 0, "message", "content") || null).toBe((message["content"] as string) || null);
+      expect(dig(final, "choices", 0, "finish_reason")).toBe(dig(whole, "choices", 0, "finish_reason"));
+      expect(dig(final, "choices", 0, "message", "refusal") ?? null).toBe(message["refusal"] as string | null);
+      const calls = (list: unknown) =>
+        ((list ?? []) as JsonObject[]).map((call) => [
+          call["id"],
+          dig(call, "function", "name"),
+          dig(call, "function", "arguments"),
+        ]);
+      expect(calls(dig(final, "choices", 0, "message", "tool_calls"))).toEqual(calls(message["tool_calls"]));
+      expect(final.usage ?? undefined).toEqual(whole["usage"] as never);
+    });
+  }
+
+  test("throws what went wrong inside a stream", async () => {
+    const error: ChatEvent = { type: "error", error: new RelayError("upstream-unavailable", "It broke.") };
+    const stream = openai([{ type: "response-start", id: "1", model: "m" }, error]).chat.completions.stream({
+      model: "m",
+      messages: [ASK],
+    });
+    await expect(stream.finalChatCompletion()).rejects.toThrow("It broke.");
+  });
+});
+
+describe("the Anthropic SDK", () => {
+  for (const [name, answer] of cases.filter(([, one]) => !isCut(one))) {
+    test(name, async () => {
+      const stream = anthropic(replay(answer)).beta.messages.stream({ model: "m", max_tokens: 1, messages: [ASK] });
+      const final = await stream.finalMessage();
+      const whole = CODECS["anthropic-messages"].ingress.encodeResponse(answer, contextOf());
+      // What only one side of a call can say (its caller) is not in a stream; see laws.test.ts.
+      const bare = (list: unknown) => (list as JsonObject[]).map(({ caller: _caller, ...block }) => block);
+      expect(bare(JSON.parse(JSON.stringify(final.content)))).toEqual(bare(whole["content"]));
+      expect<unknown>(final.stop_reason).toBe(whole["stop_reason"]);
+      expect(final.usage.output_tokens).toBe(dig(whole, "usage", "output_tokens") as number);
+      expect(final.usage.input_tokens).toBe(dig(whole, "usage", "input_tokens") as number);
+    });
+  }
+
+  test("throws what went wrong inside a stream", async () => {
+    const error: ChatEvent = { type: "error", error: new RelayError("upstream-unavailable", "It broke.") };
+    const stream = anthropic([{ type: "response-start", id: "1", model: "m" }, error]).beta.messages.stream({
+      model: "m",
+      max_tokens: 1,
+      messages: [ASK],
+    });
+    await expect(stream.finalMessage()).rejects.toThrow("It broke.");
+  });
+});
