@@ -4,6 +4,7 @@ import { redactConfig, renderYaml } from "../config/redact.ts";
 import type { Problem } from "../config/types.ts";
 import type { Logger } from "../contract/host.ts";
 import { BuildError, buildSnapshot } from "../snapshot/build.ts";
+import { Clients } from "../snapshot/clients.ts";
 import { RoutingState } from "../routing/state.ts";
 import { VERSION } from "../support/build-info.ts";
 import { systemClock } from "../support/clock.ts";
@@ -62,6 +63,7 @@ async function setUpOnce(world: World): Promise<readonly Problem[]> {
       random: Math.random,
       log: SILENT,
       state: new RoutingState(),
+      clients: new Clients(systemClock),
       accessKeyDigest: null,
       version: VERSION,
       hasEnvironmentProxy: hasEnvironmentProxy(process.env),

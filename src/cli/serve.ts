@@ -12,10 +12,10 @@ import { healthRoutes } from "../http/health.ts";
 import { listen, type RunningServer } from "../http/server.ts";
 import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
-import { OriginGuard } from "../relay/origin-guard.ts";
 import type { RelayServices } from "../relay/services.ts";
 import { RetryBudget, RoutingState } from "../routing/state.ts";
 import { BuildError, buildSnapshot } from "../snapshot/build.ts";
+import { Clients } from "../snapshot/clients.ts";
 import { type Snapshot, SnapshotHolder } from "../snapshot/snapshot.ts";
 import { type DataDirectory, findServer, openDataDirectory } from "../store/data-dir.ts";
 import { StoreError } from "../store/errors.ts";
@@ -103,6 +103,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     const key = await ensureAccessKey(store, config);
 
     const state = new RoutingState();
+    const clients = new Clients(systemClock);
     const services = createRelayServices(store, log, (text) => redactor.redact(text));
     const build = (from: World, checked: Config, generation: number): Promise<Snapshot> =>
       buildSnapshot({
@@ -113,6 +114,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
         random: Math.random,
         log,
         state,
+        clients,
         accessKeyDigest: key.digest,
         version: VERSION,
         hasEnvironmentProxy: hasEnvironmentProxy(env),
@@ -278,7 +280,6 @@ function createRelayServices(store: Store, log: ProcessLogger, redact: (text: st
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
     budget: new RetryBudget(),
-    guard: new OriginGuard(systemClock),
     redact,
     random: Math.random,
     sleep: (ms, signal) =>

@@ -20,6 +20,39 @@ export interface Identity {
   readonly via: string;
   /** Globs over model names; absent = all. */
   readonly models?: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+  /** The caller's own role in the organisation of `orgId`; absent = not a member. */
+  readonly orgRole?: "owner" | "admin" | "member";
+  /** Sessions only. */
+  readonly sessionId?: string;
+  /** Sessions only: when password or identity provider last vouched for the person, ms since epoch. */
+  readonly reauthAt?: number;
+  /** Work begun before must not outlive this instant (ms since epoch, exclusive); absent = no end. */
+  readonly expiresAt?: number;
+  /** Of the API key; absent = none. */
+  readonly limits?: CallerLimits;
+  /** Of the organisation, beside those of the key; absent = none. */
+  readonly orgLimits?: CallerLimits;
+  /** Addresses or networks this key may be used from; absent = any. */
+  readonly ipAllow?: readonly string[];
+  /** Names of the providers this key may reach; absent = all. */
+  readonly providers?: readonly string[];
+  /** For calls of this key that name no model. */
+  readonly defaultModel?: string;
+  /** How much of this key's bodies the log keeps; absent = as configured. */
+  readonly logBodies?: "off" | "preview" | "full";
+  /** `false`: answers to this key do not tell where they came from. Absent = `true`. */
+  readonly exposeRouting?: boolean;
+}
+
+/** `0` = no limit. */
+export interface CallerLimits {
+  readonly rpm: number;
+  readonly tpm: number;
+  readonly concurrency: number;
+  readonly budgets: readonly {
+    readonly usd: number;
+    readonly window: "hour" | "day" | "week" | "month" | "total";
+  }[];
 }
 
 export interface Logger {

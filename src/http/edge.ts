@@ -35,12 +35,12 @@ export function createEdge(
   services: HttpServices,
   api: Api,
 ): (request: Request, connection: ConnectionInfo) => Response | Promise<Response> {
-  const checks = new WeakMap<Snapshot, HostCheck>();
+  let checked: Snapshot | undefined;
+  let check: HostCheck;
   const hostCheckOf = (snapshot: Snapshot): HostCheck => {
-    let check = checks.get(snapshot);
-    if (check === undefined) {
+    if (checked !== snapshot) {
       check = createHostCheck(snapshot.config.server.allowedHosts, snapshot.config.server.publicHost);
-      checks.set(snapshot, check);
+      checked = snapshot;
     }
     return check;
   };
@@ -67,7 +67,8 @@ export function createEdge(
       const answer = dispatch(services, api, snapshot, request, path, query, requestId, connection, family);
       return path === "/v1" || path.startsWith("/v1/") ? withCors(request, snapshot, answer) : answer;
     } catch (cause) {
-      return failed(services, family, cause, requestId);
+      const answer = failed(services, family, cause, requestId);
+      return rawPath?.startsWith("/v1") === true ? withCors(request, snapshot, answer) : answer;
     }
   };
 }
@@ -92,10 +93,9 @@ function checkEnvelope(request: Request, hostCheck: HostCheck): void {
 function identify(
   snapshot: Snapshot,
   request: Request,
-  connection: ConnectionInfo,
+  remoteAddress: string,
   queryKey?: string,
 ): Identity | undefined | Promise<Identity | undefined> {
-  const remoteAddress = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
   const answer = authenticate(snapshot.chain, readCredentials(request.headers, { remoteAddress, queryKey }));
   if (answer instanceof Promise) {
     return answer.then((settled) => (settled.type === "accept" ? settled.identity : undefined));
@@ -113,7 +113,8 @@ function relay(
   connection: ConnectionInfo,
   family: Family,
 ): Response | Promise<Response> {
-  const identity = identify(snapshot, request, connection);
+  const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
+  const identity = identify(snapshot, request, address);
   const proceed = (who: Identity | undefined): Response | Promise<Response> => {
     if (who === undefined) throw new RelayError("unauthenticated", "Unauthorized");
     return runCall(services.relay, {
@@ -123,7 +124,7 @@ function relay(
       query,
       lease: services.holder.lease,
       identity: who,
-      clientAddress: clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies),
+      clientAddress: address,
       connection,
     });
   };
@@ -152,7 +153,9 @@ async function dispatch(
         return await relay(services, snapshot, route, request, requestId, query, connection, family);
       if (!isModelsPath(path)) throw wrongMethod(["POST"]);
     }
-    const who = (): Promise<Identity | undefined> => Promise.resolve(identify(snapshot, request, connection));
+    const { trustedProxies } = snapshot.config.server;
+    const who = async (): Promise<Identity | undefined> =>
+      identify(snapshot, request, clientAddress(connection.address, request.headers, trustedProxies));
     if (isModelsPath(path)) {
       if (method !== "GET" && method !== "HEAD") throw wrongMethod(["GET", "HEAD"]);
       return finish(await listModels(services, snapshot, request, path, query, requestId, who), request, requestId);

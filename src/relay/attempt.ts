@@ -1,4 +1,5 @@
 /** Tries candidates in order until one has begun to answer; after that there is no way back. */
+import type { ProviderConfig } from "../config/types.ts";
 import { RelayError } from "../contract/errors.ts";
 import { isKey, type NoKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
@@ -9,112 +10,88 @@ const JITTER = 0.2;
 const HINT_MIN_MS = 1000;
 const HINT_MAX_MS = 60_000;
 
-/** One (provider, model, key) that could serve. */
-export interface Candidate extends Target {
-  readonly key: PoolKey;
-}
+/** Resolves once the answer is committed to the client, and throws a `RelayError` before. */
+export type TryOne<T> = (target: Target, key: PoolKey) => Promise<T>;
 
 /**
- * `tryOne` resolves once the answer is committed to the client, and throws a `RelayError` before. A failure whose
- * `retry` is `next` moves on to the next key, then the next provider, then the fallback models, as far as
- * `model_routing.failover` and the retry budget allow.
+ * A failure whose `retry` is `next` moves on to the next key, then the next provider, then the fallback models, as far
+ * as `model_routing.failover` and the retry budget allow; a provider's own `retry` repeats the same key before that.
  */
-export async function attempt<T>(
-  call: Call,
-  resolution: Resolution,
-  tryOne: (candidate: Candidate) => Promise<T>,
-): Promise<T> {
+export async function attempt<T>(call: Call, resolution: Resolution, tryOne: TryOne<T>): Promise<T> {
   const { failover } = call.snapshot.config.modelRouting;
+  const { budget } = call.services;
   const triesMax = failover.enabled ? failover.maxAttempts : 1;
-  call.services.budget.earn(failover.budget);
+  budget.earn(failover.budget);
   let tries = 0;
   let last: RelayError | undefined;
   let missing: NoKey | undefined;
+  let { targets } = resolution;
+  let isFallback = false;
 
-  for (const target of targetsOf(call, resolution)) {
-    const { entry } = target;
-    const tried = new Set<PoolKey>();
+  for (let at = 0; ; at += 1) {
+    if (at === targets.length) {
+      if (isFallback) throw exhausted(call, last, missing);
+      // Resolved only now: most calls never need them.
+      targets = call.snapshot.router.fallbacksOf(resolution.resolved).flatMap((fallback) => fallback.targets);
+      isFallback = true;
+      at = -1;
+      continue;
+    }
+    const target = targets[at]!;
+    let tried: Set<PoolKey> | undefined;
     for (;;) {
-      if (tries >= triesMax) throw exhausted(call, last, missing);
-      if (tries > 0 && !call.services.budget.take(failover.budget)) throw exhausted(call, last, missing);
-      const key = entry.keys.pick(tried);
+      if (tries >= triesMax || (tries > 0 && !budget.take(failover.budget))) throw exhausted(call, last, missing);
+      const key = target.entry.keys.pick(tried);
       if (!isKey(key)) {
         missing ??= key;
         break;
       }
       tries += 1;
-      tried.add(key);
-      try {
-        return await withRepeats(call, { ...target, key }, tryOne);
-      } catch (cause) {
-        last = RelayError.from(cause);
-        if (last.retry === "never" || call.abortReason !== undefined) throw last;
+      const { retry } = target.entry.config;
+      for (let repeat = 0; ; repeat += 1) {
+        begin(call, target, key);
+        try {
+          const answer = await tryOne(target, key);
+          key.state.inFlight -= 1;
+          key.state.refusedUntil = 0;
+          return answer;
+        } catch (cause) {
+          key.state.inFlight -= 1;
+          last = call.blame(RelayError.from(cause));
+          settle(call, target, key, last);
+          if (last.retry === "never" || call.abortReason !== undefined) throw last;
+          if (!mayRepeat(retry, repeat, last)) break;
+          await pause(call, retry, repeat, last);
+        }
       }
-    }
-  }
-  throw exhausted(call, last, missing);
-}
-
-/** Lazy: fallback models are only resolved when everything before them has failed. */
-function* targetsOf(call: Call, resolution: Resolution): Generator<Target> {
-  yield* resolution.targets;
-  for (const fallback of call.snapshot.router.fallbacksOf(resolution.resolved)) yield* fallback.targets;
-}
-
-/** The provider's own `retry`: the same candidate again after a pause, for passing troubles. */
-async function withRepeats<T>(
-  call: Call,
-  candidate: Candidate,
-  tryOne: (candidate: Candidate) => Promise<T>,
-): Promise<T> {
-  const { entry } = candidate;
-  const { retry } = entry.config;
-  for (let repeat = 0; ; repeat += 1) {
-    try {
-      const answer = await counted(candidate, call, tryOne);
-      return answer;
-    } catch (cause) {
-      const error = RelayError.from(cause);
-      call.blame(error);
-      settle(call, candidate, error);
-      const isWorthIt = retry.enabled && repeat < retry.maxRetries && mayRepeat(retry, error);
-      if (!isWorthIt || call.abortReason !== undefined) throw error;
-      const backoffMs = Math.min(retry.backoffFactor ** repeat * 1000, retry.backoffMaxMs);
-      const spread = 1 + JITTER * (2 * call.services.random() - 1);
-      await waitFor(call, error.retryAfterMs ?? backoffMs * spread);
+      tried ??= new Set();
+      tried.add(key);
     }
   }
 }
 
-async function counted<T>(candidate: Candidate, call: Call, tryOne: (candidate: Candidate) => Promise<T>): Promise<T> {
-  const { state } = candidate.key;
-  call.key = candidate.key;
-  call.model = candidate.model;
-  state.requests += 1;
-  state.inFlight += 1;
-  try {
-    const answer = await tryOne(candidate);
-    state.refusedUntil = 0;
-    return answer;
-  } finally {
-    state.inFlight -= 1;
-  }
+function begin(call: Call, target: Target, key: PoolKey): void {
+  call.key = key;
+  call.model = target.model;
+  key.state.requests += 1;
+  key.state.inFlight += 1;
 }
 
-function mayRepeat(
-  retry: { retryOnStatus: readonly number[]; retryOnErrors: readonly string[] },
-  error: RelayError,
-): boolean {
-  if (error.retry === "never") return false;
+function mayRepeat(retry: ProviderConfig["retry"], repeat: number, error: RelayError): boolean {
+  if (!retry.enabled || repeat >= retry.maxRetries) return false;
   if (retry.retryOnStatus.includes(error.status)) return true;
   return error.wireType !== undefined && retry.retryOnErrors.includes(error.wireType);
 }
 
-async function waitFor(call: Call, ms: number): Promise<void> {
+/** As long as the upstream said, else longer each time; ends early when the call is aborted. */
+async function pause(call: Call, retry: ProviderConfig["retry"], repeat: number, error: RelayError): Promise<void> {
+  const { random, sleep } = call.services;
+  const spread = 1 + JITTER * (2 * random() - 1);
+  const backoffMs = Math.min(retry.backoffFactor ** repeat * 1000, retry.backoffMaxMs) * spread;
   const controller = new AbortController();
   call.onAbort = () => controller.abort();
   try {
-    await call.services.sleep(ms, controller.signal);
+    await sleep(error.retryAfterMs ?? backoffMs, controller.signal);
   } catch (cause) {
     throw call.abortReason ?? cause;
   } finally {
@@ -123,7 +100,7 @@ async function waitFor(call: Call, ms: number): Promise<void> {
 }
 
 /** What a failure means for the key that was used. */
-function settle(call: Call, { entry, key }: Candidate, error: RelayError): void {
+function settle(call: Call, { entry }: Target, key: PoolKey, error: RelayError): void {
   key.state.failures += 1;
   switch (error.code) {
     case "upstream-rate-limited":

@@ -50,30 +50,36 @@ export async function readJsonBody(call: Call): Promise<Uint8Array<ArrayBuffer>>
   const { request } = call;
   const { limits } = call.snapshot.config;
   requireJson(request);
-  const encoding = request.headers.get("content-encoding");
   const length = declaredLength(request, limits.maxBody, "limits.max_body");
-  if (request.body === null || length === 0) return EMPTY;
-  call.deadline = {
-    at: call.startedMs + BODY_GRACE_MS + (length ?? limits.maxBody) / BODY_BYTES_PER_MS,
-    error: () => new RelayError("client-closed", "The client sent its body too slowly."),
-  };
+  // Not by `request.body`: asking for it turns the body into a stream, which costs more than the whole call.
+  if (length === 0 || (length === undefined && !request.headers.has("transfer-encoding"))) return EMPTY;
+  call.limitStep("body", BODY_GRACE_MS + (length ?? limits.maxBody) / BODY_BYTES_PER_MS);
   call.hold(length ?? 0);
-  const raw = length === undefined ? await readChunked(call, limits.maxBody) : await readDeclared(call, limits.maxBody);
-  call.deadline = undefined;
+  const raw = await (length === undefined ? readChunked(call, limits.maxBody) : readDeclared(call));
+  call.endStep();
+  if (raw.length > limits.maxBody) throw tooLarge(limits.maxBody, "limits.max_body");
   call.bytesIn = raw.length;
+  const encoding = request.headers.get("content-encoding");
   if (encoding === null || encoding === "identity") return raw;
   return decode(raw, encoding.trim().toLowerCase(), limits.maxBody, limits.requestEncodings);
 }
 
-async function readDeclared(call: Call, limit: number): Promise<Uint8Array<ArrayBuffer>> {
-  let bytes: Uint8Array<ArrayBuffer>;
-  try {
-    bytes = (await call.request.bytes()) as Uint8Array<ArrayBuffer>;
-  } catch (cause) {
-    throw new RelayError("client-closed", "The client left before its body was complete.", { cause });
-  }
-  if (bytes.length > limit) throw tooLarge(limit, "limits.max_body");
-  return bytes;
+/** The runtime's own reading knows no deadline; the call's abort ends the wait. */
+function readDeclared(call: Call): Promise<Uint8Array<ArrayBuffer>> {
+  return new Promise((resolve, reject) => {
+    call.onAbort = reject;
+    (call.request.bytes() as Promise<Uint8Array<ArrayBuffer>>).then(
+      (bytes) => {
+        call.onAbort = undefined;
+        resolve(bytes);
+      },
+      (cause) => reject(departed(cause)),
+    );
+  });
+}
+
+function departed(cause: unknown): RelayError {
+  return new RelayError("client-closed", "The client left before its body was complete.", { cause });
 }
 
 /** Counts while it reads: nobody said how long it will be. */
@@ -81,9 +87,11 @@ async function readChunked(call: Call, limit: number): Promise<Uint8Array<ArrayB
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = (call.request.body as ReadableStream<Uint8Array>).getReader();
+  call.onAbort = () => void reader.cancel().catch(() => {});
   try {
     for (;;) {
       const { done, value } = await reader.read();
+      if (call.abortReason !== undefined) throw call.abortReason;
       if (done) break;
       size += value.length;
       if (size > limit) throw tooLarge(limit, "limits.max_body");
@@ -95,7 +103,9 @@ async function readChunked(call: Call, limit: number): Promise<Uint8Array<ArrayB
       reader.cancel().catch(() => {});
       throw cause;
     }
-    throw new RelayError("client-closed", "The client left before its body was complete.", { cause });
+    throw departed(cause);
+  } finally {
+    call.onAbort = undefined;
   }
   return concat(chunks, size);
 }

@@ -8,6 +8,7 @@ import type { Watched } from "./active.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
 import { shownAddress } from "../support/addresses.ts";
+import type { PlainFields } from "../support/log.ts";
 
 /** Before this age nobody looks whether the client is still there: most calls are over sooner. */
 const DEPARTURE_CHECK_AFTER_MS = 200;
@@ -36,11 +37,26 @@ export interface CallStart {
   };
 }
 
-/** A part of the call that a deadline is set for. */
-export interface Deadline {
-  /** On the monotonic clock, ms. */
-  readonly at: number;
-  readonly error: () => RelayError;
+/** The step a deadline is set for, and what its passing means. */
+export type Step = "body" | "first-byte" | "answer";
+
+function tooLate(step: Step): RelayError {
+  switch (step) {
+    case "body":
+      return new RelayError("bad-request", "The body came in too slowly.", {
+        status: 408,
+        wireCode: "request_timeout",
+        headers: { connection: "close" },
+      });
+    case "first-byte":
+      return new RelayError("upstream-timeout", "The upstream gave no answer in time.");
+    case "answer":
+      return silent();
+  }
+}
+
+function silent(): RelayError {
+  return new RelayError("upstream-timeout", "The upstream fell silent in the middle of its answer.");
 }
 
 export class Call implements Watched {
@@ -69,8 +85,8 @@ export class Call implements Watched {
   /** When the upstream gave its first event (streams) or its whole answer, ms on the monotonic clock; 0 = never. */
   firstByteMs = 0;
 
-  /** The deadline of the step the call is in; `undefined` = none. */
-  deadline: Deadline | undefined;
+  /** Why the attempt under way was ended by us, if it was. */
+  attemptReason: RelayError | undefined;
   /** When the upstream last gave a byte, and how long it may be silent; 0 = not watched. */
   lastByteMs = 0;
   idleMs = 0;
@@ -84,9 +100,13 @@ export class Call implements Watched {
   failStream: ((error: RelayError) => void) | undefined;
 
   /** Told when the call is aborted while no attempt is under way. */
-  onAbort: (() => void) | undefined;
+  onAbort: ((reason: RelayError) => void) | undefined;
 
+  #sending: { abort(): void } | undefined;
   #abort: AbortController | undefined;
+  /** On the monotonic clock, ms; 0 = none. */
+  #deadlineMs = 0;
+  #step: Step = "first-byte";
   #abortReason: RelayError | undefined;
   #totalDeadline = 0;
   #isEnded = false;
@@ -127,24 +147,41 @@ export class Call implements Watched {
     return this.#abortReason;
   }
 
-  /** A fresh signal for one attempt; aborts when the client leaves, a deadline passes or the relay stops. */
-  beginAttempt(entry: ProviderEntry): AbortSignal {
+  /** Throws when the call has been aborted meanwhile. */
+  beginAttempt(entry: ProviderEntry): void {
     if (this.#abortReason !== undefined) throw this.#abortReason;
     this.attempts += 1;
     this.provider = entry.name;
-    this.#abort = new AbortController();
-    return this.#abort.signal;
+    this.attemptReason = undefined;
+    this.#sending = undefined;
+    this.#abort = undefined;
   }
 
-  /** The signal of the attempt under way. */
+  /** What carries the attempt: dropped when the client leaves, a deadline passes or the relay stops. */
+  carryBy(sending: { abort(): void }): void {
+    this.#sending = sending;
+  }
+
+  /** The signal of the attempt under way, made for those who ask: most providers never do. */
   get attemptSignal(): AbortSignal {
-    return this.#abort!.signal;
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
   }
 
   /** Drops the attempt's connection, e.g. when its answer turned out to be none. */
   abandonAttempt(): void {
+    this.#sending?.abort();
     this.#abort?.abort();
-    this.#abort = undefined;
+  }
+
+  /** `step` must be over within `ms`; the next call replaces the deadline. */
+  limitStep(step: Step, ms: number): void {
+    this.#step = step;
+    this.#deadlineMs = this.services.active.now + ms;
+  }
+
+  endStep(): void {
+    this.#deadlineMs = 0;
   }
 
   /** The whole call, all attempts included, must be over by then. 0 = no limit. */
@@ -165,8 +202,8 @@ export class Call implements Watched {
   abort(reason: RelayError): void {
     if (this.#abortReason !== undefined || this.#isEnded) return;
     this.#abortReason = reason;
-    this.#abort?.abort();
-    this.onAbort?.();
+    this.abandonAttempt();
+    this.onAbort?.(reason);
     this.failStream?.(reason);
   }
 
@@ -190,11 +227,9 @@ export class Call implements Watched {
     if (this.#totalDeadline !== 0 && now >= this.#totalDeadline) {
       return this.abort(new RelayError("upstream-timeout", "The call took longer than allowed.", { retry: "never" }));
     }
-    if (this.deadline !== undefined && now >= this.deadline.at) return this.#abortAttempt(this.deadline.error());
+    if (this.#deadlineMs !== 0 && now >= this.#deadlineMs) return this.#abortAttempt(tooLate(this.#step));
     if (this.idleMs !== 0 && now - this.lastByteMs >= this.idleMs && this.#isUpstreamAsked()) {
-      return this.#abortAttempt(
-        new RelayError("upstream-timeout", "The upstream fell silent in the middle of its answer."),
-      );
+      return this.#abortAttempt(silent());
     }
     if (this.keepAlive === undefined) return;
     if (this.isClientWaiting) {
@@ -217,17 +252,18 @@ export class Call implements Watched {
 
   /** Ends the attempt alone; whether another follows is for the loop to say. In a stream there is no other. */
   #abortAttempt(reason: RelayError): void {
-    if (this.failStream !== undefined) return this.abort(reason);
-    this.deadline = undefined;
+    if (this.failStream !== undefined || this.#step === "body") return this.abort(reason);
+    this.#deadlineMs = 0;
     this.idleMs = 0;
-    this.#abort?.abort(reason);
+    this.attemptReason = reason;
+    this.abandonAttempt();
   }
 
   /** Writes the record and lets go of everything. Only the first call counts. */
   end(status: number, failure?: RelayError): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.deadline = undefined;
+    this.#deadlineMs = 0;
     this.keepAlive = undefined;
     this.failStream = undefined;
     if (this.#isIdleTimerLifted) this.#connection.setIdleTimeout(IDLE_TIMEOUT_S);
@@ -235,7 +271,8 @@ export class Call implements Watched {
     this.services.held.give(this.#heldBytes);
     const record = this.#record(status, failure);
     this.services.records.push(record);
-    if (this.services.log.isEnabled("info")) this.services.log.info("call", callLine(record));
+    const { log } = this.services;
+    if (log.isEnabled("info")) log.plain("call", callLine(record, this.services.redact));
     this.#lease.release();
   }
 
@@ -284,14 +321,15 @@ export class Call implements Watched {
 }
 
 /** The one log line of a call; its names are those of `cli-and-operations.md` section 9. */
-function callLine(record: CallRecord): object {
+function callLine(record: CallRecord, redact: (text: string) => string): PlainFields {
   return {
     req: record.requestId,
     key: record.principal,
     dialect: record.dialect,
     route: record.route,
     provider: record.provider,
-    model: record.model,
+    // A caller may paste anything here, and catch-all providers take it.
+    model: record.model === null ? null : redact(record.model),
     lane: record.lane,
     status: record.status,
     ms: Math.round(record.totalMs),

@@ -1,5 +1,6 @@
 /** A chat call: chooses the lane for each candidate, and answers whole or streamed. */
 import { collect, replay } from "../codec/fold.ts";
+import type { Answer } from "../net/answer.ts";
 import {
   type AnswerContext,
   type ChatEvent,
@@ -9,7 +10,9 @@ import {
   RelayError,
 } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
-import { type Candidate, attempt } from "./attempt.ts";
+import type { PoolKey } from "../routing/key-pool.ts";
+import type { Target } from "../routing/resolve.ts";
+import { attempt } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
@@ -19,7 +22,7 @@ import { answerHeaders, forwardedHeaders } from "./headers.ts";
 import { openPassThrough } from "./pass-through.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
-import { callUpstream, failureOf, setFirstDeadline } from "./upstream.ts";
+import { callUpstream, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
 import { parseAnswer, readWhole } from "./whole.ts";
 
@@ -38,7 +41,7 @@ export async function runChat(call: Call): Promise<Response> {
   const work = new ChatWork(call, top);
   return withEarlyHeaders(
     call,
-    attempt(call, resolution, (candidate) => work.tryOne(candidate)),
+    attempt(call, resolution, (target, key) => work.tryOne(target, key)),
   );
 }
 
@@ -59,103 +62,111 @@ class ChatWork {
     return this.#request;
   }
 
-  async tryOne(candidate: Candidate): Promise<Response> {
-    const { entry } = candidate;
+  tryOne(target: Target, key: PoolKey): Promise<Response> {
+    const { entry } = target;
     const { codec: ingress } = this.call.route;
-    if (entry.provider.answer !== undefined) return this.#answerLocally(candidate);
+    if (entry.provider.answer !== undefined) return this.#answerLocally(target);
     const same = entry.codecs.find((codec) => codec.id === ingress.id);
-    return same === undefined ? this.#translate(candidate, entry.codecs[0]!) : this.#passThrough(candidate, same);
+    if (same === undefined) return this.#translate(target, key, entry.codecs[0]!);
+    return this.#holdsOwnMark() ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
   }
 
-  async #passThrough(candidate: Candidate, codec: Codec): Promise<Response> {
+  /** Something of ours came back in the history: it must not reach an upstream that takes it for its own. */
+  #holdsOwnMark(): boolean {
+    const mark = this.call.route.codec.ingress?.ownMark;
+    if (mark === undefined) return false;
+    const { bytes } = this.top;
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(mark);
+  }
+
+  async #passThrough(target: Target, key: PoolKey, codec: Codec): Promise<Response> {
     const { call, top } = this;
-    const { entry, model } = candidate;
+    const { entry, model } = target;
     call.lane = "pass-through";
     call.dropped = undefined;
     const asksUsage = call.streaming && takesStreamOptions(codec.id, entry.traits(model));
     const { body, hidesUsage } = editBody(top, model, asksUsage);
-    const response = await this.#send(candidate, codec, body);
-    const signal = call.attemptSignal;
+    const headers = forwardedHeaders(call.request.headers);
+    const answer = await callUpstream(call, entry, key, this.#shape(codec, model, call.query, body, headers, key));
     try {
-      if (call.streaming && isEventStream(response)) {
+      const isStream = isEventStream(answer);
+      if (call.streaming && isStream) {
         const framing = entry.provider.framing ?? codec.framing;
         const watcher = codec.egress!.watcher();
-        const source = await openPassThrough({ call, entry, response, framing, watcher, signal, hidesUsage });
+        const source = await openPassThrough({ call, entry, answer, framing, watcher, hidesUsage });
         return streamToClient(call, source, framing, framing.contentType);
       }
-      if (call.streaming || isEventStream(response)) return await this.#otherForm(candidate, codec, response);
-      const bytes = await readWhole(call, entry, response);
+      if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
+      const bytes = await readWhole(call, entry, answer);
       const facts = codec.egress!.readFacts(parseAnswer(bytes));
       if (facts.error !== undefined) throw facts.error;
       call.usage = facts.usage;
       call.finish = facts.finish;
-      return this.#whole(bytes, response.headers.get("content-type") ?? "application/json");
+      return this.#whole(bytes, answer.header("content-type") ?? "application/json");
     } catch (cause) {
       call.abandonAttempt();
-      throw failureOf(call, signal, cause);
+      throw failureOf(call, cause);
     }
   }
 
-  async #translate(candidate: Candidate, codec: Codec): Promise<Response> {
+  async #translate(target: Target, key: PoolKey, codec: Codec): Promise<Response> {
     const { call } = this;
-    const { entry } = candidate;
+    const { entry, model } = target;
     call.lane = "translate";
-    const body = encoder.encode(JSON.stringify(this.#encode(candidate, codec))) as Uint8Array<ArrayBuffer>;
-    const response = await this.#send(candidate, codec, body);
-    const signal = call.attemptSignal;
+    const body = encoder.encode(JSON.stringify(this.#encode(target, codec))) as Uint8Array<ArrayBuffer>;
+    const isSame = codec.id === call.route.codec.id;
+    const headers = isSame ? forwardedHeaders(call.request.headers) : {};
+    const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
+    const answer = await callUpstream(call, entry, key, shape);
     try {
-      if (call.streaming && isEventStream(response) && response.body !== null) {
-        const events = readEvents(response.body, entry.provider.framing ?? codec.framing, codec);
-        return await this.#streamEvents(events, entry, signal);
+      const isStream = isEventStream(answer);
+      if (call.streaming && isStream) {
+        const events = readEvents(answer, entry.provider.framing ?? codec.framing, codec);
+        return await this.#streamEvents(events, entry);
       }
-      if (call.streaming || isEventStream(response)) return await this.#otherForm(candidate, codec, response);
-      const answer = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, response)));
-      call.usage = answer.usage;
-      call.finish = answer.finish;
-      return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(answer, this.#context())));
+      if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
+      const response = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, answer)));
+      call.usage = response.usage;
+      call.finish = response.finish;
+      return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(response, this.#context())));
     } catch (cause) {
       call.abandonAttempt();
-      throw failureOf(call, signal, cause);
+      throw failureOf(call, cause);
     }
   }
 
   /** The upstream streamed where a whole answer was asked for, or the other way round: one is made from the other. */
-  async #otherForm(candidate: Candidate, codec: Codec, response: Response): Promise<Response> {
+  async #otherForm(entry: ProviderEntry, codec: Codec, answer: Answer): Promise<Response> {
     const { call } = this;
-    const { entry } = candidate;
-    const signal = call.attemptSignal;
     call.lane = "translate";
     if (call.streaming) {
-      const answer = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, response)));
-      return this.#streamEvents(readLocalEvents(iterate(replay(answer))), entry, signal);
+      const response = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, answer)));
+      return this.#streamEvents(readLocalEvents(iterate(replay(response))), entry);
     }
-    if (response.body === null) throw new RelayError("upstream-malformed", "The upstream's stream is empty.");
     call.idleMs = entry.timeouts.idleMs;
     call.lastByteMs = call.services.active.now;
-    const events = readEvents(response.body, entry.provider.framing ?? codec.framing, codec);
-    return this.#collect(events);
+    return this.#collect(readEvents(answer, entry.provider.framing ?? codec.framing, codec));
   }
 
-  async #answerLocally(candidate: Candidate): Promise<Response> {
+  async #answerLocally({ entry, model }: Target): Promise<Response> {
     const { call } = this;
-    const { entry, model } = candidate;
     call.lane = "translate";
-    const signal = call.beginAttempt(entry);
-    setFirstDeadline(call, entry);
+    call.beginAttempt(entry);
+    call.limitStep("first-byte", entry.timeouts.firstTokenMs);
     try {
-      const events = readLocalEvents(entry.provider.answer!({ ...this.request, model }, signal));
-      return call.streaming ? await this.#streamEvents(events, entry, signal) : await this.#collect(events);
+      const events = readLocalEvents(entry.provider.answer!({ ...this.request, model }, call.attemptSignal));
+      return call.streaming ? await this.#streamEvents(events, entry) : await this.#collect(events);
     } catch (cause) {
       call.abandonAttempt();
-      throw failureOf(call, signal, cause);
+      throw failureOf(call, cause);
     }
   }
 
-  async #streamEvents(events: EventReader, entry: ProviderEntry, signal: AbortSignal): Promise<Response> {
+  async #streamEvents(events: EventReader, entry: ProviderEntry): Promise<Response> {
     const { call } = this;
     const { framing, ingress } = call.route.codec;
     const encode = ingress!.streamEncoder(this.#context());
-    const source = await openTranslation(call, events, encode, framing, entry.timeouts.idleMs, signal);
+    const source = await openTranslation(call, events, encode, framing, entry.timeouts.idleMs);
     return streamToClient(call, source, framing, framing.contentType);
   }
 
@@ -165,7 +176,7 @@ class ChatWork {
     for (;;) {
       const batch = await reader.next();
       if (batch === null) break;
-      call.deadline = undefined;
+      call.endStep();
       call.lastByteMs = call.services.active.now;
       for (const event of batch) {
         if (event.type === "error") throw event.error;
@@ -174,29 +185,22 @@ class ChatWork {
       }
     }
     call.idleMs = 0;
-    const answer = collect(events);
-    return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(answer, this.#context())));
+    return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(collect(events), this.#context())));
   }
 
-  #send(candidate: Candidate, codec: Codec, body: Uint8Array<ArrayBuffer>): Promise<Response> {
-    const { call } = this;
-    const { entry, model, key } = candidate;
-    return callUpstream(call, entry, key, codec, {
-      operation: "chat",
-      codec,
-      method: "POST",
-      path: "",
-      query: codec.id === call.route.codec.id ? call.query : "",
-      model,
-      stream: call.streaming,
-      body,
-      contentType: "application/json",
-      headers: codec.id === call.route.codec.id ? forwardedHeaders(call.request.headers) : {},
-    });
+  #shape(
+    codec: Codec,
+    model: string,
+    query: string,
+    body: Uint8Array<ArrayBuffer>,
+    headers: Readonly<Record<string, string>>,
+    key: PoolKey,
+  ): Shape {
+    return new Shape(this.call, "chat", codec, "POST", "", query, model, body, "application/json", headers, key.secret);
   }
 
   /** The body for a foreign upstream; what it cannot say is named, refused or sent all the same, as configured. */
-  #encode({ entry, model }: Candidate, codec: Codec): JsonObject {
+  #encode({ entry, model }: Target, codec: Codec): JsonObject {
     const { call, top } = this;
     const policy = call.snapshot.config.modelRouting.unsupportedParams;
     const dropped: string[] = [];
@@ -247,8 +251,8 @@ class ChatWork {
   }
 }
 
-function isEventStream(response: Response): boolean {
-  return EVENT_STREAM.test(response.headers.get("content-type") ?? "");
+function isEventStream(answer: Answer): boolean {
+  return EVENT_STREAM.test(answer.header("content-type") ?? "");
 }
 
 async function* iterate(events: readonly ChatEvent[]): AsyncGenerator<ChatEvent> {

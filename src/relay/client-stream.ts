@@ -1,15 +1,15 @@
 /** The client's end of a stream: pulled, never pushed; it ends exactly once, with the dialect's success or failure. */
 import { type Frame, type Framing, RelayError } from "../plugin/index.ts";
-import { streamHeaders } from "./headers.ts";
 import type { Call } from "./call.ts";
+import { streamHeaders } from "./headers.ts";
 
 /** Where the bytes come from. */
 export interface Source {
   /**
-   * The next bytes for the client, or `null` after a good end. Throws a `RelayError` for a bad one. Called again only
-   * after the last promise has settled.
+   * The next bytes for the client, or `null` after a good end; without a promise when they are there already. Throws or
+   * rejects for a bad end. Called again only after the last result.
    */
-  next(): Promise<Uint8Array | null>;
+  next(): Uint8Array | null | Promise<Uint8Array | null>;
   /** All that the client needs has been given, whatever the connection still does. */
   isComplete?(): boolean;
   /** Stops the upstream; called at most once, when the client has left or the call was ended from outside. */
@@ -28,6 +28,7 @@ export function streamToClient(
 ): Response {
   const { ingress } = call.route.codec;
   const { limits } = call.snapshot.config;
+  const { active } = call.services;
   const keepAlive = ingress === undefined ? undefined : framing?.encode([ingress.keepAlive]);
   let isOver = false;
   let sink: ReadableStreamDefaultController<Uint8Array>;
@@ -44,14 +45,29 @@ export function streamToClient(
     if (frames.length > 0) sink.enqueue(framing.encode(frames));
     sink.close();
   };
+  const fail = (cause: unknown): void => finish(call.abortReason ?? RelayError.from(cause));
+  /** One function for all chunks of the stream: a closure for each would cost more than the chunk. */
+  const deliver = (bytes: Uint8Array | null): void => {
+    if (isOver) return;
+    call.isClientWaiting = false;
+    if (bytes === null) return finish(undefined);
+    call.bytesOut += bytes.length;
+    call.lastWriteMs = active.now;
+    if (call.bytesOut > limits.streamMaxSize) {
+      source.stop();
+      return finish(new RelayError("upstream-malformed", "The stream is larger than limits.stream_max_size."));
+    }
+    sink.enqueue(bytes);
+  };
 
-  call.lastWriteMs = call.services.active.now;
-  call.limitTotal(limits.streamMaxDurationMs + call.services.active.now - call.startedMs);
+  call.endStep();
+  call.lastWriteMs = active.now;
+  call.limitTotal(limits.streamMaxDurationMs + active.now - call.startedMs);
   if (keepAlive !== undefined) {
     call.keepAlive = () => {
       // What still waits for the client keeps its connection alive as well as this would.
       if ((sink.desiredSize ?? -1) < 0) return;
-      call.lastWriteMs = call.services.active.now;
+      call.lastWriteMs = active.now;
       sink.enqueue(keepAlive);
     };
   }
@@ -66,23 +82,15 @@ export function streamToClient(
       start(controller) {
         sink = controller;
       },
-      async pull() {
+      pull() {
         call.isClientWaiting = true;
-        call.lastByteMs = call.services.active.now;
+        call.lastByteMs = active.now;
         try {
-          const bytes = await source.next();
-          if (isOver) return;
-          call.isClientWaiting = false;
-          if (bytes === null) return finish(undefined);
-          call.bytesOut += bytes.length;
-          call.lastWriteMs = call.services.active.now;
-          if (call.bytesOut > limits.streamMaxSize) {
-            source.stop();
-            return finish(new RelayError("upstream-malformed", "The stream is larger than limits.stream_max_size."));
-          }
-          sink.enqueue(bytes);
+          const next = source.next();
+          if (next instanceof Promise) return next.then(deliver, fail);
+          deliver(next);
         } catch (cause) {
-          finish(call.abortReason ?? RelayError.from(cause));
+          fail(cause);
         }
       },
       cancel() {

@@ -1,4 +1,5 @@
 /** Which headers travel: by list, in both directions. */
+import type { Answer } from "../net/answer.ts";
 import type { Call } from "./call.ts";
 
 /** Of the client's headers, what an upstream of the same family may see. Everything else stays here. */
@@ -69,14 +70,14 @@ export function streamHeaders(call: Call, contentType: string): Record<string, s
 }
 
 /** The upstream's id of the call, if it sent one that may stand in a header. */
-export function upstreamIdOf(headers: Headers): string | null {
-  const id = headers.get("x-request-id") ?? headers.get("request-id");
+export function upstreamIdOf(answer: Answer): string | null {
+  const id = answer.header("x-request-id") ?? answer.header("request-id");
   return id !== null && id.length <= 128 && /^[\w.:-]+$/.test(id) ? id : null;
 }
 
-export function returnedHeaders(from: Headers, to: Record<string, string>): void {
+export function returnedHeaders(from: Answer, to: Record<string, string>): void {
   for (const name of RETURNED) {
-    const value = from.get(name);
+    const value = from.header(name);
     if (value !== null) to[name] = value;
   }
 }

@@ -1,4 +1,5 @@
 /** Pass-through lane: the client receives the upstream's own bytes; we only read over its shoulder. */
+import type { Answer } from "../net/answer.ts";
 import { type Framing, RelayError, type StreamWatcher } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { lastFrameBoundary } from "../wire/sse.ts";
@@ -18,10 +19,9 @@ const CHOICES = Buffer.from('"choices"');
 export interface PassThrough {
   readonly call: Call;
   readonly entry: ProviderEntry;
-  readonly response: Response;
+  readonly answer: Answer;
   readonly framing: Framing;
   readonly watcher: StreamWatcher;
-  readonly signal: AbortSignal;
   /** Drop the chunk that carries nothing but usage: it was asked for on our account. */
   readonly hidesUsage: boolean;
 }
@@ -31,129 +31,149 @@ export interface PassThrough {
  * candidate may still answer. Only whole events are ever released, so that an error never lands inside one.
  */
 export async function openPassThrough(options: PassThrough): Promise<Source> {
-  const { call, entry, response, framing, watcher, signal } = options;
-  if (response.body === null) throw new RelayError("upstream-malformed", "The upstream's stream is empty.");
-  const reader = response.body.getReader();
+  const { call, entry, answer, framing, watcher } = options;
   const { preCommitBuffer } = call.snapshot.config.limits;
   const deframe = framing.decoder();
-  let held: Uint8Array[] = [];
+  const held: Uint8Array[] = [];
   let heldBytes = 0;
 
   while (!watcher.started) {
-    const { done, value } = await reader.read();
-    for (const frame of deframe(done ? null : value)) watcher.see(frame);
+    const chunk = await answer.read();
+    for (const frame of deframe(chunk)) watcher.see(frame);
     if (watcher.error !== undefined && !watcher.started) throw watcher.error;
-    if (watcher.started && done) held.push(new Uint8Array(0));
-    if (done) {
+    if (chunk === null) {
       if (watcher.started) break;
       throw new RelayError("upstream-malformed", "The upstream's stream ended before its first event.");
     }
-    held.push(value);
-    heldBytes += value.length;
+    held.push(chunk);
+    heldBytes += chunk.length;
     if (heldBytes > preCommitBuffer && !watcher.started) {
       throw new RelayError("upstream-malformed", "The upstream sent no event within limits.pre_commit_buffer.");
     }
   }
-  call.deadline = undefined;
   call.firstByteMs = call.services.clock.monotonic();
   call.lastByteMs = call.services.active.now;
   call.idleMs = entry.timeouts.idleMs;
+  return new PassThroughSource(options, held.length === 1 ? held[0]! : concat(held, heldBytes));
+}
 
-  const tail = new Tail(TAIL_BYTES);
+class PassThroughSource implements Source {
+  readonly #options: PassThrough;
+  readonly #answer: Answer;
+  readonly #call: Call;
+  readonly #hidesUsage: boolean;
+  readonly #tail = new Tail(TAIL_BYTES);
+  /** What was read before the commitment. */
+  #early: Uint8Array | undefined;
   /** An event that has begun and not yet ended. */
-  let rest: Uint8Array<ArrayBuffer> | undefined;
-  let early: Uint8Array<ArrayBuffer> | undefined = concat(held, heldBytes);
-  held = [];
+  #rest: Uint8Array | undefined;
+  #isConcluded = false;
+  readonly #take = (chunk: Uint8Array | null): Uint8Array | null | Promise<Uint8Array | null> => this.#taken(chunk);
+  readonly #fail = (cause: unknown): never => {
+    throw failureOf(this.#call, cause);
+  };
 
-  const release = (chunk: Uint8Array<ArrayBuffer>): Uint8Array | undefined => {
+  constructor(options: PassThrough, early: Uint8Array) {
+    this.#options = options;
+    this.#answer = options.answer;
+    this.#call = options.call;
+    this.#hidesUsage = options.hidesUsage;
+    this.#early = early;
+  }
+
+  next(): Uint8Array | null | Promise<Uint8Array | null> {
+    if (this.#isConcluded) return null;
+    const early = this.#early;
+    if (early !== undefined) {
+      this.#early = undefined;
+      return this.#taken(early);
+    }
+    const chunk = this.#answer.read();
+    return chunk instanceof Promise ? chunk.then(this.#take, this.#fail) : this.#taken(chunk);
+  }
+
+  isComplete(): boolean {
+    if (this.#isConcluded) return true;
+    this.#readTail();
+    return this.#options.watcher.marked;
+  }
+
+  stop(): void {
+    this.#readTail();
+    this.#call.abandonAttempt();
+  }
+
+  #taken(chunk: Uint8Array | null): Uint8Array | null | Promise<Uint8Array | null> {
+    if (chunk === null) {
+      this.#isConcluded = true;
+      return this.#conclude();
+    }
+    this.#call.lastByteMs = this.#call.services.active.now;
+    // The common case: the chunk ends where an event ends.
+    if (this.#rest === undefined && !this.#hidesUsage && lastFrameBoundary(chunk) === chunk.length) {
+      this.#tail.push(chunk);
+      return chunk;
+    }
+    const bytes = this.#release(chunk);
+    return bytes === undefined || bytes.length === 0 ? this.next() : bytes;
+  }
+
+  /** The whole events in what has come so far; the rest waits for its end. */
+  #release(chunk: Uint8Array): Uint8Array | undefined {
     let bytes = chunk;
-    if (rest !== undefined) {
-      bytes = concat([rest, chunk], rest.length + chunk.length);
-      rest = undefined;
+    if (this.#rest !== undefined) {
+      bytes = concat([this.#rest, chunk], this.#rest.length + chunk.length);
+      this.#rest = undefined;
     }
     const end = lastFrameBoundary(bytes);
     if (end !== bytes.length) {
-      rest = end <= 0 ? bytes : bytes.slice(end);
-      if (rest.length > EVENT_BYTES_MAX) {
+      this.#rest = end <= 0 ? bytes : bytes.slice(end);
+      if (this.#rest.length > EVENT_BYTES_MAX) {
         throw new RelayError("upstream-malformed", "The upstream sent an event that does not end.");
       }
       if (end <= 0) return undefined;
       bytes = bytes.subarray(0, end);
     }
-    tail.push(bytes);
-    if (options.hidesUsage && hasEmptyChoices(bytes)) return withoutUsage(bytes, framing);
-    return bytes;
-  };
+    this.#tail.push(bytes);
+    return this.#hidesUsage && hasEmptyChoices(bytes) ? withoutUsage(bytes, this.#options.framing) : bytes;
+  }
 
-  const readTail = (): void => {
+  #readTail(): void {
+    const { framing, watcher } = this.#options;
     const read = framing.decoder();
-    const bytes = tail.bytes();
+    const bytes = this.#tail.bytes();
     // Where the beginning was lost, the first event is not whole.
-    const from = tail.hasLost ? Math.max(0, firstFrameBoundary(bytes)) : 0;
-    const frames = [...read(bytes.subarray(from)), ...read(null)];
-    for (const frame of frames) watcher.see(frame);
-    call.usage = watcher.usage;
-    call.finish = watcher.finish;
-  };
+    const from = this.#tail.hasLost ? firstFrameBoundary(bytes) : 0;
+    for (const frame of [...read(bytes.subarray(from)), ...read(null)]) watcher.see(frame);
+    this.#call.usage = watcher.usage;
+    this.#call.finish = watcher.finish;
+  }
 
   /** After the last byte: what the end of the stream says decides between success and failure. */
-  const conclude = (): Uint8Array | null => {
-    if (rest !== undefined) tail.push(rest);
-    readTail();
+  #conclude(): Uint8Array | null {
+    const { framing, watcher } = this.#options;
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) this.#tail.push(rest);
+    this.#readTail();
     if (watcher.error !== undefined) {
       // The client has already been told in the upstream's own words.
-      call.end(watcher.error.status, watcher.error);
+      this.#call.end(watcher.error.status, watcher.error);
       return rest ?? null;
     }
     if (!watcher.ended) throw new RelayError("upstream-malformed", "The upstream broke off its answer.");
     const last: Uint8Array[] = [];
     // An event without its closing blank line is whole, as its end mark says; clients drop it unless it is closed.
     if (rest !== undefined) last.push(rest, LINE_BREAKS);
-    const { endMark } = call.route.codec.ingress ?? {};
+    const { endMark } = this.#call.route.codec.ingress ?? {};
     if (!watcher.marked && endMark !== undefined) last.push(framing.encode([endMark]));
-    rest = undefined;
     return last.length === 0
       ? null
       : concat(
           last,
           last.reduce((sum, part) => sum + part.length, 0),
         );
-  };
-
-  let isConcluded = false;
-  return {
-    async next() {
-      if (isConcluded) return null;
-      if (early !== undefined) {
-        const bytes = release(early);
-        early = undefined;
-        if (bytes !== undefined && bytes.length > 0) return bytes;
-      }
-      try {
-        for (;;) {
-          const { done, value } = await reader.read();
-          if (done) {
-            isConcluded = true;
-            return conclude();
-          }
-          call.lastByteMs = call.services.active.now;
-          const bytes = release(value as Uint8Array<ArrayBuffer>);
-          if (bytes !== undefined && bytes.length > 0) return bytes;
-        }
-      } catch (cause) {
-        throw failureOf(call, signal, cause);
-      }
-    },
-    isComplete() {
-      if (isConcluded) return true;
-      readTail();
-      return watcher.marked;
-    },
-    stop: () => {
-      readTail();
-      call.abandonAttempt();
-    },
-  };
+  }
 }
 
 const LINE_BREAKS = Uint8Array.of(0x0a, 0x0a);

@@ -1,7 +1,11 @@
 /** Raw lane: everything under `/v1` that is not chat travels as it is, but for the model's name. */
+import type { Answer } from "../net/answer.ts";
+import { answerOf } from "../net/response-answer.ts";
 import { RelayError, type UpstreamCall, type Usage } from "../plugin/index.ts";
-import type { Resolution } from "../routing/resolve.ts";
-import { attempt, type Candidate } from "./attempt.ts";
+import type { ProviderEntry } from "../routing/entry.ts";
+import type { PoolKey } from "../routing/key-pool.ts";
+import type { Resolution, Target } from "../routing/resolve.ts";
+import { attempt } from "./attempt.ts";
 import { concat, declaredLength, readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { type Source, streamToClient } from "./client-stream.ts";
@@ -9,7 +13,7 @@ import { editBody } from "./edits.ts";
 import { answerHeaders, forwardedHeaders, returnedHeaders } from "./headers.ts";
 import { boundaryOf, findField } from "./multipart.ts";
 import { scanTopLevel, splice } from "./scan.ts";
-import { callUpstream, failureOf } from "./upstream.ts";
+import { callUpstream, carried, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
 import { readWhole } from "./whole.ts";
 
@@ -36,7 +40,7 @@ export async function runRaw(call: Call): Promise<Response> {
   const body = call.route.body === "multipart" ? await readForm(call) : await readJson(call);
   call.requestedModel = body.model;
   const resolution = servable(call, call.snapshot.router.resolve(body.model));
-  return attempt(call, resolution, (candidate) => tryOne(call, body, candidate));
+  return attempt(call, resolution, (target, key) => tryOne(call, body, target, key));
 }
 
 /** Only providers that have this operation; the others would answer nonsense. */
@@ -152,29 +156,29 @@ function joined(call: Call, first: Uint8Array, reader: UploadReader, limit: numb
   );
 }
 
-async function tryOne(call: Call, body: RawBody, { entry, model, key }: Candidate): Promise<Response> {
+async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: PoolKey): Promise<Response> {
   const { route } = call;
   call.lane = "raw";
-  const shape = {
-    operation: route.operation,
-    codec: route.codec,
-    method: route.method,
-    path: route.upstreamPath ?? route.path.slice("/v1".length),
-    query: call.query,
+  const shape = new Shape(
+    call,
+    route.operation,
+    route.codec,
+    route.method,
+    route.upstreamPath ?? route.path.slice("/v1".length),
+    call.query,
     model,
-    stream: call.streaming,
-    body: body.forModel(model),
-    contentType: body.contentType,
-    headers: forwardedHeaders(call.request.headers),
-  };
+    body.forModel(model),
+    body.contentType,
+    forwardedHeaders(call.request.headers),
+    key.secret,
+  );
   try {
-    if (entry.provider.respond !== undefined) {
-      const signal = call.beginAttempt(entry);
-      return await answer(call, entry, await entry.provider.respond({ ...shape, secret: key.secret, signal }));
-    }
-    return await answer(call, entry, await callUpstream(call, entry, key, route.codec, shape));
+    if (entry.provider.respond === undefined)
+      return await pass(call, entry, await callUpstream(call, entry, key, shape));
+    call.beginAttempt(entry);
+    return await pass(call, entry, carried(call, answerOf(await entry.provider.respond(shape))));
   } catch (cause) {
-    const failure = failureOf(call, call.attemptSignal, cause);
+    const failure = failureOf(call, cause);
     call.abandonAttempt();
     // An upload that has begun cannot be sent a second time.
     if (body.isRepeatable || failure.retry === "never") throw failure;
@@ -182,44 +186,40 @@ async function tryOne(call: Call, body: RawBody, { entry, model, key }: Candidat
   }
 }
 
-async function answer(call: Call, entry: Candidate["entry"], response: Response): Promise<Response> {
-  const contentType = response.headers.get("content-type") ?? "application/octet-stream";
-  const declared = Number(response.headers.get("content-length") ?? Number.NaN);
+async function pass(call: Call, entry: ProviderEntry, answer: Answer): Promise<Response> {
+  const contentType = answer.header("content-type") ?? "application/octet-stream";
   const isJson = /^application\/json\b/i.test(contentType);
-  if (response.body === null || declared <= WHOLE_BYTES_MAX || (isJson && Number.isNaN(declared) && !call.streaming)) {
-    const bytes = await readWhole(call, entry, response);
+  if (
+    (answer.length ?? Number.POSITIVE_INFINITY) <= WHOLE_BYTES_MAX ||
+    (isJson && answer.length === undefined && !call.streaming)
+  ) {
+    const bytes = await readWhole(call, entry, answer);
     if (isJson) call.usage = usageIn(bytes);
     call.bytesOut = bytes.length;
     call.firstByteMs = call.services.clock.monotonic();
     const headers = answerHeaders(call, contentType);
-    returnedHeaders(response.headers, headers);
+    returnedHeaders(answer, headers);
     call.end(200);
-    return new Response(bytes, { status: response.status, headers });
+    return new Response(bytes, { status: 200, headers });
   }
   call.firstByteMs = call.services.clock.monotonic();
   call.idleMs = entry.timeouts.idleMs;
-  const signal = call.attemptSignal;
-  const reader = response.body.getReader();
+  const fail = (cause: unknown): never => {
+    throw failureOf(call, cause);
+  };
   const source: Source = {
-    async next() {
-      try {
-        const { done, value } = await reader.read();
-        return done ? null : value;
-      } catch (cause) {
-        throw failureOf(call, signal, cause);
-      }
+    next() {
+      call.lastByteMs = call.services.active.now;
+      const chunk = answer.read();
+      return chunk instanceof Promise ? chunk.catch(fail) : chunk;
     },
     stop: () => call.abandonAttempt(),
   };
   const streamed = streamToClient(call, source, undefined, contentType);
-  returnedHeadersInto(response.headers, streamed.headers);
-  return streamed;
-}
-
-function returnedHeadersInto(from: Headers, to: Headers): void {
   const headers: Record<string, string> = {};
-  returnedHeaders(from, headers);
-  for (const name in headers) to.set(name, headers[name]!);
+  returnedHeaders(answer, headers);
+  for (const name in headers) streamed.headers.set(name, headers[name]!);
+  return streamed;
 }
 
 /** `usage` of OpenAI-shaped answers, whichever of its two spellings. */

@@ -114,6 +114,8 @@ function malformed(message: string): RelayError {
 class Scanner {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #fullCheck: boolean;
+  /** The same bytes, for the one reading that a plain array does not know. */
+  #buffer: Buffer | undefined;
   #at = 0;
 
   constructor(bytes: Uint8Array<ArrayBuffer>) {
@@ -184,15 +186,12 @@ class Scanner {
 
   #name(start: number, end: number): string {
     const bytes = this.#bytes;
-    let name = "";
     for (let at = start + 1; at < end - 1; at += 1) {
       const byte = bytes[at]!;
-      if (byte === BACKSLASH || byte > 0x7e || end - start > 128) {
-        return JSON.parse(decoder.decode(bytes.subarray(start, end)));
-      }
-      name += String.fromCharCode(byte);
+      if (byte === BACKSLASH || byte > 0x7e) return JSON.parse(decoder.decode(bytes.subarray(start, end)));
     }
-    return name;
+    this.#buffer ??= Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    return this.#buffer.toString("latin1", start + 1, end - 1);
   }
 
   /** One value of any kind; nesting is followed with a stack of closing brackets, not by recursion. */

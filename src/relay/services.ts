@@ -1,21 +1,19 @@
 /** What every call is lent by the house; one instance for the life of the process. */
-import type { Logger } from "../contract/host.ts";
+import type { ProcessLogger } from "../support/log.ts";
 import type { RetryBudget } from "../routing/state.ts";
 import type { CallRecord } from "../store/types.ts";
 import type { Clock } from "../support/clock.ts";
 import type { ActiveCalls } from "./active.ts";
 import type { HeldBytes } from "./held-bytes.ts";
-import type { OriginGuard } from "./origin-guard.ts";
 
 export interface RelayServices {
   readonly clock: Clock;
-  readonly log: Logger & { isEnabled(level: "debug" | "info"): boolean };
+  readonly log: ProcessLogger;
   /** Takes a record and returns at once; never throws. */
   readonly records: { push(record: CallRecord): void };
   readonly active: ActiveCalls;
   readonly held: HeldBytes;
   readonly budget: RetryBudget;
-  readonly guard: OriginGuard;
   /** Takes what looks like a secret out of an upstream's text. */
   readonly redact: (text: string) => string;
   readonly random: () => number;

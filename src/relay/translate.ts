@@ -1,4 +1,5 @@
 /** Translate lane: bytes to frames to events to frames to bytes, event by event. */
+import type { Answer } from "../net/answer.ts";
 import { type ChatEvent, type Codec, type Framing, RelayError, type StreamEncoder } from "../plugin/index.ts";
 import type { Call } from "./call.ts";
 import type { Source } from "./client-stream.ts";
@@ -15,25 +16,24 @@ export interface EventReader {
 const DRAIN_MAX_MS = 5000;
 
 /** Reads an upstream's stream in its own dialect. */
-export function readEvents(body: ReadableStream<Uint8Array>, framing: Framing, codec: Codec): EventReader {
-  const reader = body.getReader();
+export function readEvents(answer: Answer, framing: Framing, codec: Codec): EventReader {
   const deframe = framing.decoder();
   const decode = codec.egress!.streamDecoder();
   let isDone = false;
   return {
     async next() {
       if (isDone) return null;
-      const { done, value } = await reader.read();
+      const chunk = await answer.read();
       const events: ChatEvent[] = [];
-      for (const frame of deframe(done ? null : value)) for (const event of decode(frame)) events.push(event);
-      if (done) {
+      for (const frame of deframe(chunk)) for (const event of decode(frame)) events.push(event);
+      if (chunk === null) {
         isDone = true;
         for (const event of decode(null)) events.push(event);
       }
       return events;
     },
     async drain() {
-      while (!isDone) isDone = (await reader.read()).done;
+      while (!isDone) isDone = (await answer.read()) === null;
     },
   };
 }
@@ -69,7 +69,7 @@ export function noteEvent(call: Call, event: ChatEvent): void {
 
 /**
  * Waits for the first event, while a failure may still move on to another candidate, and returns the source of the
- * client's stream. `signal` is that of the attempt.
+ * client's stream.
  */
 export async function openTranslation(
   call: Call,
@@ -77,7 +77,6 @@ export async function openTranslation(
   encode: StreamEncoder,
   framing: Framing,
   idleMs: number,
-  signal: AbortSignal,
 ): Promise<Source> {
   const { preCommitBuffer } = call.snapshot.config.limits;
   let early: readonly ChatEvent[] = [];
@@ -89,7 +88,6 @@ export async function openTranslation(
     early = batch;
   }
   if (early[0]!.type === "error") throw early[0]!.error;
-  call.deadline = undefined;
   call.firstByteMs = call.services.clock.monotonic();
   call.lastByteMs = call.services.active.now;
   call.idleMs = idleMs;
@@ -141,7 +139,7 @@ export async function openTranslation(
           if (bytes !== undefined) return bytes;
         }
       } catch (cause) {
-        throw failureOf(call, signal, cause);
+        throw failureOf(call, cause);
       }
     },
     stop: () => call.abandonAttempt(),

@@ -1,5 +1,8 @@
 /** One try at one upstream: connect, send, judge the status. */
-import { type Codec, RelayError, type UpstreamCall, type UpstreamRequest } from "../plugin/index.ts";
+import type { Answer } from "../net/answer.ts";
+import { NetError } from "../net/errors.ts";
+import { answerOf } from "../net/response-answer.ts";
+import { type Codec, type Operation, RelayError, type UpstreamCall, type UpstreamRequest } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Call } from "./call.ts";
@@ -22,66 +25,74 @@ export function verbatimOf(error: RelayError): Verbatim | undefined {
   return verbatims.get(error);
 }
 
-export type CallShape = Omit<UpstreamCall, "signal" | "secret">;
+/** What a provider plugin is asked to address. The signal is made only for those who look at it. */
+export class Shape implements UpstreamCall {
+  readonly #call: Call;
+
+  constructor(
+    call: Call,
+    readonly operation: Operation,
+    readonly codec: Codec,
+    readonly method: string,
+    readonly path: string,
+    readonly query: string,
+    readonly model: string,
+    readonly body: UpstreamCall["body"],
+    readonly contentType: string,
+    readonly headers: Readonly<Record<string, string>>,
+    readonly secret: string,
+  ) {
+    this.#call = call;
+  }
+
+  get stream(): boolean {
+    return this.#call.streaming;
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.attemptSignal;
+  }
+}
 
 /** Sends a call and returns the answer once its status is good; throws a `RelayError` for anything else. */
-export async function callUpstream(
-  call: Call,
-  entry: ProviderEntry,
-  key: PoolKey,
-  codec: Codec,
-  shape: CallShape,
-): Promise<Response> {
-  const signal = call.beginAttempt(entry);
-  const { provider } = entry;
-  call.limitTotal(entry.timeouts.totalMs);
+export async function callUpstream(call: Call, entry: ProviderEntry, key: PoolKey, shape: Shape): Promise<Answer> {
+  const { provider, timeouts } = entry;
+  call.beginAttempt(entry);
+  call.limitTotal(timeouts.totalMs);
+  call.limitStep("first-byte", timeouts.firstTokenMs);
   try {
-    if (entry.reachBy !== "" && !call.services.guard.isTrusted(entry.reachBy)) {
-      await call.services.guard.check(entry.reachBy, entry.timeouts.connectMs, signal);
-    }
-    const built = provider.request({ ...shape, secret: key.secret, signal });
+    const built = provider.request(shape);
     const request = built instanceof Promise ? await built : built;
-    setFirstDeadline(call, entry);
-    const response =
-      provider.send !== undefined ? await provider.send(request, signal) : await send(entry, request, signal);
-    call.services.guard.trust(entry.reachBy);
-    const { status } = response;
-    if (status >= 200 && status < 300) {
-      call.deadline = undefined;
-      call.upstreamId = upstreamIdOf(response.headers);
-      return response;
+    const answer = await (provider.send === undefined
+      ? send(call, entry, request)
+      : provider.send(request, shape.signal).then((response) => carried(call, answerOf(response))));
+    if (answer.status >= 200 && answer.status < 300) {
+      call.upstreamId = upstreamIdOf(answer);
+      return answer;
     }
-    throw await readFailure(call, codec, response, key);
+    throw await readFailure(call, shape.codec, answer, key);
   } catch (cause) {
-    throw failureOf(call, signal, cause);
+    throw failureOf(call, cause);
   }
 }
 
-/** How long until the first byte. */
-export function setFirstDeadline(call: Call, entry: ProviderEntry): void {
-  const { firstTokenMs } = entry.timeouts;
-  call.deadline = {
-    at: call.services.active.now + firstTokenMs,
-    error: () =>
-      new RelayError("upstream-timeout", `The upstream gave no answer within ${Math.round(firstTokenMs / 1000)} s.`),
-  };
+/** From here on an abort of the attempt drops this answer. */
+export function carried(call: Call, answer: Answer): Answer {
+  call.carryBy(answer);
+  return answer;
 }
 
-function send(entry: ProviderEntry, request: UpstreamRequest | Request, signal: AbortSignal): Promise<Response> {
-  if (request instanceof Request) {
-    return entry.send(request.url, {
-      method: request.method,
-      headers: withEntryHeaders(entry, Object.fromEntries(request.headers)),
-      body: request.body,
-      signal,
-    });
-  }
-  return entry.send(request.url, {
+function send(call: Call, entry: ProviderEntry, request: UpstreamRequest | Request): Promise<Answer> {
+  const isStandard = request instanceof Request;
+  const sending = entry.client.send({
     method: request.method ?? "POST",
-    headers: withEntryHeaders(entry, request.headers),
-    body: (request.body ?? null) as Bun.BodyInit | null,
-    signal,
+    url: request.url,
+    headers: withEntryHeaders(entry, isStandard ? Object.fromEntries(request.headers) : request.headers),
+    body: (request.body ?? null) as UpstreamCall["body"],
+    connectMs: entry.timeouts.connectMs,
   });
+  call.carryBy(sending);
+  return sending.answer;
 }
 
 /** The configuration's own headers come last, but never over the credential unless the operator says so. */
@@ -103,26 +114,35 @@ function withEntryHeaders(entry: ProviderEntry, headers: Record<string, string>)
 const CREDENTIALS: ReadonlySet<string> = new Set(["authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"]);
 
 /** Reads what an upstream answered instead of an answer, and decides what it means. */
-async function readFailure(call: Call, codec: Codec, response: Response, key: PoolKey): Promise<RelayError> {
-  const { status, headers } = response;
-  const contentType = headers.get("content-type") ?? "";
-  if (status >= 300 && status < 400) {
-    await response.body?.cancel().catch(() => {});
+async function readFailure(call: Call, codec: Codec, answer: Answer, key: PoolKey): Promise<RelayError> {
+  const { status } = answer;
+  if (status < 200 || (status >= 300 && status < 400) || status > 599) {
+    answer.abort();
+    if (status < 200 || status > 599) {
+      return new RelayError("upstream-malformed", "The upstream answered with a status that does not exist.");
+    }
     // Following it would carry the key to wherever the upstream points.
     return new RelayError("upstream-unavailable", "The upstream answered with a redirect, which is not followed.");
   }
-  if (status < 200 || status > 599) {
-    await response.body?.cancel().catch(() => {});
-    return new RelayError("upstream-malformed", "The upstream answered with a status that does not exist.");
-  }
-  const body = scrub(call, await readText(response, FAILURE_BODY_MAX), key);
-  const decoded = codec.egress?.decodeError(status, body, headers);
+  const body = scrub(call, await readText(answer, FAILURE_BODY_MAX), key);
+  const decoded = codec.egress?.decodeError(status, body, hintsOf(answer));
   if (decoded === undefined) return new RelayError("upstream-unavailable", "The upstream failed.");
-  call.upstreamId = upstreamIdOf(headers);
+  call.upstreamId = upstreamIdOf(answer);
+  const contentType = answer.header("content-type") ?? "";
   if (decoded.code === "upstream-rejected" && /^application\/json/i.test(contentType)) {
     verbatims.set(decoded, { status, contentType, body });
   }
   return decoded;
+}
+
+/** The headers in which an upstream says when to come back. */
+function hintsOf(answer: Answer): Headers {
+  const headers = new Headers();
+  for (const name of ["retry-after", "retry-after-ms", "date"]) {
+    const value = answer.header(name);
+    if (value !== null) headers.set(name, value);
+  }
+  return headers;
 }
 
 /** Neither our key nor anything that looks like one leaves in an upstream's words. */
@@ -132,46 +152,54 @@ export function scrub(call: Call, text: string, key: PoolKey): string {
 }
 
 /** The beginning of a body as text; the rest is dropped. */
-async function readText(response: Response, bytesMax: number): Promise<string> {
-  if (response.body === null) return "";
-  const reader = response.body.getReader();
+async function readText(answer: Answer, bytesMax: number): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;
   for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    size += value.length;
-    text += decoder.decode(value, { stream: true });
+    const chunk = await answer.read();
+    if (chunk === null) return text + decoder.decode();
+    size += chunk.length;
+    text += decoder.decode(chunk, { stream: true });
     if (size >= bytesMax) {
-      reader.cancel().catch(() => {});
+      answer.abort();
       return text;
     }
   }
 }
 
 /** Names what went wrong while talking to an upstream. */
-export function failureOf(call: Call, signal: AbortSignal, cause: unknown): RelayError {
-  call.deadline = undefined;
+export function failureOf(call: Call, cause: unknown): RelayError {
+  call.endStep();
   call.idleMs = 0;
   if (call.abortReason !== undefined) return call.abortReason;
+  if (call.attemptReason !== undefined) return call.attemptReason;
   if (RelayError.is(cause)) return cause;
-  if (signal.aborted && RelayError.is(signal.reason)) return signal.reason;
-  const code = (cause as { code?: unknown } | null)?.code;
-  if (
-    typeof code === "string" &&
-    /ECONN|ENOTFOUND|EAI_|EPIPE|ConnectionRefused|ConnectionClosed|FailedToOpenSocket|CERT|TLS|SSL|UNABLE_TO|SELF_SIGNED|Timeout/i.test(
-      code,
-    )
-  ) {
-    return new RelayError("upstream-unavailable", "The upstream could not be reached, or broke the connection.", {
-      cause,
-    });
-  }
-  if (cause instanceof TypeError || (cause instanceof Error && cause.name === "TimeoutError")) {
+  if (cause instanceof NetError) return netFailure(cause);
+  // A plugin's own `send` may throw what fetch throws.
+  if (cause instanceof TypeError || (cause instanceof Error && /^(Timeout|Abort)Error$/.test(cause.name))) {
     return new RelayError("upstream-unavailable", "The upstream could not be reached, or broke the connection.", {
       cause,
     });
   }
   return new RelayError("internal", "Internal error", { cause });
+}
+
+function netFailure(cause: NetError): RelayError {
+  switch (cause.code) {
+    case "connect-timeout":
+      return new RelayError("upstream-timeout", "The upstream could not be reached in time.", { cause });
+    case "malformed":
+      return new RelayError("upstream-malformed", "The upstream's answer is not proper HTTP.", { cause });
+    case "too-large":
+      return new RelayError("upstream-malformed", "The upstream's answer is larger than limits.stream_max_size.", {
+        cause,
+      });
+    case "closed":
+      return new RelayError("upstream-malformed", "The upstream broke off its answer.", { cause });
+    case "reset":
+      return new RelayError("upstream-unavailable", "The upstream broke the connection.", { cause });
+    default:
+      return new RelayError("upstream-unavailable", "The upstream could not be reached.", { cause });
+  }
 }

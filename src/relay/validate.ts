@@ -14,29 +14,47 @@ const EXPECTED: Readonly<Record<FieldKind, string>> = {
   any: "present",
 };
 
+/** The fields of a route by name; made once. */
+interface Checks {
+  readonly byName: ReadonlyMap<string, { readonly kind: FieldKind; readonly isRequired: boolean }>;
+  readonly requiredCount: number;
+}
+const checksOf = new WeakMap<RelayRoute, Checks>();
+
+function prepare(route: RelayRoute): Checks {
+  const byName = new Map<string, { readonly kind: FieldKind; readonly isRequired: boolean }>();
+  for (const [name, kind] of Object.entries(route.optional)) byName.set(name, { kind, isRequired: false });
+  for (const [name, kind] of Object.entries(route.required)) byName.set(name, { kind, isRequired: true });
+  const checks = { byName, requiredCount: Object.keys(route.required).length };
+  checksOf.set(route, checks);
+  return checks;
+}
+
 /** Throws `bad-request` with `param`; says what was expected, never what was sent. `supplied`: may be absent. */
 export function validateFields(top: TopLevel, route: RelayRoute, supplied?: string): void {
-  for (const name in route.required) {
-    const field = top.find(name);
-    if (field === undefined && name === supplied) continue;
-    if (field === undefined) {
-      throw new RelayError(
-        "bad-request",
-        `The field "${name}" is missing; it must be ${EXPECTED[route.required[name]!]}.`,
-        {
-          param: name,
-          wireCode: "missing_required_parameter",
-        },
-      );
-    }
-    // An empty string names nothing.
-    const isEmpty = field.end - field.start === 2 && top.bytes[field.start] === 0x22;
-    if (isEmpty || !isKind(top, field, route.required[name]!)) throw wrongType(name, route.required[name]!);
-  }
+  const { byName, requiredCount } = checksOf.get(route) ?? prepare(route);
+  let seen = 0;
   for (const field of top.fields) {
-    const kind = route.optional[field.name];
-    if (kind === undefined || top.bytes[field.start] === 0x6e) continue;
-    if (!isKind(top, field, kind)) throw wrongType(field.name, kind);
+    const check = byName.get(field.name);
+    if (check === undefined) continue;
+    const first = top.bytes[field.start]!;
+    if (check.isRequired) {
+      seen += 1;
+      // An empty string names nothing.
+      if (first === 0x22 && field.end - field.start === 2) throw wrongType(field.name, check.kind);
+    } else if (first === 0x6e) {
+      continue;
+    }
+    if (!isKind(top, field, check.kind)) throw wrongType(field.name, check.kind);
+  }
+  if (seen === requiredCount) return;
+  for (const name in route.required) {
+    if (name === supplied || top.find(name) !== undefined) continue;
+    throw new RelayError(
+      "bad-request",
+      `The field "${name}" is missing; it must be ${EXPECTED[route.required[name]!]}.`,
+      { param: name, wireCode: "missing_required_parameter" },
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 /** Reads whole answers of upstreams within their limits. */
+import type { Answer } from "../net/answer.ts";
 import { type JsonObject, RelayError } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { concat } from "./body.ts";
@@ -10,39 +11,30 @@ const ONE_GO_BYTES = 1024 * 1024;
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** The answer's bytes. Throws `upstream-malformed` when it is larger than `limits.stream_max_size`. */
-export async function readWhole(
-  call: Call,
-  entry: ProviderEntry,
-  response: Response,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const declared = response.headers.get("content-length");
+export function readWhole(call: Call, entry: ProviderEntry, answer: Answer): Promise<Uint8Array<ArrayBuffer>> {
+  if (answer.length === undefined || answer.length > ONE_GO_BYTES) return readByChunk(call, entry, answer);
+  call.limitStep("answer", entry.timeouts.idleMs);
+  return answer.bytes(ONE_GO_BYTES);
+}
+
+async function readByChunk(call: Call, entry: ProviderEntry, answer: Answer): Promise<Uint8Array<ArrayBuffer>> {
   const limit = call.snapshot.config.limits.streamMaxSize;
-  const { idleMs } = entry.timeouts;
-  if (declared !== null && Number(declared) <= ONE_GO_BYTES) {
-    call.deadline = {
-      at: call.services.active.now + idleMs,
-      error: () => new RelayError("upstream-timeout", "The upstream fell silent in the middle of its answer."),
-    };
-    const bytes = (await response.bytes()) as Uint8Array<ArrayBuffer>;
-    call.deadline = undefined;
-    return bytes;
-  }
-  if (response.body === null) return new Uint8Array(0);
   const chunks: Uint8Array[] = [];
   let size = 0;
-  const reader = response.body.getReader();
+  call.endStep();
   call.lastByteMs = call.services.active.now;
-  call.idleMs = idleMs;
+  call.idleMs = entry.timeouts.idleMs;
   for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
+    const read = answer.read();
+    const chunk = read instanceof Promise ? await read : read;
+    if (chunk === null) break;
     call.lastByteMs = call.services.active.now;
-    size += value.length;
+    size += chunk.length;
     if (size > limit) {
-      reader.cancel().catch(() => {});
+      answer.abort();
       throw new RelayError("upstream-malformed", "The upstream's answer is larger than limits.stream_max_size.");
     }
-    chunks.push(value);
+    chunks.push(chunk);
   }
   call.idleMs = 0;
   return chunks.length === 1 ? (chunks[0] as Uint8Array<ArrayBuffer>) : concat(chunks, size);

@@ -1,5 +1,6 @@
 /** A configured provider, ready to be routed to. */
 import type { ProviderConfig } from "../config/types.ts";
+import type { Client } from "../net/answer.ts";
 import type { Codec, Provider, Traits } from "../plugin/index.ts";
 import type { KeyPool } from "./key-pool.ts";
 
@@ -14,8 +15,6 @@ export interface ProviderEntry {
   readonly keys: KeyPool;
   /** Where its calls go; empty for a provider without an upstream. */
   readonly baseUrl: string;
-  /** What has to be connected to first: the proxy if there is one, else `baseUrl`. */
-  readonly reachBy: string;
   readonly userAgent: string;
   /** `headers` and `cloaking` of the entry, lower case; absent if it has none. */
   readonly extraHeaders: Readonly<Record<string, string>> | undefined;
@@ -26,8 +25,8 @@ export interface ProviderEntry {
     readonly idleMs: number;
     readonly totalMs: number;
   };
-  /** Sends a prepared request with the entry's connection pool, proxy and roots. */
-  readonly send: (url: string, init: RequestInit) => Promise<Response>;
+  /** Sends prepared requests with the entry's connections, proxy and roots. */
+  readonly client: Client;
   /** Traits of a model, remembered for the life of this generation. */
   traits(model: string): Traits;
 }

@@ -77,16 +77,16 @@ export class KeyPool {
   }
 
   /** The next key by the strategy, leaving out those already tried. */
-  pick(tried: ReadonlySet<PoolKey>): PoolKey | NoKey {
+  pick(tried: ReadonlySet<PoolKey> | undefined): PoolKey | NoKey {
     const keys = this.keys;
     // The common case: one key, in order.
-    if (keys.length === 1 && tried.size === 0) {
+    if (keys.length === 1 && tried === undefined) {
       const only = keys[0]!;
       if (only.expiresAt === null && only.state.coolingUntil === 0) return only;
     }
     const now = this.options.clock.now();
     const monotonic = this.options.clock.monotonic();
-    const ready = keys.filter((key) => !tried.has(key) && this.#isReady(key, now, monotonic));
+    const ready = keys.filter((key) => tried?.has(key) !== true && this.#isReady(key, now, monotonic));
     const trusted = ready.filter((key) => key.state.refusedUntil <= monotonic);
     // A refused key is better than none: the upstream may have changed its mind, and its answer says more than ours.
     const choice = this.#choose(trusted.length > 0 ? trusted : ready);
@@ -139,11 +139,11 @@ export class KeyPool {
     }
   }
 
-  #whyNone(tried: ReadonlySet<PoolKey>, now: number, monotonic: number): NoKey {
+  #whyNone(tried: ReadonlySet<PoolKey> | undefined, now: number, monotonic: number): NoKey {
     const alive = this.keys.filter((key) => key.expiresAt === null || key.expiresAt > now);
     if (this.keys.length === 0) return { reason: "none" };
     if (alive.length === 0) return { reason: "expired" };
-    const waits = alive.filter((key) => !tried.has(key)).map((key) => key.state.coolingUntil - monotonic);
+    const waits = alive.filter((key) => tried?.has(key) !== true).map((key) => key.state.coolingUntil - monotonic);
     return waits.length === 0 ? { reason: "none" } : { reason: "cooling", readyInMs: Math.max(0, Math.min(...waits)) };
   }
 }

@@ -17,7 +17,8 @@ import { KeyPool } from "../routing/key-pool.ts";
 import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
-import { createPluginFetch, createSender } from "./sender.ts";
+import type { Clients } from "./clients.ts";
+import { createPluginFetch } from "./plugin-fetch.ts";
 import type { ProviderStatus, Snapshot } from "./snapshot.ts";
 
 /** A plugin's `setup` must be done by then; its `dispose` too. */
@@ -40,6 +41,8 @@ export interface BuildInput {
   /** Hex SHA-256 of the access key made at the first start; `null` = none was made. */
   readonly accessKeyDigest: string | null;
   readonly version: string;
+  /** Lives as long as the process: connections survive the build. */
+  readonly clients: Clients;
   /** `HTTP_PROXY` or its like is set: it rules where the configuration is silent. */
   readonly hasEnvironmentProxy: boolean;
   /** The text of `network.ca_file`; `null` = not set. */
@@ -147,7 +150,6 @@ function createEntry(
   const remembered = new Map<string, Traits>();
   const extra = { ...config.cloaking, ...config.headers };
   const proxy = config.proxy ?? network.proxy;
-  const isDirect = proxy === "none" || (proxy === null && !input.hasEnvironmentProxy);
   const isLocal = provider.answer !== undefined;
   return {
     name: config.name,
@@ -164,8 +166,6 @@ function createEntry(
       stateOf: (keyId) => input.state.key(config.name, keyId),
     }),
     baseUrl: isLocal ? "" : baseUrl,
-    // Where the environment names the proxy, nobody here knows which one it will be for this address.
-    reachBy: isLocal ? "" : isDirect ? baseUrl : (proxy ?? ""),
     userAgent: `monorelay/${input.version}`,
     extraHeaders: Object.keys(extra).length === 0 ? undefined : extra,
     timeouts: {
@@ -174,7 +174,7 @@ function createEntry(
       idleMs: config.timeouts.idleMs ?? timeouts.idleMs,
       totalMs: config.timeouts.totalMs ?? timeouts.totalMs,
     },
-    send: createSender(proxy, input.extraRoots),
+    client: input.clients.get(proxy, input.hasEnvironmentProxy, input.extraRoots),
     traits(model) {
       let traits = remembered.get(model);
       if (traits === undefined) {

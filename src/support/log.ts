@@ -32,6 +32,11 @@ export interface LogOptions {
 export interface ProcessLogger extends Logger {
   /** Between info and warn: news that an operator wants to see at any level but `warn` and `error`. */
   notice(message: string, fields?: object): void;
+  /**
+   * For the one line of each call: an info line whose fields are known to hold no secrets, so that they are only
+   * escaped, not searched.
+   */
+  plain(message: string, fields: PlainFields): void;
   /** A logger whose lines all carry these fields; fields of the line itself win. */
   child(fields: object): ProcessLogger;
   isEnabled(level: LogLevel): boolean;
@@ -53,6 +58,7 @@ const MARGIN = 4096;
 
 type Plain = string | number | boolean | null | Plain[] | { [name: string]: Plain };
 type Fields = { [name: string]: Plain };
+export type PlainFields = { readonly [name: string]: string | number | boolean | null };
 interface Line {
   readonly at: number;
   readonly level: LogLevel;
@@ -119,6 +125,16 @@ class FamilyLogger implements ProcessLogger {
   error(message: string, fields?: object): void {
     this.#emit("error", message, fields);
   }
+  plain(message: string, fields: PlainFields): void {
+    const { lowest, common, render, write, now } = this.#family;
+    if (lowest < PRIORITIES.info) return;
+    const known = common as PlainFields;
+    if (render === renderJson) {
+      const head = `{"ts":"${isoTime(now())}","level":"info","msg":${quoteJson(message)}`;
+      return write(`${head}${joinJson(known)}${joinJson(fields)}}\n`);
+    }
+    write(`${render({ at: now(), level: "info", message, fields: { ...known, ...fields } })}\n`);
+  }
   child(fields: object): ProcessLogger {
     return new FamilyLogger(this.#family, { ...this.#bound, ...fields });
   }
@@ -160,6 +176,38 @@ function rendererOf(format: LogFormat, stderr: StderrKind): (line: Line) => stri
 
 function renderJson({ at, level, message, fields }: Line): string {
   return escapeUnseen(JSON.stringify({ ts: new Date(at).toISOString(), level, msg: message, ...fields }));
+}
+
+/** Printable ASCII without quote and backslash: the same in JSON as out of it. */
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
+
+function quoteJson(text: string): string {
+  return PLAIN_TEXT.test(text) ? `"${text}"` : escapeUnseen(JSON.stringify(text));
+}
+
+/** `,"name":value` of each field that is known; names are ours and need no quoting. */
+function joinJson(fields: PlainFields): string {
+  let text = "";
+  for (const name in fields) {
+    const value = fields[name];
+    if (value === null || value === undefined) continue;
+    text += `,"${name}":${typeof value === "string" ? quoteJson(value) : value}`;
+  }
+  return text;
+}
+
+let isoSecond = -1;
+let isoPrefix = "";
+
+/** As `toISOString`, which is made anew only once a second. */
+function isoTime(at: number): string {
+  const second = Math.floor(at / 1000);
+  if (second !== isoSecond) {
+    isoSecond = second;
+    isoPrefix = new Date(second * 1000).toISOString().slice(0, 20);
+  }
+  const milliseconds = Math.floor(at) - second * 1000;
+  return `${isoPrefix}${milliseconds < 10 ? "00" : milliseconds < 100 ? "0" : ""}${milliseconds}Z`;
 }
 
 function renderLogfmt({ at, level, message, fields }: Line): string {

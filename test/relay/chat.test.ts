@@ -187,7 +187,7 @@ describe("pass-through, streamed", () => {
     const error = JSON.parse(rest.replace(/^data: /, "")).error;
     expect(error.type).toBe("upstream_error");
     const [record] = await under.recorded(1);
-    expect(record!.failure).toBe("upstream-unavailable");
+    expect(record!.failure).toBe("upstream-malformed");
   });
 
   test("a stream that just stops is a failure; one with a finish but no [DONE] gets its [DONE]", async () => {

@@ -10,13 +10,13 @@ import { syncRoutes } from "../../src/http/admin/sync.ts";
 import { listen } from "../../src/http/server.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
-import { OriginGuard } from "../../src/relay/origin-guard.ts";
 import type { RelayServices } from "../../src/relay/services.ts";
 import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
 import { buildSnapshot } from "../../src/snapshot/build.ts";
+import { Clients } from "../../src/snapshot/clients.ts";
 import { SnapshotHolder } from "../../src/snapshot/snapshot.ts";
 import type { CallRecord } from "../../src/store/types.ts";
-import { createManualClock, type ManualClock } from "../../src/support/clock.ts";
+import { createManualClock, type ManualClock, systemClock } from "../../src/support/clock.ts";
 import { createIds } from "../../src/support/ids.ts";
 import { createLogger } from "../../src/support/log.ts";
 import { createRedactor } from "../../src/support/redact.ts";
@@ -82,7 +82,6 @@ export async function startRelay(config: string): Promise<TestRelay> {
     active: new ActiveCalls(clock),
     held: new HeldBytes(),
     budget: new RetryBudget(),
-    guard: new OriginGuard(clock),
     redact: (value) => redactor.redact(value),
     random: () => 0.5,
     sleep: (ms, signal) =>
@@ -94,6 +93,7 @@ export async function startRelay(config: string): Promise<TestRelay> {
         });
       }),
   };
+  const clients = new Clients(systemClock);
   const snapshot = await buildSnapshot({
     generation: 1,
     config: loaded.config,
@@ -105,6 +105,7 @@ export async function startRelay(config: string): Promise<TestRelay> {
     random: () => 0.5,
     log,
     state: new RoutingState(),
+    clients,
     accessKeyDigest: null,
     version: "test",
     hasEnvironmentProxy: false,
@@ -162,6 +163,7 @@ export async function startRelay(config: string): Promise<TestRelay> {
     },
     async stop() {
       services.active.stop();
+      clients.close();
       await server.close();
     },
   };

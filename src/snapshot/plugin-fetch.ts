@@ -1,25 +1,8 @@
-/** How requests leave the house: one connection pool per provider, no redirects, no hidden timers, no other schemes. */
+/** What plugins are lent as `host.fetch`: http and https, no redirects, proxy and roots of the configuration. */
 import type { Config } from "../config/types.ts";
 
 /** A plugin's own small requests (model lists, token exchanges) may take this long. */
 const PLUGIN_FETCH_MAX_MS = 30_000;
-
-type Send = (url: string, init: RequestInit) => Promise<Response>;
-
-/** `proxy`: a URL, `none` = connect directly whatever the environment says, `null` = as the environment says. */
-export function createSender(proxy: string | null, extraRoots: string | null): Send {
-  const session = createSession(proxy, extraRoots);
-  const direct = proxy === "none" ? { proxy: false as const } : {};
-  return (url, init) =>
-    session.fetch(url, {
-      ...init,
-      ...direct,
-      // A redirect would carry the key to wherever the upstream points.
-      redirect: "manual",
-      // The relay has its own limits for silence; the runtime's would cut a thinking model at five minutes.
-      timeout: false,
-    });
-}
 
 function createSession(proxy: string | null, extraRoots: string | null): Bun.FetchSession {
   return new Bun.FetchSession({
@@ -28,7 +11,6 @@ function createSession(proxy: string | null, extraRoots: string | null): Bun.Fet
   });
 }
 
-/** What plugins are lent as `host.fetch`. */
 export function createPluginFetch(
   network: Config["network"],
   extraRoots: string | null,

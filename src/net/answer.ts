@@ -1,0 +1,42 @@
+/** What an upstream answered, whoever carried it. */
+
+export interface Answer {
+  readonly status: number;
+  /** Value of a header by its lower-case name; repeated ones joined by `, `; `null` if absent. */
+  header(name: string): string | null;
+  /** Declared length of the body; `undefined` when it was not declared. */
+  readonly length: number | undefined;
+  /**
+   * The next bytes of the body, `null` after its proper end. Bytes that are there already come without a promise.
+   * One reader only; call again only after the last result. Rejects with a `NetError`; bytes received before a break
+   * are delivered first.
+   */
+  read(): Uint8Array<ArrayBuffer> | null | Promise<Uint8Array<ArrayBuffer> | null>;
+  /** The rest of the body in one piece. Rejects with `too-large` beyond `max` bytes. */
+  bytes(max: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Drops the connection unless the body has been read to its end. Idempotent; a pending read rejects with `aborted`. */
+  abort(): void;
+}
+
+export interface Sending {
+  readonly answer: Promise<Answer>;
+  /** Gives up, at whatever stage; `answer` rejects with `aborted` if it has not settled. Idempotent. */
+  abort(): void;
+}
+
+export interface NetRequest {
+  readonly method: string;
+  /** Absolute, http or https. */
+  readonly url: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array<ArrayBuffer> | string | ReadableStream<Uint8Array> | Blob | null;
+  /** Until the connection stands, TLS included; ms. */
+  readonly connectMs: number;
+}
+
+export interface Client {
+  send(request: NetRequest): Sending;
+  /** Closes idle connections; requests under way finish. */
+  close(): void;
+}

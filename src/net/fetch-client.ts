@@ -1,0 +1,79 @@
+/** The runtime's own client behind our interface: for ways out that lead through a proxy. */
+import type { Answer, Client, NetRequest, Sending } from "./answer.ts";
+import { codingOf, DecodedAnswer } from "./decode.ts";
+import { NetError } from "./errors.ts";
+import { failureOf } from "./failure.ts";
+import { isSent, targetOf } from "./request-head.ts";
+import { ResponseAnswer } from "./response-answer.ts";
+import { rootsWith } from "./roots.ts";
+
+export interface FetchClientOptions {
+  /** A URL; `none` = connect directly whatever the environment says; `null` = as the environment says. */
+  readonly proxy: string | null;
+  /** Certificates in PEM, trusted beside those of the runtime. */
+  readonly ca: string | null;
+}
+
+/**
+ * `connectMs` has no effect here: nobody is told when the connection stands, and the proxy may answer long before it
+ * does. Limit the time until the answer instead.
+ */
+export function createFetchClient({ proxy, ca }: FetchClientOptions): Client {
+  const session = new Bun.FetchSession({
+    ...(proxy === null || proxy === "none" ? {} : { proxy: { url: proxy, respectNoProxy: false } }),
+    ...(ca === null ? {} : { tls: { ca: [...rootsWith(ca)] } }),
+  });
+  return {
+    send: (request) => new FetchSending(session, request, proxy === "none"),
+    // Kept connections are the runtime's, which closes them when they have been idle for long enough.
+    close: () => {},
+  };
+}
+
+class FetchSending implements Sending {
+  readonly answer: Promise<Answer>;
+  readonly #controller = new AbortController();
+  #received: Answer | null = null;
+
+  constructor(session: Bun.FetchSession, request: NetRequest, isDirect: boolean) {
+    // Refuses other schemes, for which fetch has further meanings.
+    targetOf(request.url);
+    const headers: Record<string, string> = {};
+    for (const name in request.headers) if (isSent(name)) headers[name] = request.headers[name]!;
+    this.answer = session
+      .fetch(request.url, {
+        method: request.method,
+        headers,
+        body: request.body,
+        signal: this.#controller.signal,
+        // A redirect would carry the key to wherever the upstream points.
+        redirect: "manual",
+        // The caller has its own limits for silence; the runtime's would cut a thinking model at five minutes.
+        timeout: false,
+        decompress: false,
+        ...(isDirect ? { proxy: false as const } : {}),
+      })
+      .then(
+        (response) => this.#take(response),
+        (cause) => Promise.reject(failureOf(cause)),
+      );
+    this.answer.catch(() => {});
+  }
+
+  abort(): void {
+    this.#received?.abort();
+    this.#controller.abort();
+  }
+
+  #take(response: Response): Answer {
+    const raw = new ResponseAnswer(response, false);
+    const encoding = response.headers.get("content-encoding");
+    const coding = encoding === null ? null : codingOf(encoding);
+    if (coding === undefined) {
+      raw.abort();
+      throw new NetError("malformed", "The answer has an unknown content coding.");
+    }
+    this.#received = coding === null ? raw : new DecodedAnswer(raw, coding);
+    return this.#received;
+  }
+}
