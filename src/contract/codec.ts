@@ -58,6 +58,11 @@ export interface Ingress {
   encodeStreamError(error: RelayError, requestId: string): Frame[];
   /** Written between frames after a silence; clients of the dialect ignore it, but their idle timers do not. */
   readonly keepAlive: Frame;
+  /**
+   * Text that only we write into answers of this dialect, and that clients send back. A request that holds it must be
+   * translated even to its own dialect, so that no upstream takes it for its own.
+   */
+  readonly ownMark?: string;
   /** Frames that end a good stream; appended by the pass-through lane when the upstream left them out. */
   readonly endMark?: Frame;
 }

@@ -24,6 +24,30 @@ import {
  * `<client> <case>`: why the oracle's verdict does not bind us here. Everything else must be without a hard difference.
  */
 const EXCUSED: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    Object.keys(KIT_FORMATS).map((client) => [
+      `${client} openai-responses-openai-openai-shell-container-1-0`,
+      "the recording is cut: its end tells another text than its deltas, which cannot be taken back",
+    ]),
+  ),
+  "openai.chat openai-responses-openai-handles-empty-string-content-0":
+    "the recorded user says nothing, and what the oracle makes of it has no messages",
+  "anthropic.messages openai-responses-openai-handles-empty-string-content-0":
+    "the recorded user says nothing, and what the oracle makes of it has no messages",
+  "gemini openai-responses-openai-handles-empty-string-content-0":
+    "the recorded user says nothing, and what the oracle makes of it has no contents",
+  "gemini anthropic-messages-anthropic-anthropic-completion-error-0":
+    "the recorded request is invalid (the vendor answered 400), and what the oracle makes of it has no contents",
+  "gemini anthropic-messages-anthropic-incomplete-partial-json-response-0":
+    "E32: the arguments are cut off, and a Gemini client can only be given an object around them",
+  "gemini gemini-vertex-test-multimodal-tool-return-matrix-direct-uploaded-file-video-google-v-0":
+    "the finish reason comes back as it was, which the oracle wants of unchanged bytes only",
+  "gemini gemini-vertex-test-multimodal-tool-return-matrix-tool-return-content-url-image-googl-0":
+    "the finish reason comes back as it was, which the oracle wants of unchanged bytes only",
+  "openai.responses anthropic-messages-anthropic-anthropic-completion-error-0":
+    "the recorded request is invalid (the vendor answered 400), and what the oracle makes of it has no input",
+  "openai.responses anthropic-messages-anthropic-test-multimodal-tool-return-matrix-tool-return-content-uploaded-file-i-1":
+    "a file id of Anthropic cannot be written for a responses client; the oracle writes an image without a URL",
   "openai.chat anthropic-messages-anthropic-anthropic-completion-error-0":
     "the recorded request is invalid (the vendor answered 400), and what the oracle makes of it has no messages",
   "anthropic.messages anthropic-messages-anthropic-anthropic-completion-error-0":
@@ -36,12 +60,18 @@ const EXCUSED: Readonly<Record<string, string>> = {
     "E10: the upstream says `stop` although it called a tool",
 };
 
-/** Requests recorded in other formats that cannot be asked, or not be answered, in our two. */
+/** Requests recorded in other formats that cannot be asked, or not be answered, in ours. */
 const UNASKABLE: Readonly<Record<string, string>> = {
   "gemini-gemini-encodes-audio-content-0": "audio, which Anthropic does not take",
   "gemini-gemini-google-gemini-2-5-flash-0-v6": "audio, which Anthropic does not take",
   "gemini-gemini-test-instrument-google-genai-no-content-0":
     "a text file, which becomes a plain-text document that the oracle does not know again",
+  "gemini-gemini-test-multimodal-tool-return-matrix-direct-uploaded-file-image-google-2-1":
+    "a file that only Google can read, which is refused for every other upstream",
+  "gemini-vertex-test-google-url-input-audiourl-gs-0":
+    "a file that only Google can read, which is refused for every other upstream",
+  "gemini-vertex-test-google-url-input-videourl-gs-0":
+    "a file that only Google can read, which is refused for every other upstream",
   "openai-responses-openai-handles-empty-string-content-0": "what the oracle makes of it has no messages",
 };
 
@@ -118,7 +148,8 @@ else {
     facts.stream = isStreamed(recording);
     const isSame = client === recording.format;
     const body: JsonObject = isSame ? { model: "m", ...recorded } : kit.writeRequest(client, facts, "m").body;
-    return { body, request: CODECS[KIT_FORMATS[client]!].ingress.decodeRequest(body) };
+    const hints = { model: "m", stream: isStreamed(recording) };
+    return { body, request: CODECS[KIT_FORMATS[client]!].ingress.decodeRequest(body, hints) };
   };
 
   describe("what was asked in other formats, asked by our clients", () => {
@@ -135,7 +166,7 @@ else {
         for (const client of Object.keys(KIT_FORMATS)) {
           for (const upstream of Object.keys(KIT_FORMATS)) {
             const { body } = kit.writeRequest(client, facts, "m");
-            const request = CODECS[KIT_FORMATS[client]!].ingress.decodeRequest(body);
+            const request = CODECS[KIT_FORMATS[client]!].ingress.decodeRequest(body, { model: "m" });
             const sent = CODECS[KIT_FORMATS[upstream]!].egress.encodeRequest(request, targetOf());
             const found: Difference[] = kit.compareRequest(
               kit.requestFacts(client, body),

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
+  DIALECTS,
   type Dialect,
   eventProblems,
   eventsOf,
@@ -15,7 +16,7 @@ import {
 // `UPDATE_GOLDEN=1` writes the lower halves anew; read the difference before you believe it.
 const FOLDER = join(import.meta.dir, "../golden");
 const DIVIDER = `${"-".repeat(80)}\n`;
-const NAME = /^(.+)\.(openai-chat|anthropic-messages)-(openai-chat|anthropic-messages)\.txt$/;
+const NAME = new RegExp(`^(.+)\\.(${DIALECTS.join("|")})-(${DIALECTS.join("|")})\\.txt$`);
 
 describe("awkward streams", () => {
   for (const file of readdirSync(FOLDER).sort()) {

@@ -26,12 +26,12 @@ function answering(dialect: Dialect, events: readonly ChatEvent[]): typeof fetch
   return answer as unknown as typeof fetch;
 }
 
-const openai = (events: readonly ChatEvent[]) =>
+const openai = (events: readonly ChatEvent[], dialect: Dialect = "openai-chat") =>
   new OpenAI({
     apiKey: "test",
     baseURL: "http://127.0.0.1/v1",
     maxRetries: 0,
-    fetch: answering("openai-chat", events),
+    fetch: answering(dialect, events),
   });
 const anthropic = (events: readonly ChatEvent[]) =>
   new Anthropic({
@@ -83,6 +83,68 @@ describe("the OpenAI SDK", () => {
       messages: [ASK],
     });
     await expect(stream.finalChatCompletion()).rejects.toThrow("It broke.");
+  });
+});
+
+describe("the OpenAI SDK, asking for responses", () => {
+  const responses = (events: readonly ChatEvent[]) => openai(events, "openai-responses").responses;
+
+  for (const [name, answer] of cases) {
+    test(name, async () => {
+      const stream = responses(replay(answer)).stream({ model: "m", input: "x" });
+      const final = JSON.parse(JSON.stringify(await stream.finalResponse()));
+      const whole = CODECS["openai-responses"].ingress.encodeResponse(answer, contextOf());
+      // What the SDK adds for convenience.
+      const bare = ({ parsed: _parsed, parsed_arguments: _arguments, ...rest }: JsonObject) => rest;
+      const output = (final.output as JsonObject[]).map((item) => {
+        const { content } = bare(item);
+        return Array.isArray(content)
+          ? { ...bare(item), content: content.map((part) => bare(part as JsonObject)) }
+          : bare(item);
+      });
+      const { output_text: text, output_parsed: _parsed, ...rest } = final;
+      expect({ ...rest, output }).toEqual(whole);
+      const said = answer.parts.flatMap((part) => (part.type === "text" ? [part.text] : []));
+      expect(text).toBe(said.join(""));
+    });
+  }
+
+  test("shows what went wrong inside a stream, with what had been said before", async () => {
+    const error: ChatEvent = { type: "error", error: new RelayError("upstream-unavailable", "It broke.") };
+    const events: ChatEvent[] = [
+      { type: "response-start", id: "1", model: "m" },
+      { type: "part-start", index: 0, head: { type: "tool-call", id: "c", name: "f" } },
+      { type: "part-end", index: 0 },
+      { type: "part-start", index: 1, head: { type: "text" } },
+      { type: "part-delta", index: 1, delta: "Half" },
+      error,
+    ];
+    const final = await responses(events).stream({ model: "m", input: "x" }).finalResponse();
+    expect(final).toMatchObject({ id: "1", status: "failed", error: { code: "server_error", message: "It broke." } });
+    expect(final.output.map(({ type }) => type)).toEqual(["function_call"]);
+  });
+
+  test("an event that keeps the connection alive disturbs nothing", async () => {
+    const { ingress } = CODECS["openai-responses"];
+    const write = ingress.streamEncoder(contextOf());
+    const events: ChatEvent[] = [
+      { type: "response-start", id: "1", model: "m" },
+      { type: "part-start", index: 0, head: { type: "text" } },
+      { type: "part-delta", index: 0, delta: "Hi" },
+      { type: "part-end", index: 0 },
+      { type: "response-end", finish: { reason: "stop" }, usage: {} },
+    ];
+    const body = sse.encode(
+      events.flatMap((event) => [...write(event), ...(event.type === "response-end" ? [] : [ingress.keepAlive])]),
+    );
+    const client = new OpenAI({
+      apiKey: "test",
+      baseURL: "http://127.0.0.1/v1",
+      fetch: (async () =>
+        new Response(body, { headers: { "content-type": sse.contentType } })) as unknown as typeof fetch,
+    });
+    const final = await client.responses.stream({ model: "m", input: "x" }).finalResponse();
+    expect(final.output_text).toBe("Hi");
   });
 });
 

@@ -2,14 +2,21 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { anthropicMessages } from "../../src/codec/anthropic-messages/index.ts";
+import { gemini } from "../../src/codec/gemini/index.ts";
 import { openaiChat } from "../../src/codec/openai-chat/index.ts";
+import { openaiResponses } from "../../src/codec/openai-responses/index.ts";
 import type { ChatEvent, ChatRequest, JsonObject } from "../../src/contract/chat.ts";
 import type { AnswerContext, EncodeTarget, Frame, Traits } from "../../src/contract/codec.ts";
 import { RelayError } from "../../src/contract/errors.ts";
 import { sse } from "../../src/wire/sse.ts";
 
-/** Both dialects, both halves. */
-export const CODECS = { "openai-chat": openaiChat, "anthropic-messages": anthropicMessages } as const;
+/** Every dialect, both halves. */
+export const CODECS = {
+  "openai-chat": openaiChat,
+  "anthropic-messages": anthropicMessages,
+  "openai-responses": openaiResponses,
+  gemini,
+} as const;
 export type Dialect = keyof typeof CODECS;
 export const DIALECTS = Object.keys(CODECS) as Dialect[];
 
@@ -220,8 +227,127 @@ function chatProblems(frames: readonly Frame[]): string[] {
   return problems;
 }
 
+const RESPONSE_ENDS = new Set(["response.completed", "response.incomplete", "response.failed"]);
+
+/** What a client of Responses would stumble over in these frames: SDKs, Codex and the Vercel SDK follow every event. */
+function responsesProblems(frames: readonly Frame[]): string[] {
+  const problems: string[] = [];
+  const bodies = frames.map((frame) => {
+    const body = JSON.parse(frame.data);
+    if (frame.event !== body.type) problems.push(`event line ${frame.event} over ${body.type}`);
+    return body;
+  });
+  bodies.forEach((body, index) => {
+    if (body.sequence_number !== index) problems.push(`number ${body.sequence_number} at ${index}`);
+    if (RESPONSE_ENDS.has(body.type) !== (index === bodies.length - 1)) problems.push(`${body.type} at ${index}`);
+  });
+  const last = bodies.at(-1);
+  if (last?.type !== "response.failed") {
+    if (bodies[0]?.type !== "response.created" || bodies[1]?.type !== "response.in_progress") {
+      problems.push("does not begin");
+    }
+  }
+  const ids = new Set(bodies.flatMap((body) => (body.response === undefined ? [] : [body.response.id])));
+  if (ids.size > 1) problems.push("the id changes");
+  const done: JsonObject[] = [];
+  let open: { id: string; type: string; text: string; part: string | undefined; hasContent: boolean } | undefined;
+  for (const body of bodies) {
+    const { type } = body;
+    if (type === "response.output_item.added") {
+      if (open !== undefined) problems.push("items overlap");
+      open = { id: body.item.id, type: body.item.type, text: "", part: undefined, hasContent: false };
+      if (typeof body.item.id !== "string" || body.item.id === "") problems.push("item without an id");
+      if (body.output_index !== done.length) problems.push(`item ${body.output_index} is number ${done.length}`);
+      if (
+        /_call$/.test(open.type) &&
+        body.item.call_id !== undefined &&
+        !/^[A-Za-z0-9_-]{1,64}$/.test(body.item.call_id)
+      ) {
+        problems.push("bad id");
+      }
+    } else if (type === "response.output_item.done") {
+      if (open?.id !== body.item.id || open?.type !== body.item.type) problems.push("another item ends than began");
+      if (open?.part !== undefined) problems.push("content left open");
+      if (body.item.status === "in_progress") problems.push("item ends in progress");
+      done.push(body.item);
+      open = undefined;
+    } else if (body.item_id !== undefined) {
+      if (open?.id !== body.item_id || body.output_index !== done.length) problems.push(`${type} of no open item`);
+      if (open === undefined) continue;
+      if (/part\.added$/.test(type)) {
+        if (open.part !== undefined) problems.push("content overlaps");
+        open.part = body.part.type;
+        open.text = "";
+      } else if (/part\.done$/.test(type)) {
+        const text = body.part.text ?? body.part.refusal;
+        if (open.part !== body.part.type) problems.push("another content ends than began");
+        if (text !== open.text) problems.push("content differs from its deltas");
+        open.part = undefined;
+      } else if (type.endsWith(".delta")) {
+        if (body.delta === "") problems.push("empty delta");
+        if (open.part === undefined && !/_(call|input|arguments)\b|arguments|input/.test(type))
+          problems.push(`${type} outside content`);
+        open.text += body.delta;
+      } else if (type.endsWith(".done")) {
+        const text = body.text ?? body.refusal ?? body.arguments ?? body.input;
+        if (text !== open.text) problems.push(`${type} differs from its deltas`);
+      }
+    }
+  }
+  if (last?.type === "response.failed") {
+    if (typeof last.response.error?.code !== "string" || typeof last.response.error?.message !== "string") {
+      problems.push("failed without saying why");
+    }
+  } else if (last !== undefined) {
+    if (open !== undefined) problems.push("item left open");
+    if (JSON.stringify(last.response.output) !== JSON.stringify(done)) problems.push("output differs from its items");
+    if (typeof last.response.usage?.output_tokens_details?.reasoning_tokens !== "number") problems.push("no usage");
+  }
+  const callIds = done.flatMap((item) => (/_call$/.test(String(item["type"])) ? [item["call_id"]] : []));
+  const itemIds = done.map((item) => item["id"]);
+  if (new Set(itemIds).size !== itemIds.length) problems.push("item ids repeat");
+  const known = callIds.filter((id) => id !== undefined);
+  if (new Set(known).size !== known.length) problems.push("call ids repeat");
+  return problems;
+}
+
+/** What a Gemini client would stumble over in these frames. */
+function geminiProblems(frames: readonly Frame[]): string[] {
+  const problems: string[] = [];
+  if (frames.length === 0) problems.push("no chunk");
+  frames.forEach(({ event, data }, position) => {
+    const isLast = position === frames.length - 1;
+    if (event !== undefined) problems.push("an event line");
+    const chunk = JSON.parse(data);
+    if (chunk.error !== undefined) {
+      if (Object.keys(chunk).length > 1) problems.push("more than the error in its chunk");
+      if (!isLast) problems.push("goes on behind an error");
+      return;
+    }
+    const candidate = chunk.candidates?.find((one: { index?: number }) => !one.index);
+    const hasEnded = candidate?.finishReason !== undefined || chunk.promptFeedback?.blockReason !== undefined;
+    if (hasEnded !== isLast) problems.push(isLast ? "does not end" : "goes on behind the finish reason");
+    if (!hasEnded && !candidate?.content?.parts?.length) problems.push("a chunk without a part");
+    if (!chunk.modelVersion || !chunk.responseId) problems.push("nobody's chunk");
+    for (const { functionCall: call } of candidate?.content?.parts ?? []) {
+      if (call === undefined) continue;
+      if (!call.name) problems.push("call without a name");
+      if (typeof call.args !== "object" || call.args === null || Array.isArray(call.args))
+        problems.push("bad arguments");
+    }
+  });
+  return problems;
+}
+
+const FRAME_PROBLEMS: { readonly [Name in Dialect]: (frames: readonly Frame[]) => string[] } = {
+  "openai-chat": chatProblems,
+  "anthropic-messages": messagesProblems,
+  "openai-responses": responsesProblems,
+  gemini: geminiProblems,
+};
+
 export function frameProblems(dialect: Dialect, frames: readonly Frame[]): string[] {
-  return dialect === "openai-chat" ? chatProblems(frames) : messagesProblems(frames);
+  return FRAME_PROBLEMS[dialect](frames);
 }
 
 export interface Case {
@@ -268,6 +394,8 @@ export const KIT_MISSING = "needs the conformance kit, which is not part of the 
 export const KIT_FORMATS: Record<string, Dialect> = {
   "openai.chat": "openai-chat",
   "anthropic.messages": "anthropic-messages",
+  "openai.responses": "openai-responses",
+  gemini: "gemini",
 };
 
 export interface Recording {
@@ -279,7 +407,7 @@ export interface Recording {
   readonly expect: unknown;
 }
 
-/** Recordings of our two dialects, or of the formats named. */
+/** Recordings of our own dialects, or of the formats named. */
 export function readRecordings(formats: readonly string[] = Object.keys(KIT_FORMATS)): Recording[] {
   if (!HAS_KIT) return [];
   const index: { file: string; format: string }[] = JSON.parse(readFileSync(join(KIT, "index.json"), "utf8"));

@@ -12,6 +12,7 @@ import type {
 import { openEnvelope, RELAY_SIGNATURE_PREFIX } from "../shared/envelope.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/json.ts";
 import { cleanBase64, cleanMediaType } from "../shared/media.ts";
+import { inputJsonOf } from "../shared/tool-input.ts";
 import { withVendor } from "../shared/vendor.ts";
 import { MESSAGES } from "./wire.ts";
 
@@ -97,11 +98,6 @@ function readThinking(block: JsonObject): ReasoningPart {
   });
 }
 
-export function readToolInputJson(input: Json | undefined): string {
-  if (typeof input === "string") return input.trim() === "" ? "{}" : input;
-  return input === undefined || input === null ? "{}" : JSON.stringify(input);
-}
-
 /** Citations of ours, made for sources another dialect named, hold nothing the upstream could check. */
 function withoutOurCitations(block: JsonObject): JsonObject {
   const citations = block["citations"];
@@ -168,7 +164,7 @@ export function readBlock(block: JsonObject): Part {
         type: "tool-call",
         id: textOf(block["id"]) ?? "",
         name: textOf(block["name"]) ?? "",
-        inputJson: readToolInputJson(block["input"]),
+        inputJson: inputJsonOf(block["input"]),
         ...readCache(block),
         ...withVendor(MESSAGES, restOf(block, CALL_FIELDS)),
       };

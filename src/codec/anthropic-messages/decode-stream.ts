@@ -4,9 +4,10 @@ import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
 import { PartSequencer } from "../order.ts";
 import { compact, isEmpty, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
+import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { vendorOf } from "../shared/vendor.ts";
-import { isOpenCall, readAnnotations, readToolInputJson } from "./content.ts";
+import { isOpenCall, readAnnotations } from "./content.ts";
 import { BODY_FIELDS, readAnswerBlock, readFinish, readStopDetails } from "./response.ts";
 import { mergeReports, readUsage } from "./usage.ts";
 import { MESSAGES, OUTPUT_TOOL } from "./wire.ts";
@@ -139,7 +140,7 @@ class EventReader {
         this.#parts.tool(key, { type: "tool-call", id: textOf(value["id"]) ?? "", name: textOf(value["name"]) ?? "" });
         const { input } = value;
         if (input !== undefined && !(isObject(input) && isEmpty(input))) {
-          this.#parts.toolDelta(key, readToolInputJson(input));
+          this.#parts.toolDelta(key, inputJsonOf(input));
         }
       }
     }

@@ -1,20 +1,13 @@
 /** Parts of the house language as Anthropic content blocks for a request. */
-import type {
-  Json,
-  JsonObject,
-  MediaPart,
-  Part,
-  ReasoningPart,
-  ToolCallPart,
-  ToolResultPart,
-} from "../../contract/chat.ts";
+import type { JsonObject, MediaPart, Part, ReasoningPart, ToolCallPart, ToolResultPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
-import { isObject, parseJson, textOf } from "../shared/json.ts";
+import { inputObject } from "../shared/input-object.ts";
+import { isObject } from "../shared/json.ts";
 import { decodeBase64Text, isTextual, mediaTypeOf } from "../shared/media.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName } from "../shared/tool-names.ts";
-import { fieldsOf, formOf } from "../shared/vendor.ts";
+import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
 import { writeCache } from "./content.ts";
 import { MESSAGES } from "./wire.ts";
 
@@ -53,7 +46,7 @@ function writeUnmarked(part: Part, context: BlockContext): JsonObject[] {
       return [writeToolResult(part, context)];
     case "opaque":
       if (part.codecId === MESSAGES) return [{ ...part.value }];
-      context.lose(textOf(part.value["type"]) ?? "messages", "the upstream's dialect has no such content");
+      loseForeignPart(part, context.lose);
       return [];
   }
 }
@@ -101,14 +94,6 @@ function documentSource({ source }: MediaPart, mediaType: string | undefined): J
   if (mediaType === undefined || mediaType === "application/pdf") return writeSource(source, "application/pdf");
   if (isTextual(mediaType)) return { type: "text", media_type: "text/plain", data: decodeBase64Text(source.data) };
   throw badRequest(`This model cannot take files of type ${mediaType}.`, "messages");
-}
-
-/** The input as an object, which it must be here; text that is none is kept inside one. */
-export function inputObject(inputJson: string): JsonObject {
-  const input: Json | undefined = parseJson(inputJson);
-  if (isObject(input)) return input;
-  if (inputJson.trim() === "" || input === null) return {};
-  return { _raw: input === undefined ? inputJson : input };
 }
 
 function writeToolUse(call: ToolCallPart, { isNative }: BlockContext): JsonObject {

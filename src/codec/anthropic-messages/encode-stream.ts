@@ -2,11 +2,11 @@
 import type { ChatEvent, JsonObject, PartHead, PartTail } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { isObject } from "../shared/json.ts";
-import { mergeUsage } from "../shared/usage.ts";
+import { estimateTokens, mergeUsage } from "../shared/usage.ts";
 import { fieldsOf, mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
 import { callWriter, citationsOf, hiddenThinking, isStopDetail, ownExtras, signatureFor } from "./response.ts";
-import { estimateTokens, writeFullUsage, writeUsage } from "./usage.ts";
+import { writeFullUsage, writeUsage } from "./usage.ts";
 import { MESSAGES, writeStopReason } from "./wire.ts";
 
 type EventOf<Type extends ChatEvent["type"]> = Extract<ChatEvent, { type: Type }>;

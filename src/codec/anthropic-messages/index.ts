@@ -1,6 +1,7 @@
 /** The dialect of Anthropic Messages. */
 import type { Codec } from "../../contract/codec.ts";
 import { sse } from "../../wire/sse.ts";
+import { RELAY_SIGNATURE_PREFIX } from "../shared/envelope.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
 import { encodeRequest } from "./encode-request.ts";
@@ -19,6 +20,7 @@ export const anthropicMessages = {
     streamEncoder: createStreamEncoder,
     encodeError,
     encodeStreamError,
+    ownMark: RELAY_SIGNATURE_PREFIX,
     keepAlive: { event: "ping", data: '{"type":"ping"}' },
   },
   egress: {

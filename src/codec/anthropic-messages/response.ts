@@ -12,13 +12,14 @@ import type {
 import type { AnswerContext } from "../../contract/codec.ts";
 import { customToolNames, unwrapCustomInput, wrapCustomInput } from "../shared/custom-tools.ts";
 import { sealReasoning } from "../shared/envelope.ts";
+import { inputObject } from "../shared/input-object.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/json.ts";
 import { answerToolIds, clientToolNames } from "../shared/tool-names.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
+import { estimateTokens } from "../shared/usage.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
 import { isOpenCall, readBlock, writeCitation } from "./content.ts";
-import { inputObject } from "./encode-blocks.ts";
-import { estimateTokens, readUsage, writeFullUsage } from "./usage.ts";
+import { readUsage, writeFullUsage } from "./usage.ts";
 import { MESSAGES, OUTPUT_TOOL, readStopReason, writeStopReason } from "./wire.ts";
 
 /** Names of the answer's own fields; everything beside them is kept as the upstream's. */

@@ -47,13 +47,6 @@ export function writeUsage(usage: Usage, raw: JsonObject = {}): JsonObject {
   };
 }
 
-/** About this many characters make a token; for answers of upstreams that do not count. */
-const CHARS_PER_TOKEN = 4;
-
-export function estimateTokens(chars: number): number {
-  return Math.ceil(chars / CHARS_PER_TOKEN);
-}
-
 /** The same with every field that the head of an answer must have. */
 export function writeFullUsage(usage: Usage, raw: JsonObject = {}): JsonObject {
   return { input_tokens: 0, service_tier: null, ...writeUsage(usage, raw) };

@@ -1,24 +1,20 @@
 /** Content parts of chat messages, both ways. */
-import type { CacheMark, Json, JsonObject, MediaPart, Part, TextPart } from "../../contract/chat.ts";
+import type { Json, JsonObject, MediaPart, Part, TextPart } from "../../contract/chat.ts";
 import { RelayError } from "../../contract/errors.ts";
+import { CACHE_FIELDS, readCache, writeCacheMark } from "../shared/cache-mark.ts";
 import { isEmpty, isObject, objectOr, restOf, textOf } from "../shared/json.ts";
-import { cleanMediaType, mediaTypeOf, sourceOfUrl, toDataUrl } from "../shared/media.ts";
+import {
+  audioMediaType,
+  cleanMediaType,
+  defaultFilename,
+  mediaTypeOf,
+  sourceOfFileData,
+  sourceOfUrl,
+  toDataUrl,
+} from "../shared/media.ts";
 import { fieldsOf, formOf, withVendor } from "../shared/vendor.ts";
 import { thinkingText } from "./reasoning.ts";
 import { CHAT } from "./wire.ts";
-
-const CACHE_FIELDS = ["cache_control", "prompt_cache_breakpoint"] as const;
-
-/** The cache mark of a part or message, and in which of the two forms it was written. */
-export function readCache(source: JsonObject): { cache?: CacheMark; form: JsonObject } {
-  for (const field of CACHE_FIELDS) {
-    const mark = source[field];
-    if (!isObject(mark)) continue;
-    const ttl = textOf(mark["ttl"]);
-    return { cache: ttl === undefined ? {} : { ttl }, form: { [field]: mark } };
-  }
-  return { form: {} };
-}
 
 const TEXT_FIELDS = new Set(["type", "text", ...CACHE_FIELDS]);
 const AUDIO_FIELDS = new Set(["type", "input_audio", ...CACHE_FIELDS]);
@@ -55,8 +51,6 @@ function readMedia(kind: "image" | "video", field: string, part: JsonObject, par
   };
 }
 
-const AUDIO_TYPES: { readonly [format: string]: string } = { mp3: "audio/mpeg", wav: "audio/wav" };
-
 function readFile(part: JsonObject, param: string): Part {
   const file = objectOr(part["file"]);
   const id = textOf(file["file_id"]);
@@ -71,19 +65,13 @@ function readFile(part: JsonObject, param: string): Part {
   const media: MediaPart = {
     type: "media",
     kind: "file",
-    ...(data === undefined ? { source: { type: "file", id: id ?? "", origin: CHAT } } : readFileData(data)),
+    ...(data === undefined ? { source: { type: "file", id: id ?? "", origin: CHAT } } : sourceOfFileData(data)),
     ...(filename === undefined ? {} : { filename }),
     ...(cache === undefined ? {} : { cache }),
     ...withVendor(CHAT, { ...restOf(part, FILE_FIELDS), ...optionsOf(restOf(file, FILE_OPTIONS)) }, form),
   };
   const mediaType = mediaTypeOf(media);
   return mediaType === undefined ? media : { ...media, mediaType };
-}
-
-/** A data URL, a plain URL (OpenRouter), or bare base64. */
-function readFileData(data: string): Pick<MediaPart, "source" | "mediaType"> {
-  if (/^(data:|https?:)/i.test(data)) return sourceOfUrl(data);
-  return { source: { type: "base64", data } };
 }
 
 /** @param param path of the part, e.g. `messages[2].content[0]` */
@@ -122,7 +110,7 @@ export function readContentPart(value: Json, param: string): Part {
         type: "media",
         kind: "audio",
         source: { type: "base64", data: textOf(audio["data"]) ?? "" },
-        mediaType: AUDIO_TYPES[format] ?? `audio/${format}`,
+        mediaType: audioMediaType(format),
         ...(cache === undefined ? {} : { cache }),
         ...withVendor(CHAT, restOf(value, AUDIO_FIELDS), { ...form, format }),
       };
@@ -150,10 +138,7 @@ export function readContent(content: Json | undefined, param: string): Part[] {
 
 /** The cache mark in the form it was written; `undefined` if the part was not written in this dialect. */
 export function writeCache(part: Part): JsonObject {
-  const form = part.cache === undefined ? undefined : formOf(part.vendor, CHAT);
-  if (part.cache === undefined || form === undefined) return {};
-  for (const field of CACHE_FIELDS) if (isObject(form[field])) return { [field]: form[field] };
-  return {};
+  return writeCacheMark(part, CHAT);
 }
 
 export function writeText(part: TextPart): JsonObject {
@@ -191,17 +176,11 @@ export function writeMedia(part: MediaPart): JsonObject | undefined {
   if (source.type === "file") return { type: "file", file: { file_id: source.id, ...objectOr(options) }, ...extra };
   const mediaType = mediaTypeOf(part) ?? "application/pdf";
   const data = source.type === "url" ? source.url : toDataUrl(mediaType, source.data);
-  const filename = part.filename ?? defaultName(mediaType);
+  const filename = part.filename ?? defaultFilename(mediaType);
   return { type: "file", file: { filename, file_data: data, ...objectOr(options) }, ...extra };
 }
 
 function audioFormat(part: MediaPart): string {
   const type = cleanMediaType(part.mediaType)?.slice("audio/".length) ?? "wav";
   return type === "mpeg" ? "mp3" : type.replace(/^x-/, "");
-}
-
-/** OpenAI wants a name for inline files. */
-function defaultName(mediaType: string): string {
-  const extension = mediaType.split("/")[1]?.replace(/[^a-z0-9].*$/, "") ?? "bin";
-  return `file.${extension === "plain" ? "txt" : extension}`;
 }

@@ -11,10 +11,12 @@ import type {
   ToolResultPart,
 } from "../../contract/chat.ts";
 import type { RequestHints } from "../../contract/codec.ts";
+import { readCache } from "../shared/cache-mark.ts";
 import { badRequest, fieldReader } from "../shared/check.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/json.ts";
+import { inputJsonOf } from "../shared/tool-input.ts";
 import { mergeVendor, vendorOf, withVendor } from "../shared/vendor.ts";
-import { readCache, readContent } from "./content.ts";
+import { readContent } from "./content.ts";
 import {
   FORM_FIELDS,
   formFields,
@@ -265,12 +267,6 @@ function readToolCall(value: Json, param: string): ToolCallPart {
   const definition = value["function"];
   if (!isObject(definition)) throw missing(`${param}.function`);
   return { ...base, name: textOf(definition["name"]) ?? "", inputJson: inputJsonOf(definition["arguments"]) };
-}
-
-/** Arguments are JSON text; some clients send the object itself. */
-export function inputJsonOf(value: Json | undefined): string {
-  if (typeof value === "string") return value.trim() === "" ? "{}" : value;
-  return value === undefined || value === null ? "{}" : JSON.stringify(value);
 }
 
 /** A result names its call by id, in the old language by the function; failing both it answers the oldest open call. */

@@ -12,10 +12,11 @@ import type {
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
+import { instructionTexts } from "../shared/instructions.ts";
 import { arrayOr, isObject, objectOr, pick, textOf } from "../shared/json.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName, shortToolId } from "../shared/tool-names.ts";
 import { pairToolResults } from "../shared/turns.ts";
-import { fieldsOf, formOf } from "../shared/vendor.ts";
+import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
 import { writeCache, writeMedia, writeText } from "./content.ts";
 import { needsDetail, partToDetail, reasoningText } from "./reasoning.ts";
 import { CHAT } from "./wire.ts";
@@ -25,17 +26,6 @@ export interface MessageContext {
   readonly lose: EncodeTarget["lose"];
   /** The client wrote chat itself: repeat what it wrote, repair nothing. */
   readonly isNative: boolean;
-}
-
-/** A line Claude Code puts into its instructions; it changes with every request and would spoil prefix caches. */
-const BILLING_LINE = /^x-anthropic-billing-header:[^\n]*\n?/;
-
-function instructionTexts(system: readonly TextPart[]): TextPart[] {
-  return system.flatMap((part) => {
-    if (!part.text.startsWith("x-anthropic-billing-header:")) return [part];
-    const text = part.text.replace(BILLING_LINE, "");
-    return text.trim() === "" ? [] : [{ ...part, text }];
-  });
 }
 
 /** Instructions: as the client divided them, else joined into one message, which strict chat templates demand. */
@@ -151,7 +141,7 @@ function writeUserPart(part: Part, context: MessageContext): JsonObject[] {
     }
     case "opaque":
       if (part.codecId === CHAT) return [part.value];
-      context.lose(textOf(part.value["type"]) ?? "messages", "the upstream's dialect has no such content");
+      loseForeignPart(part, context.lose);
       return [];
     default:
       return [];

@@ -3,11 +3,11 @@ import type { ChatEvent, JsonObject, PartHead, PartTail } from "../../contract/c
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { isEmpty } from "../shared/json.ts";
 import { mergeUsage, writeChatUsage } from "../shared/usage.ts";
-import { fieldsOf, mergeVendor } from "../shared/vendor.ts";
+import { mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
 import { isLegacy } from "./fields.ts";
 import { partToDetail } from "./reasoning.ts";
-import { callWriter, imageOf, ownExtras, writeAnnotation } from "./response.ts";
+import { callWriter, imageOf, ownExtras, writeAnnotation, writtenCallExtras } from "./response.ts";
 import { CHAT, writeFinishReason } from "./wire.ts";
 
 type EventOf<Type extends ChatEvent["type"]> = Extract<ChatEvent, { type: Type }>;
@@ -167,7 +167,7 @@ class ChunkWriter {
     } else if (this.#partText === "") {
       this.#arguments("{}"); // clients parse what they collected, and nothing is not JSON
     }
-    const extras = fieldsOf(tail?.vendor, CHAT);
+    const extras = writtenCallExtras(tail ?? {});
     if (Object.keys(extras).length > 0 && !isLegacy(this.#context.request)) this.#call(extras);
   }
 

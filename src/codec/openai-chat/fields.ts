@@ -12,7 +12,7 @@ import { badRequest } from "../shared/check.ts";
 import { arrayOr, compact, isObject, numberOf, objectOr, pick, restOf, textOf } from "../shared/json.ts";
 import { isEffort } from "../shared/reasoning.ts";
 import { withVendor } from "../shared/vendor.ts";
-import { readCache } from "./content.ts";
+import { readCache } from "../shared/cache-mark.ts";
 import { CHAT } from "./wire.ts";
 
 /** The switches for reasoning that compatible servers invented; the request is written back in the same ones. */

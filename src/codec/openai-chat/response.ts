@@ -9,16 +9,14 @@ import type {
   ToolCallPart,
 } from "../../contract/chat.ts";
 import type { AnswerContext } from "../../contract/codec.ts";
-import { customToolNames, unwrapCustomInput } from "../shared/custom-tools.ts";
+import { createCallWriter } from "../shared/answer-calls.ts";
 import { arrayOr, compact, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
 import { sourceOfUrl, toDataUrl } from "../shared/media.ts";
-import { readToolInput } from "../shared/tool-input.ts";
-import { answerToolIds, clientToolNames } from "../shared/tool-names.ts";
+import { inputJsonOf, readToolInput } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { readChatUsage, writeChatUsage } from "../shared/usage.ts";
 import { fieldsOf, vendorOf, withVendor } from "../shared/vendor.ts";
 import { readContent } from "./content.ts";
-import { inputJsonOf } from "./decode-request.ts";
 import { isLegacy } from "./fields.ts";
 import { needsDetail, partToDetail, plainReasoning, readReasoning, reasoningText } from "./reasoning.ts";
 import { CHAT, readFinishReason, writeFinishReason } from "./wire.ts";
@@ -133,6 +131,13 @@ export function callExtras(call: JsonObject): Pick<ToolCallPart, "signature" | "
   };
 }
 
+/** What a call carries beside its input: the upstream's own fields, Gemini's signature where its endpoint puts it. */
+export function writtenCallExtras({ signature, vendor }: Pick<ToolCallPart, "signature" | "vendor">): JsonObject {
+  const own = fieldsOf(vendor, CHAT);
+  if (signature?.origin !== "gemini" || own["extra_content"] !== undefined) return own;
+  return { ...own, extra_content: { google: { thought_signature: signature.value } } };
+}
+
 export function decodeResponse(body: JsonObject): ChatResponse {
   const error = disguisedError(body);
   const choices = arrayOr(body["choices"]).filter(isObject);
@@ -185,17 +190,8 @@ export function ownExtras(vendor: ChatResponse["vendor"]) {
   };
 }
 
-/** How calls are shown to this client: valid ids, its own tool names, freeform input unwrapped. */
-export function callWriter({ request, seed }: AnswerContext) {
-  const idOf = answerToolIds("call_", seed);
-  const nameOf = clientToolNames(request.tools);
-  const customNames = customToolNames(request.tools);
-  return {
-    id: idOf,
-    name: nameOf,
-    isCustom: (call: { name: string; custom?: true }) => call.custom === true || customNames.has(nameOf(call.name)),
-    customInput: (call: { custom?: true }, input: string) => (call.custom ? input : unwrapCustomInput(input)),
-  };
+export function callWriter(context: AnswerContext) {
+  return createCallWriter(context, "call_");
 }
 
 export function encodeResponse(response: ChatResponse, context: AnswerContext): JsonObject {
@@ -262,7 +258,7 @@ function writeReasoning(parts: readonly ReasoningPart[]): JsonObject {
 function writeCall(call: ToolCallPart, writer: ReturnType<typeof callWriter>): JsonObject {
   const id = writer.id(call.id);
   const name = writer.name(call.name);
-  const extras = fieldsOf(call.vendor, CHAT);
+  const extras = writtenCallExtras(call);
   if (writer.isCustom(call)) {
     return { id, type: "custom", custom: { name, input: writer.customInput(call, call.inputJson) }, ...extras };
   }

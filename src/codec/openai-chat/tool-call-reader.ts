@@ -2,8 +2,8 @@
 import type { JsonObject } from "../../contract/chat.ts";
 import type { PartSequencer } from "../order.ts";
 import { objectOr, textOf } from "../shared/json.ts";
+import { inputJsonOf } from "../shared/tool-input.ts";
 import { malformed } from "../shared/upstream-error.ts";
-import { inputJsonOf } from "./decode-request.ts";
 import { callExtras } from "./response.ts";
 
 interface Call {

@@ -14,8 +14,14 @@ export function customToolSchema(): JsonObject {
   };
 }
 
-/** The tool's description, with the grammar its input must follow: a function tool has no other place for it. */
-export function customToolDescription(tool: Tool): string | undefined {
+export interface Grammar {
+  readonly definition: string;
+  /** `lark` or `regex`. */
+  readonly syntax?: string;
+}
+
+/** The grammar of a freeform tool: chat nests it (`format.grammar.definition`), responses do not. */
+export function customToolGrammar(tool: Tool): Grammar | undefined {
   for (const fields of Object.values(tool.vendor ?? {})) {
     const format = fields["format"];
     if (!isObject(format)) continue;
@@ -23,10 +29,18 @@ export function customToolDescription(tool: Tool): string | undefined {
     const definition = textOf(grammar["definition"]);
     if (definition === undefined) continue;
     const syntax = textOf(grammar["syntax"]);
-    const note = `The input must follow this grammar${syntax === undefined ? "" : ` (${syntax})`}:\n${definition}`;
-    return tool.description === undefined ? note : `${tool.description}\n\n${note}`;
+    return { definition, ...(syntax === undefined ? {} : { syntax }) };
   }
-  return tool.description;
+  return undefined;
+}
+
+/** The tool's description, with the grammar its input must follow: a function tool has no other place for it. */
+export function customToolDescription(tool: Tool): string | undefined {
+  const grammar = customToolGrammar(tool);
+  if (grammar === undefined) return tool.description;
+  const { definition, syntax } = grammar;
+  const note = `The input must follow this grammar${syntax === undefined ? "" : ` (${syntax})`}:\n${definition}`;
+  return tool.description === undefined ? note : `${tool.description}\n\n${note}`;
 }
 
 export function wrapCustomInput(text: string): string {

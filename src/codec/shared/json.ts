@@ -64,6 +64,9 @@ export function sameJson(a: unknown, b: unknown): boolean {
 /** Drops entries that are `undefined`, so that optional fields are absent rather than undefined. */
 export function compact<T extends object>(value: { [Key in keyof T]: T[Key] | undefined }): T {
   const result: Record<string, unknown> = {};
-  for (const [name, entry] of Object.entries(value)) if (entry !== undefined) result[name] = entry;
+  for (const name in value) {
+    const entry: unknown = value[name];
+    if (entry !== undefined) result[name] = entry;
+  }
   return result as T;
 }

@@ -107,6 +107,23 @@ export function sourceOfUrl(url: string): { source: MediaSource; mediaType?: str
   return inline.mediaType === undefined ? { source } : { source, mediaType: inline.mediaType };
 }
 
+/** Inline files as OpenAI's dialects carry them: a data URL, a plain URL (OpenRouter), or bare base64. */
+export function sourceOfFileData(data: string): { source: MediaSource; mediaType?: string } {
+  if (/^(data:|https?:)/i.test(data)) return sourceOfUrl(data);
+  return { source: { type: "base64", data } };
+}
+
+/** OpenAI wants a name for inline files. */
+export function defaultFilename(mediaType: string): string {
+  const extension = mediaType.split("/")[1]?.replace(/[^a-z0-9].*$/, "") ?? "bin";
+  return `file.${extension === "plain" ? "txt" : extension}`;
+}
+
+/** The media type of OpenAI's `input_audio.format`. */
+export function audioMediaType(format: string): string {
+  return format === "mp3" ? "audio/mpeg" : `audio/${format}`;
+}
+
 /** Text formats that can be shown to a model as plain text. */
 export function isTextual(mediaType: string): boolean {
   return mediaType.startsWith("text/") || mediaType === "application/json" || mediaType === "application/xml";

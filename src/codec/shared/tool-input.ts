@@ -1,4 +1,5 @@
 /** The JSON text of a tool call as it trickles in: when is it complete, and what of it is an echo. */
+import type { Json } from "../../contract/chat.ts";
 
 const QUOTE = 34;
 const BACKSLASH = 92;
@@ -109,4 +110,10 @@ export function readToolInput(text: string): string {
   const reader = new ToolInputReader();
   const input = reader.read(text) + reader.end();
   return input === "" ? "{}" : input;
+}
+
+/** Arguments as JSON text, never empty; some clients and servers send the object itself. */
+export function inputJsonOf(value: Json | undefined): string {
+  if (typeof value === "string") return value.trim() === "" ? "{}" : value;
+  return value === undefined || value === null ? "{}" : JSON.stringify(value);
 }

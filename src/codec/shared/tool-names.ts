@@ -46,12 +46,26 @@ export function safeToolName(name: string, charsMax: number): string {
   return name === "" ? "" : fit(name, charsMax);
 }
 
+/** Longest tool name that every Gemini front takes. */
+const GEMINI_TOOL_NAME_CHARS_MAX = 64;
+
+/** The same for Gemini, whose names may not begin with a digit or a dash. */
+export function geminiToolName(name: string): string {
+  const safe = safeToolName(name, GEMINI_TOOL_NAME_CHARS_MAX);
+  if (safe === "" || /^[A-Za-z_]/.test(safe)) return safe;
+  return `_${safe.slice(0, GEMINI_TOOL_NAME_CHARS_MAX - 10)}_${sha256Hex(name).slice(0, 8)}`;
+}
+
 /** Gives the name under which the client knows a tool back to a name an upstream used. */
 export function clientToolNames(tools: readonly Tool[]): (name: string) => string {
   let changed: Map<string, string> | undefined;
   for (const { name } of tools) {
-    for (const charsMax of [OPENAI_TOOL_NAME_CHARS_MAX, ANTHROPIC_TOOL_NAME_CHARS_MAX]) {
-      const safe = safeToolName(name, charsMax);
+    const forms = [
+      safeToolName(name, OPENAI_TOOL_NAME_CHARS_MAX),
+      safeToolName(name, ANTHROPIC_TOOL_NAME_CHARS_MAX),
+      geminiToolName(name),
+    ];
+    for (const safe of forms) {
       if (safe !== name) (changed ??= new Map()).set(safe, name);
     }
   }

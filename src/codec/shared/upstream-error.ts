@@ -145,11 +145,12 @@ function isBadKey({ reasons, message, code }: ErrorFacts): boolean {
 }
 
 /** What the words of an error mean when no status does: inside a stream, or under a 200. */
-function statusOfWords({ type, code }: ErrorFacts): number {
-  const words = `${type ?? ""} ${code ?? ""}`.toLowerCase();
+function statusOfWords(facts: ErrorFacts): number {
+  const words = `${facts.type ?? ""} ${facts.code ?? ""}`.toLowerCase();
   if (/authentication|unauthenticated|invalid_api_key|permission|forbidden/.test(words)) return 401;
   if (/rate_limit|resource_exhausted|quota|too_many_requests/.test(words)) return 429;
-  if (/overloaded|unavailable|capacity/.test(words)) return 503;
+  if (isContextOverflow(facts)) return 400;
+  if (/overloaded|unavailable|capacity|slow_down/.test(words)) return 503;
   if (/timeout|deadline/.test(words)) return 504;
   if (/billing|payment/.test(words)) return 402;
   if (/not_found/.test(words)) return 404;
@@ -157,6 +158,8 @@ function statusOfWords({ type, code }: ErrorFacts): number {
   if (/invalid_request|invalid_argument|bad_request|tool_use_failed|content_filter|too_many_prompt/.test(words)) {
     return 400;
   }
+  // Responses tells these only inside an answer that failed.
+  if (/invalid_prompt|_policy|_image|image_/.test(words)) return 400;
   return 502;
 }
 

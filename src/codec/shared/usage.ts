@@ -60,3 +60,10 @@ export function writeChatUsage(usage: Usage, raw: JsonObject = {}): JsonObject |
     },
   };
 }
+
+/** About this many characters make a token; for answers of upstreams that do not count. */
+const CHARS_PER_TOKEN = 4;
+
+export function estimateTokens(chars: number): number {
+  return Math.ceil(chars / CHARS_PER_TOKEN);
+}

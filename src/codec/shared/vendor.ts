@@ -1,8 +1,8 @@
 /** Keeping what only one dialect has: unknown fields, the form in which things were written, and what is lost abroad. */
-import type { JsonObject, Vendor } from "../../contract/chat.ts";
+import type { JsonObject, OpaquePart, Vendor } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
-import { isEmpty, isObject } from "./json.ts";
+import { isEmpty, isObject, textOf } from "./json.ts";
 
 /**
  * Beside a dialect's own fields (`vendor["openai-chat"]`) its decoder notes in which form the neutral fields were
@@ -44,6 +44,7 @@ export function mergeVendor(a: Vendor | undefined, b: Vendor | undefined): Vendo
 const HARMLESS: { readonly [codecId: string]: ReadonlySet<string> } = {
   "anthropic-messages": new Set(["anthropic_version", "anthropic_beta", "betas", "beta"]),
   "openai-chat": new Set(["usage"]),
+  "openai-responses": new Set(["client_metadata"]),
 };
 
 /**
@@ -55,6 +56,11 @@ const CHANGES_MEANING: { readonly [codecId: string]: { readonly [field: string]:
     modalities: (value) => Array.isArray(value) && value.some((kind) => kind !== "text"),
     audio: (value) => isObject(value),
   },
+  gemini: {
+    cachedContent: (value) => value !== null,
+    responseModalities: (value) =>
+      Array.isArray(value) && value.some((kind) => !/^(text|modality_unspecified)$/i.test(String(kind))),
+  },
   "openai-responses": {
     previous_response_id: (value) => value !== null,
     conversation: (value) => value !== null,
@@ -62,6 +68,29 @@ const CHANGES_MEANING: { readonly [codecId: string]: { readonly [field: string]:
     background: (value) => value === true,
   },
 };
+
+/** Content that points at, or encloses, a part of the conversation which only its maker can look up. */
+const STANDS_FOR_MORE: { readonly [codecId: string]: ReadonlySet<string> } = {
+  "openai-responses": new Set(["item_reference", "compaction", "compaction_summary", "compaction_trigger"]),
+};
+
+/** Content whose meaning has been read elsewhere, so that leaving it out loses nothing. */
+const READ_ELSEWHERE: { readonly [codecId: string]: ReadonlySet<string> } = {
+  "openai-responses": new Set(["additional_tools"]),
+};
+
+/** The wire code of such a refusal, where the family has one of its own. */
+const REFUSAL_CODES: { readonly [codecId: string]: string } = {
+  "openai-responses": "previous_response_not_supported",
+};
+
+function refusal(codecId: string, field: string): RelayError {
+  const wireCode = REFUSAL_CODES[codecId];
+  return new RelayError("bad-request", `'${field}' is not supported by the upstream chosen for this model.`, {
+    param: field,
+    ...(wireCode === undefined ? {} : { wireCode }),
+  });
+}
 
 /**
  * Reports every top-level field of other dialects as lost.
@@ -71,15 +100,22 @@ export function loseForeignFields(vendor: Vendor | undefined, codecId: string, l
   for (const [id, fields] of Object.entries(vendor ?? {})) {
     if (id === codecId || id.endsWith(FORM_SUFFIX)) continue;
     for (const [field, value] of Object.entries(fields)) {
-      if (CHANGES_MEANING[id]?.[field]?.(value)) {
-        throw new RelayError("bad-request", `'${field}' is not supported by the upstream chosen for this model.`, {
-          param: field,
-        });
-      }
+      if (CHANGES_MEANING[id]?.[field]?.(value)) throw refusal(id, field);
       if (value === false || HARMLESS[id]?.has(field)) continue;
       lose(field, "the upstream's dialect has no such field");
     }
   }
+}
+
+/**
+ * Reports content of another dialect as lost.
+ * @throws RelayError `bad-request` when the conversation would be another without it.
+ */
+export function loseForeignPart({ codecId, value }: OpaquePart, lose: EncodeTarget["lose"]): void {
+  const type = textOf(value["type"]) ?? "messages";
+  if (STANDS_FOR_MORE[codecId]?.has(type)) throw refusal(codecId, type);
+  if (READ_ELSEWHERE[codecId]?.has(type)) return;
+  lose(type, "the upstream's dialect has no such content");
 }
 
 /** A `lose` that reports each field once, however many messages show it. */

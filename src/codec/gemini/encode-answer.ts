@@ -1,0 +1,131 @@
+/** What whole and streamed Gemini answers have in common: parts, candidates, counts. */
+import type { Annotation, ChatResponse, Finish, JsonObject, Part, ReasoningPart, Usage } from "../../contract/chat.ts";
+import type { AnswerContext } from "../../contract/codec.ts";
+import { createCallWriter } from "../shared/answer-calls.ts";
+import { wrapCustomInput } from "../shared/custom-tools.ts";
+import { inputObject } from "../shared/input-object.ts";
+import { arrayOr, isObject, objectOr } from "../shared/json.ts";
+import { fieldsOf } from "../shared/vendor.ts";
+import { writeMedia } from "./encode-parts.ts";
+import { CarriedSignatures, isGeminis, sealSignature } from "./signatures.ts";
+import { writeUsage } from "./usage.ts";
+import { GEMINI, writeFinishReason } from "./wire.ts";
+
+/** Media of an answer go out as they are. */
+const AS_IS = { target: { model: "", traits: {}, lose: () => {} }, isNative: false } as const;
+
+/** Writes the parts of one answer, in their order. */
+export class AnswerPartWriter {
+  readonly #calls: ReturnType<typeof createCallWriter>;
+  readonly #carried = new CarriedSignatures();
+  #hasCalls = false;
+
+  constructor(context: AnswerContext) {
+    this.#calls = createCallWriter(context, "call_");
+  }
+
+  write(part: Part): JsonObject[] {
+    const extras = objectOr(fieldsOf(part.vendor, GEMINI)["part"]);
+    switch (part.type) {
+      case "text":
+        if (part.text === "" && !isGeminis(part.signature)) return [];
+        return [{ text: part.text, ...(isGeminis(part.signature) ? proof(part.signature.value) : {}), ...extras }];
+      case "refusal":
+        return part.text === "" ? [] : [{ text: part.text }];
+      case "reasoning": {
+        const signature = this.thoughtSignature(part);
+        if (part.text === "" && signature === undefined) return [];
+        return [{ text: part.text, thought: true, ...proof(signature), ...extras }];
+      }
+      case "tool-call":
+        return [this.#call(part)];
+      case "media":
+        return isForeignFile(part) ? [] : [writeMedia(part, AS_IS)];
+      case "opaque":
+        return part.codecId === GEMINI ? [part.value] : [];
+      case "tool-result":
+        return [];
+    }
+  }
+
+  /**
+   * What stands at the thought itself: Gemini's own signature of it, or another maker's in our wrapping. One of Gemini's
+   * that only travels with the thought waits for its call.
+   */
+  thoughtSignature(part: Pick<ReasoningPart, "signature" | "redacted" | "vendor">): string | undefined {
+    const { signature, redacted } = part;
+    if (isGeminis(signature)) {
+      if (fieldsOf(part.vendor, GEMINI)["signed"] === true) return signature.value;
+      this.#carried.carry(signature.value);
+      return undefined;
+    }
+    return signature === undefined && !redacted ? undefined : sealSignature(part);
+  }
+
+  /**
+   * A first call that no Gemini model made gets an empty signature of ours: should the conversation move to one, the
+   * call can be known for what it is.
+   */
+  #call(call: Extract<Part, { type: "tool-call" }>): JsonObject {
+    const fields = fieldsOf(call.vendor, GEMINI);
+    const signature = this.#carried.take(call.signature) ?? (this.#hasCalls ? undefined : sealSignature({}));
+    this.#hasCalls = true;
+    const functionCall: JsonObject = {
+      ...(call.id === "" ? {} : { id: this.#calls.id(call.id) }),
+      name: this.#calls.name(call.name),
+      args: inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson),
+      ...objectOr(fields["body"]),
+    };
+    return { functionCall, ...proof(signature), ...objectOr(fields["part"]) };
+  }
+}
+
+function proof(signature: string | undefined): JsonObject {
+  return signature === undefined ? {} : { thoughtSignature: signature };
+}
+
+function isForeignFile({ source }: Extract<Part, { type: "media" }>): boolean {
+  return source.type === "file" && source.origin !== GEMINI;
+}
+
+/** The upstream's own extras of an answer, sorted into where they stand. */
+export function ownExtras(vendor: ChatResponse["vendor"]) {
+  const { usage, candidate, candidates, ...body } = fieldsOf(vendor, GEMINI);
+  return {
+    body,
+    usage: objectOr(usage),
+    candidate: objectOr(candidate),
+    candidates: arrayOr(candidates).filter(isObject),
+  };
+}
+
+/** Sources of the answer in the form of a search. */
+function grounding(annotations: readonly Annotation[]): JsonObject {
+  if (annotations.length === 0) return {};
+  const groundingChunks = annotations.map(({ url, title }) => ({ web: { uri: url, title: title ?? "" } }));
+  return { groundingMetadata: { groundingChunks } };
+}
+
+/** The answer's first candidate; of a refused prompt none is left. */
+export function writeCandidates(
+  parts: readonly JsonObject[],
+  finish: Finish,
+  annotations: readonly Annotation[],
+  extras: ReturnType<typeof ownExtras>,
+): JsonObject {
+  const isBlocked = isObject(extras.body["promptFeedback"]) && parts.length === 0 && finish.reason === "content-filter";
+  if (isBlocked) return {};
+  const first: JsonObject = {
+    ...(parts.length === 0 ? {} : { content: { parts: [...parts], role: "model" } }),
+    finishReason: writeFinishReason(finish),
+    index: 0,
+    ...grounding(annotations),
+    ...extras.candidate,
+  };
+  return { candidates: [first, ...extras.candidates] };
+}
+
+export function writeCounts(usage: Usage, raw: JsonObject): JsonObject {
+  const usageMetadata = writeUsage(usage, raw);
+  return usageMetadata === undefined ? {} : { usageMetadata };
+}

@@ -1,0 +1,144 @@
+/** Writes an answer as a stream of Gemini chunks, each in the form of an answer. */
+import type { Annotation, ChatEvent, JsonObject, Part, PartHead, PartTail } from "../../contract/chat.ts";
+import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
+import { mergeUsage } from "../shared/usage.ts";
+import { mergeVendor } from "../shared/vendor.ts";
+import { AnswerPartWriter, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
+import { encodeStreamError } from "./errors.ts";
+import { isGeminis } from "./signatures.ts";
+
+type EventOf<Type extends ChatEvent["type"]> = Extract<ChatEvent, { type: Type }>;
+
+/** There is no end mark: the chunk with the finish reason is the last. */
+export function createStreamEncoder(context: AnswerContext): StreamEncoder {
+  const writer = new ChunkWriter(context);
+  return (event) => {
+    writer.frames = [];
+    writer.event(event);
+    return writer.frames;
+  };
+}
+
+class ChunkWriter {
+  frames: Frame[] = [];
+  readonly #context: AnswerContext;
+  readonly #parts: AnswerPartWriter;
+  /** What follows the parts in every chunk but the last: put together once. */
+  #behind = "";
+  #identity: JsonObject = {};
+  #start: EventOf<"response-start"> | undefined;
+  #head: PartHead | undefined;
+  /** Of parts that are written whole. */
+  #partText = "";
+  /** Whole parts written last: they wait, because the last of them stands beside the finish reason. */
+  #held: JsonObject[] = [];
+  readonly #annotations: Annotation[] = [];
+  #hasWritten = false;
+  #isDone = false;
+
+  constructor(context: AnswerContext) {
+    this.#context = context;
+    this.#parts = new AnswerPartWriter(context);
+  }
+
+  event(event: ChatEvent): void {
+    if (this.#isDone) return;
+    switch (event.type) {
+      case "response-start":
+        this.#begin(event);
+        break;
+      case "part-start":
+        this.#release();
+        this.#head = event.head;
+        this.#partText = "";
+        break;
+      case "part-delta":
+        this.#writeDelta(event.delta);
+        break;
+      case "part-end":
+        this.#closePart(event.tail ?? {});
+        break;
+      case "response-end":
+        this.#end(event);
+        break;
+      case "error":
+        this.#release();
+        this.#isDone = true;
+        this.frames.push(...encodeStreamError(event.error, ""));
+    }
+  }
+
+  /** The first chunk is the first part: one without would tell the client nothing. */
+  #begin(event: EventOf<"response-start">): void {
+    if (this.#start !== undefined) return;
+    this.#start = event;
+    const { request, seed } = this.#context;
+    this.#identity = { modelVersion: event.model || request.model, responseId: event.id || seed };
+    this.#behind = `],"role":"model"},"index":0}],${JSON.stringify(this.#identity).slice(1)}`;
+  }
+
+  #chunk(part: string): void {
+    this.#hasWritten = true;
+    this.frames.push({ data: `{"candidates":[{"content":{"parts":[${part}${this.#behind}` });
+  }
+
+  #release(): void {
+    for (const part of this.#held) this.#chunk(JSON.stringify(part));
+    this.#held = [];
+  }
+
+  #writeDelta(delta: string): void {
+    if (delta === "") return;
+    switch (this.#head?.type) {
+      case "text":
+      case "refusal":
+        this.#chunk(`{"text":${JSON.stringify(delta)}}`);
+        break;
+      case "reasoning":
+        this.#chunk(`{"text":${JSON.stringify(delta)},"thought":true}`);
+        break;
+      default:
+        this.#partText += delta; // a call is one part: its arguments are an object
+    }
+  }
+
+  #closePart(tail: PartTail): void {
+    const head = this.#head;
+    this.#head = undefined;
+    switch (head?.type) {
+      case "text":
+        this.#annotations.push(...(tail.annotations ?? []));
+        if (isGeminis(tail.signature)) this.#hold({ type: "text", text: "", ...tail });
+        break;
+      case "reasoning":
+        // What was said has been sent; behind it only its signature is left.
+        this.#hold({ ...head, ...tail, text: "" });
+        break;
+      case "tool-call":
+        this.#hold({ ...head, ...tail, inputJson: this.#partText === "" ? "{}" : this.#partText });
+        break;
+      case "media":
+      case "opaque":
+        this.#hold(head);
+    }
+  }
+
+  #hold(part: Part): void {
+    this.#held.push(...this.#parts.write(part));
+  }
+
+  #end({ finish, usage, vendor }: EventOf<"response-end">): void {
+    const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
+    const total = mergeUsage(this.#start?.usage, usage);
+    // Clients that keep a history want a content in every chunk.
+    const parts = this.#held.length === 0 && this.#hasWritten ? [{ text: "" }] : this.#held;
+    const body = {
+      ...writeCandidates(parts, finish, this.#annotations, extras),
+      ...writeCounts(total, extras.usage),
+      ...this.#identity,
+      ...extras.body,
+    };
+    this.frames.push({ data: JSON.stringify(body) });
+    this.#isDone = true;
+  }
+}

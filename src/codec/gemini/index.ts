@@ -1,0 +1,34 @@
+/** The dialect of Gemini's generateContent, at Google AI and at Vertex. */
+import type { Codec } from "../../contract/codec.ts";
+import { decodeRequest } from "./decode-request.ts";
+import { createStreamDecoder } from "./decode-stream.ts";
+import { encodeRequest } from "./encode-request.ts";
+import { createStreamEncoder } from "./encode-stream.ts";
+import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { geminiSse } from "./framing.ts";
+import { decodeResponse, encodeResponse } from "./response.ts";
+import { OWN_SIGNATURE_MARK } from "./signatures.ts";
+import { createWatcher, readFacts } from "./watcher.ts";
+import { GEMINI } from "./wire.ts";
+
+export const gemini = {
+  id: GEMINI,
+  framing: geminiSse,
+  ingress: {
+    decodeRequest,
+    encodeResponse,
+    streamEncoder: createStreamEncoder,
+    encodeError,
+    encodeStreamError,
+    ownMark: OWN_SIGNATURE_MARK,
+    keepAlive: { data: "", comment: "keep-alive" },
+  },
+  egress: {
+    encodeRequest,
+    decodeResponse,
+    streamDecoder: createStreamDecoder,
+    decodeError,
+    readFacts,
+    watcher: createWatcher,
+  },
+} as const satisfies Codec;

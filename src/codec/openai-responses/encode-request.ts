@@ -1,0 +1,139 @@
+/** Writes a request as Responses for an upstream, reporting what the dialect cannot say. */
+import type { ChatRequest, Json, JsonObject } from "../../contract/chat.ts";
+import type { EncodeTarget, Traits } from "../../contract/codec.ts";
+import { badRequest } from "../shared/check.ts";
+import { customToolNames } from "../shared/custom-tools.ts";
+import { compact, objectOr, pick, sameJson } from "../shared/json.ts";
+import { sha256Hex } from "../shared/tool-names.ts";
+import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { inputString, type ItemContext, writeInput } from "./encode-items.ts";
+import { readFormat, readReasoningSettings, writeFormat, writeReasoningSettings } from "./fields.ts";
+import { isAdditional, isWritable, readToolChoice, writeForeignTool, writeOwnTools, writeToolChoice } from "./tools.ts";
+import { INCLUDE_ENCRYPTED, OUTPUT_TOKENS_MIN, RESPONSES } from "./wire.ts";
+
+/** Longest `user` OpenAI takes. */
+const USER_CHARS_MAX = 64;
+
+export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+  const lose = loseOnce(target.lose);
+  const form = formOf(request.vendor, RESPONSES);
+  const context: ItemContext = { target, lose, isNative: form !== undefined };
+  if ((request.n ?? 1) > 1) {
+    throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
+  }
+  loseForeignFields(request.vendor, RESPONSES, lose);
+  const { instructions, items } = writeInput(request.system, request.messages, context);
+  const written = form === undefined ? undefined : inputString(request.messages);
+  const hasInput = form?.["input"] !== "none" || items.length > 0;
+  if (form === undefined) reportLosses(request, lose);
+
+  return {
+    ...fieldsOf(request.vendor, RESPONSES),
+    model: target.model,
+    ...(instructions === undefined ? {} : { instructions }),
+    ...(hasInput ? { input: written ?? items } : {}),
+    ...writeTools(request, form, context),
+    ...writeLimit(request, context),
+    ...compact<JsonObject>({ temperature: request.temperature, top_p: request.topP }),
+    ...writeText(request, form),
+    ...writeReasoning(request, form),
+    ...writeUser(request, form),
+    ...compact<JsonObject>({
+      metadata: request.metadata,
+      service_tier: form === undefined && request.serviceTier === "auto" ? undefined : request.serviceTier,
+      prompt_cache_key: request.promptCacheKey,
+    }),
+    ...(form === undefined ? writeStateless(request, target.traits) : pick(form, ["include", "stream_options"])),
+    ...(request.stream ? { stream: true } : form === undefined ? {} : { stream: false }),
+  };
+}
+
+function writeTools(request: ChatRequest, form: JsonObject | undefined, { lose }: ItemContext): JsonObject {
+  const listed = request.tools.filter((tool) => !isAdditional(tool));
+  const tools = listed.filter((tool) => {
+    if (isWritable(tool)) return true;
+    lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
+    return false;
+  });
+  const hasAdditional = listed.length < request.tools.length;
+  if (tools.length === 0 && !hasAdditional && form === undefined) return {}; // a choice among nothing says nothing
+  const body: JsonObject = {};
+  if (tools.length > 0) {
+    body["tools"] = form === undefined ? tools.map((tool) => writeForeignTool(tool, lose)) : writeOwnTools(tools);
+  }
+  const choice = writeChoice(request, form);
+  if (choice !== undefined) body["tool_choice"] = choice;
+  if (request.parallelToolCalls !== undefined) body["parallel_tool_calls"] = request.parallelToolCalls;
+  return body;
+}
+
+/** In the client's own words while they are still meant; they also name tools that only this dialect has. */
+function writeChoice(request: ChatRequest, form: JsonObject | undefined): Json | undefined {
+  const written = form?.["tool_choice"];
+  if (written !== undefined && sameJson(readToolChoice(written), request.toolChoice)) return written;
+  return request.toolChoice === undefined
+    ? undefined
+    : writeToolChoice(request.toolChoice, customToolNames(request.tools));
+}
+
+function writeLimit({ maxOutputTokens }: ChatRequest, { target, lose, isNative }: ItemContext): JsonObject {
+  if (maxOutputTokens === undefined) return {};
+  if (isNative) return { max_output_tokens: maxOutputTokens };
+  if (maxOutputTokens < OUTPUT_TOKENS_MIN) {
+    lose("max_tokens", `raised to ${OUTPUT_TOKENS_MIN}, the upstream's least`);
+    return { max_output_tokens: OUTPUT_TOKENS_MIN };
+  }
+  return { max_output_tokens: Math.min(maxOutputTokens, target.traits.maxOutputTokens ?? Number.POSITIVE_INFINITY) };
+}
+
+function writeText({ responseFormat, verbosity }: ChatRequest, form: JsonObject | undefined): JsonObject {
+  const { format: written, verbosity: _verbosity, ...own } = objectOr(form?.["text"]);
+  const isSame = sameJson(readFormat(form?.["text"]), responseFormat);
+  const format = isSame ? written : responseFormat === undefined ? undefined : writeFormat(responseFormat);
+  const text = compact<JsonObject>({ ...own, format, verbosity });
+  return Object.keys(text).length === 0 ? {} : { text };
+}
+
+function writeReasoning({ reasoning }: ChatRequest, form: JsonObject | undefined): JsonObject {
+  const written = form?.["reasoning"];
+  if (written !== undefined && sameJson(readReasoningSettings(written), reasoning)) return { reasoning: written };
+  const settings = writeReasoningSettings(reasoning);
+  return settings === undefined ? {} : { reasoning: settings };
+}
+
+function writeUser({ user }: ChatRequest, form: JsonObject | undefined): JsonObject {
+  const identifier = form?.["safety_identifier"];
+  const own = identifier === undefined ? {} : { safety_identifier: identifier };
+  if (user === undefined || user === identifier) return own;
+  return { ...own, user: form !== undefined || user.length <= USER_CHARS_MAX ? user : sha256Hex(user) };
+}
+
+/** Nothing is left at the vendor; what a model thought comes back encrypted, from models that think: others refuse. */
+function writeStateless(request: ChatRequest, traits: Traits): JsonObject {
+  return { store: false, ...(isThinking(request, traits) ? { include: [INCLUDE_ENCRYPTED] } : {}) };
+}
+
+function isThinking({ reasoning, messages }: ChatRequest, { thinking }: Traits): boolean {
+  if (thinking !== undefined) return thinking !== "none";
+  const effort = writeReasoningSettings(reasoning)?.["effort"];
+  if (effort !== undefined && effort !== "none") return true;
+  return messages.some(({ parts }) =>
+    parts.some((part) => part.type === "reasoning" && part.signature?.origin === RESPONSES),
+  );
+}
+
+function reportLosses(request: ChatRequest, lose: EncodeTarget["lose"]): void {
+  const fields: [string, unknown][] = [
+    ["top_k", request.topK],
+    ["frequency_penalty", request.frequencyPenalty || undefined],
+    ["presence_penalty", request.presencePenalty || undefined],
+    ["seed", request.seed],
+    ["stop", request.stop === undefined || request.stop.length === 0 ? undefined : request.stop],
+    ["logprobs", request.logprobs || undefined],
+    ["top_logprobs", request.topLogprobs || undefined],
+    ["logit_bias", request.logitBias],
+  ];
+  for (const [field, value] of fields) {
+    if (value !== undefined) lose(field, "the upstream's dialect has no such field");
+  }
+}

@@ -1,0 +1,79 @@
+/** Errors in the form of Responses: bodies, and the event that ends a stream that failed. */
+import type { JsonObject } from "../../contract/chat.ts";
+import type { Frame } from "../../contract/codec.ts";
+import type { RelayError } from "../../contract/errors.ts";
+import { encodeOpenAiError, openAiError } from "../shared/openai-errors.ts";
+import { CONTEXT_LENGTH_EXCEEDED } from "../shared/upstream-error.ts";
+
+export { decodeErrorResponse as decodeError } from "../shared/upstream-error.ts";
+export { encodeOpenAiError as encodeError };
+
+/**
+ * Codes that clients act upon: they compact, wait, or give up. Elsewhere `response.error.code` is one of a fixed list
+ * of the vendor's, unlike the free `code` of an error body.
+ */
+const KEPT_CODES: ReadonlySet<string> = new Set([
+  CONTEXT_LENGTH_EXCEEDED,
+  "insufficient_quota",
+  "rate_limit_exceeded",
+  "invalid_prompt",
+  "invalid_image",
+  "invalid_image_format",
+  "invalid_base64_image",
+  "invalid_image_url",
+  "image_too_large",
+  "image_parse_error",
+  "image_content_policy_violation",
+  "unsupported_image_media_type",
+  "failed_to_download_image",
+]);
+
+function codeOf(error: RelayError): string {
+  if (error.code === "quota-exceeded") return "insufficient_quota";
+  if (error.code === "rate-limited" || error.code === "upstream-rate-limited") return "rate_limit_exceeded";
+  const isAboutRequest = error.code === "upstream-rejected" || error.code === "bad-request";
+  if (!isAboutRequest) return "server_error";
+  return error.wireCode !== undefined && KEPT_CODES.has(error.wireCode) ? error.wireCode : "invalid_prompt";
+}
+
+/** Codex reads from the text how long to wait. */
+function messageOf(error: RelayError, requestId: string): string {
+  const { message } = openAiError(error, requestId);
+  if (error.retryAfterMs === undefined || /try again in/i.test(message)) return message;
+  const seconds = Math.ceil(error.retryAfterMs / 1000);
+  return `${message} Please try again in ${seconds}s.`;
+}
+
+/** The value of `response.error`. */
+export function failureOf(error: RelayError, requestId: string): JsonObject {
+  return { code: codeOf(error), message: messageOf(error, requestId) };
+}
+
+/** Numbers of events rise; behind a stream whose events were not counted this one is higher than all of them. */
+const SEQUENCE_NUMBER_LAST = 2_147_483_647;
+
+/**
+ * The end of a stream of which nothing is known: as much of a response as clients need to read the failure. Codex
+ * knows `response.failed` and passes over a bare `error`.
+ */
+export function encodeStreamError(error: RelayError, requestId: string): Frame[] {
+  const response = {
+    id: `resp_${requestId}`,
+    object: "response",
+    created_at: 0,
+    status: "failed",
+    error: failureOf(error, requestId),
+    incomplete_details: null,
+    instructions: null,
+    model: "",
+    output: [],
+    parallel_tool_calls: true,
+    temperature: null,
+    tool_choice: "auto",
+    tools: [],
+    top_p: null,
+    metadata: {},
+  };
+  const body = { type: "response.failed", sequence_number: SEQUENCE_NUMBER_LAST, response };
+  return [{ event: "response.failed", data: JSON.stringify(body) }];
+}

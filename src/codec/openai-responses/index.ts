@@ -1,0 +1,35 @@
+/** The dialect of OpenAI Responses. */
+import type { Codec } from "../../contract/codec.ts";
+import { sse } from "../../wire/sse.ts";
+import { RELAY_SIGNATURE_PREFIX } from "../shared/envelope.ts";
+import { decodeRequest } from "./decode-request.ts";
+import { createStreamDecoder } from "./decode-stream.ts";
+import { encodeRequest } from "./encode-request.ts";
+import { createStreamEncoder, encodeResponse } from "./encode-stream.ts";
+import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { decodeResponse } from "./response.ts";
+import { createWatcher, readFacts } from "./watcher.ts";
+import { RESPONSES } from "./wire.ts";
+
+export const openaiResponses = {
+  id: RESPONSES,
+  framing: sse,
+  ingress: {
+    decodeRequest,
+    encodeResponse,
+    streamEncoder: createStreamEncoder,
+    encodeError,
+    encodeStreamError,
+    ownMark: RELAY_SIGNATURE_PREFIX,
+    // An event, not a comment: Codex's idle timer passes over comments.
+    keepAlive: { event: "keepalive", data: '{"type":"keepalive"}' },
+  },
+  egress: {
+    encodeRequest,
+    decodeResponse,
+    streamDecoder: createStreamDecoder,
+    decodeError,
+    readFacts,
+    watcher: createWatcher,
+  },
+} as const satisfies Codec;
