@@ -1,5 +1,6 @@
 /** Call records: queued at no cost to the call, written in batches, never in anybody's way. */
 
+import type { SQLQueryBindings } from "bun:sqlite";
 import { getTableColumns, sql } from "drizzle-orm";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import type { Logger } from "../contract/host.ts";
@@ -154,11 +155,24 @@ function prepareInsert(client: OwnedDatabase): Prepared {
   const db = drizzle(client);
   const { startedAt: _generated, ...columns } = getTableColumns(calls);
   const placeholders = Object.fromEntries(Object.keys(columns).map((name) => [name, sql.placeholder(name)]));
-  const statement = db
+  // Drizzle writes the statement; run by itself it costs a third less than through Drizzle's placeholders.
+  // What it would do to the values is nothing, as all columns are plain texts and integers.
+  const { sql: text, params } = db
     .insert(calls)
     .values(placeholders as unknown as typeof calls.$inferInsert)
-    .prepare();
-  return { client, db, insert: (row) => statement.run(row as unknown as Record<string, unknown>) };
+    .toSQL();
+  const names = (params as { readonly value: { readonly name: keyof NewCallRow } }[]).map(({ value }) => value.name);
+  // The types know only values one by one; the runtime takes them in one array too, which costs it less.
+  const statement = client.prepare(text) as unknown as { run(values: readonly SQLQueryBindings[]): void };
+  const values: SQLQueryBindings[] = new Array(names.length).fill(null);
+  return {
+    client,
+    db,
+    insert(row) {
+      for (let index = 0; index < names.length; index += 1) values[index] = row[names[index]!] ?? null;
+      statement.run(values);
+    },
+  };
 }
 
 /** For a call whose first id was taken by another of its millisecond; when that is full, by the next one's. */

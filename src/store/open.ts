@@ -1,6 +1,7 @@
 /** Opens both databases of a data directory, and closes them without losing what is queued. */
 import type { Logger } from "../contract/host.ts";
 import { type Clock, type Schedule, systemClock, systemSchedule } from "../support/clock.ts";
+import { createAccountRepositories } from "./accounts.ts";
 import { createCalls } from "./calls.ts";
 import { fileBytes, openFile } from "./connection.ts";
 import { storeError } from "./errors.ts";
@@ -75,9 +76,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     records.use((client) => client.rows("PRAGMA wal_checkpoint(TRUNCATE)"));
   };
 
+  const accountsOptions = { ...patience, client: accounts, path: accountsPath };
   return {
-    settings: createSettings({ ...patience, client: accounts, path: accountsPath }),
-    initialised: createInitialisedMark({ ...patience, client: accounts, path: accountsPath }),
+    accounts: createAccountRepositories(accountsOptions),
+    settings: createSettings(accountsOptions),
+    initialised: createInitialisedMark(accountsOptions),
     calls,
     sizes: () => ({ accounts: fileBytes(accountsPath), records: fileBytes(recordsPath) }),
     checkpoint,

@@ -13,3 +13,6 @@ export const meta = sqliteTable("meta", {
   key: text("key").primaryKey(),
   value: text("value").notNull(),
 });
+
+export * from "./schema-credentials.ts";
+export * from "./schema-people.ts";

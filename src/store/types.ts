@@ -1,5 +1,8 @@
 /** What the rest of the house may ask of storage; nothing here says how it is stored. */
 import type { FailureCode } from "../contract/errors.ts";
+import type { AccountRepositories } from "./types-accounts.ts";
+
+export type * from "./types-accounts.ts";
 
 /** `none`: the call ended before a lane was chosen. */
 export type CallLane = "pass-through" | "translate" | "raw" | "none";
@@ -146,6 +149,7 @@ export interface InitialisedMark {
 export interface Store {
   readonly settings: SettingsRepository;
   readonly initialised: InitialisedMark;
+  readonly accounts: AccountRepositories;
   readonly calls: CallRepository;
   /** Bytes on disk, write-ahead logs included. */
   sizes(): { readonly accounts: number; readonly records: number };

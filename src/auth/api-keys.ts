@@ -1,0 +1,296 @@
+/** API keys: made within the bounds of whoever makes them, shown once, found by the digest of the whole, over at once. */
+import { expandScopes } from "../config/scopes.ts";
+import type { Identity, Logger, MaybePromise } from "../contract/host.ts";
+import type {
+  AccountRepositories,
+  ApiKey,
+  ApiKeyFilter,
+  ApiKeyStanding,
+  KeyStyle,
+  NewApiKey,
+  Page,
+  PageRequest,
+} from "../store/types.ts";
+import type { Clock, Schedule } from "../support/clock.ts";
+import type { AuditTrail } from "./audit.ts";
+import { type AccountsConfig, actorOf, type Caller } from "./caller.ts";
+import { grantScopes, requireScopesOf } from "./grants.ts";
+import { keyIdentity } from "./identity.ts";
+import { withinReach } from "./key-bounds.ts";
+import { checkKeyFields, type KeyFields, NO_LIMITS, wholeLimits, wholeModels } from "./key-fields.ts";
+import { boundedExpiry, rotatedExpiry } from "./key-lifetime.ts";
+import { keyPatch } from "./key-patch.ts";
+import { hasChecksum, mintKey, shownParts } from "./key-text.ts";
+import { createKeyView } from "./key-view.ts";
+import { createLastUse } from "./last-use.ts";
+import { createLiveCache } from "./live-cache.ts";
+import { type FillRandom, randomBase62 } from "./randomness.ts";
+import { conflict, forbidden, invalid, notFound, problem } from "./refusals.ts";
+import type { Revocations } from "./revocations.ts";
+
+export interface ApiKeysOptions {
+  readonly accounts: AccountRepositories;
+  readonly config: () => AccountsConfig;
+  /** Kept apart from the database: who has that alone cannot even try keys out. */
+  readonly pepper: Uint8Array;
+  readonly audit: AuditTrail;
+  readonly revocations: Revocations;
+  readonly clock: Clock;
+  readonly schedule: Schedule;
+  readonly newUuid: () => string;
+  readonly fillRandom: FillRandom;
+  readonly log: Logger;
+}
+
+export interface CreateKeyRequest extends KeyFields {
+  readonly name: string;
+  /** Absent: the caller's. */
+  readonly orgId?: string;
+}
+
+export interface CreateKeyOptions {
+  readonly style: KeyStyle;
+  readonly idempotencyKey?: string;
+  /** `imported` only: the key that people have already. */
+  readonly text?: string;
+}
+
+/** `secret` is shown this once; a replayed request has none. */
+export interface MadeKey {
+  readonly key: ApiKey;
+  readonly secret?: string;
+}
+
+/** Each throws a `RelayError` with the status and code of `http-api` §11; keys that the caller may not see are 404. */
+export interface ApiKeys {
+  create(request: CreateKeyRequest, options: CreateKeyOptions, caller: Caller): Promise<MadeKey>;
+  /** By UUID or public id. */
+  get(id: string, caller: Identity): Promise<ApiKey>;
+  list(filter: ApiKeyFilter, page: PageRequest, caller: Identity): Promise<Page<ApiKey>>;
+  update(id: string, fields: KeyFields, caller: Caller): Promise<ApiKey>;
+  /** For good. `already`: it had been before. */
+  revoke(id: string, caller: Caller): Promise<"revoked" | "already">;
+  /** `graceMs`: how long the old one lives on beside the new one. */
+  rotate(id: string, graceMs: number, caller: Caller): Promise<MadeKey>;
+  /** Who shows this key. Without a promise when it was shown a moment ago. */
+  find(secret: string): MaybePromise<Identity | undefined>;
+  /** Whether this identity, once found, would be found still. */
+  isStanding(identity: Identity): Promise<boolean>;
+  /** Writes when keys were last used; for the end of the process. */
+  flush(): Promise<void>;
+}
+
+/** As `http-api` §11.1 shows it. */
+export function statusOf(key: Pick<ApiKey, "revokedAt" | "expiresAt">, now: number): "active" | "expired" | "revoked" {
+  if (key.revokedAt !== null) return "revoked";
+  return key.expiresAt !== null && now >= key.expiresAt ? "expired" : "active";
+}
+
+const IDEMPOTENT_MS = 24 * 3_600_000;
+const PUBLIC_ID_LENGTH = 20;
+const IMPORTED_TEXT = /^[A-Za-z0-9._~+/=-]{16,4096}$/;
+
+export function createApiKeys(options: ApiKeysOptions): ApiKeys {
+  const { accounts, config, pepper, audit, revocations, clock, schedule, newUuid, fillRandom, log } = options;
+  const cache = createLiveCache<Identity>({ clock, outsideVersion: accounts.outsideVersion });
+  revocations.subscribe(cache.clear);
+  const view = createKeyView(accounts.orgs);
+  const lastUse = createLastUse({
+    clock,
+    schedule,
+    write: accounts.apiKeys.touch,
+    onError: (error) => log.warn("when API keys were last used cannot be written", { error }),
+  });
+
+  const digest = (secret: string): string => new Bun.CryptoHasher("sha256", pepper).update(secret).digest("hex");
+  const prefixOf = (style: KeyStyle): string => {
+    const { prefix, relayPrefix, openrelayPrefix } = config().apiKeys;
+    return style === "relay" ? relayPrefix : style === "openrelay" ? openrelayPrefix : prefix;
+  };
+  const identify = (standing: ApiKeyStanding | undefined): Identity | undefined =>
+    standing === undefined ? undefined : keyIdentity(standing, config().server.accessKeyScopes, clock.now());
+
+  /** The key, if this caller may see it; 404 otherwise. */
+  const seen = async (id: string, caller: Identity): Promise<ApiKeyStanding> => {
+    const standing = await accounts.apiKeys.find(id);
+    if (standing === undefined || !(await view.sees(standing.key, caller))) throw notFound();
+    return standing;
+  };
+  /** A caller changes only keys that could not do more than itself, and nobody but its owner the super admin's. */
+  const requireMastery = ({ key, owner }: ApiKeyStanding, { identity }: Caller): void => {
+    const isOwn = key.userId === identity.userId;
+    if (owner?.role === "super_admin" && !isOwn && identity.role !== "super-admin") {
+      throw forbidden("super_admin_protected", "Only the super admin changes keys of the super admin");
+    }
+  };
+  const resolveOrg = async (asked: string | undefined, identity: Identity): Promise<string> => {
+    const orgId = asked ?? identity.orgId ?? (await accounts.orgs.findDefault())?.id;
+    if (orgId === undefined) throw conflict("setup_required", "The first account has to be made before any key");
+    if (orgId === identity.orgId) return orgId;
+    if (identity.kind === "api-key") throw notFound();
+    if (identity.userId === null) {
+      if ((await accounts.orgs.find(orgId)) === undefined) throw notFound();
+      return orgId;
+    }
+    if ((await view.roleIn(orgId, identity)) === undefined) throw notFound();
+    return orgId;
+  };
+  const secretOf = ({ style, text }: CreateKeyOptions): string => {
+    if (style !== "imported") return mintKey(prefixOf(style), fillRandom);
+    if (text === undefined || !IMPORTED_TEXT.test(text) || text.split(".").length === 3) {
+      throw invalid(problem("key", "must be 16 to 4096 characters of A-Z, a-z, 0-9 and ._~+/=-, and not a token"));
+    }
+    return text;
+  };
+
+  return {
+    create: (request, { style, idempotencyKey, text }, caller) =>
+      audit.refusing(caller, "api_key.create", null, async () => {
+        const { identity } = caller;
+        const { apiKeys } = config();
+        const now = Math.floor(clock.now());
+        if (identity.role === "user" && !apiKeys.userCreated) {
+          throw forbidden("key_creation_disabled", "Only admins make API keys here (api_keys.user_created)");
+        }
+        checkKeyFields(request, style, now);
+        const scopes = grantScopes(request.scopes, style, identity, apiKeys.defaultScopes);
+        const isNative = style === "native";
+        const { models, providers, limits, ipAllow } = request;
+        const reach = withinReach(
+          {
+            models: models == null ? undefined : wholeModels(models),
+            providers: providers ?? undefined,
+            limits: limits == null ? undefined : wholeLimits(limits),
+            ipAllow: ipAllow ?? undefined,
+          },
+          identity,
+        );
+        const secret = secretOf({ style, ...(text === undefined ? {} : { text }) });
+        const key: NewApiKey = {
+          id: newUuid(),
+          publicId: `key_${randomBase62(PUBLIC_ID_LENGTH, fillRandom)}`,
+          name: request.name,
+          ...shownParts(secret),
+          hash: digest(secret),
+          orgId: await resolveOrg(request.orgId, identity),
+          userId: identity.userId,
+          style,
+          scopes,
+          models: reach.models ?? (isNative ? apiKeys.defaultModels : wholeModels({})),
+          defaultModel: request.defaultModel ?? null,
+          providers: reach.providers ?? [],
+          limits: reach.limits ?? (isNative ? apiKeys.defaultLimits : NO_LIMITS),
+          ipAllow: reach.ipAllow ?? [],
+          logBodies: request.logBodies ?? null,
+          exposeRouting: request.exposeRouting ?? true,
+          metadata: request.metadata ?? {},
+          createdBy: identity.id,
+          expiresAt: boundedExpiry(request.expiresAt, now, apiKeys, identity),
+          replaces: null,
+        };
+        const idempotency =
+          idempotencyKey === undefined
+            ? null
+            : {
+                key: digest(`idempotency ${identity.id} ${idempotencyKey}`),
+                digest: digest(JSON.stringify([style, request])),
+                withinMs: IDEMPOTENT_MS,
+              };
+        const rules = { liveMax: apiKeys.maxPerUser, idempotency };
+        const outcome = await accounts.apiKeys.create(key, rules, actorOf(caller));
+        switch (outcome.type) {
+          case "created":
+            return { key: outcome.key, secret };
+          case "replayed":
+            return { key: outcome.key };
+          case "conflict":
+            throw conflict("idempotency_key_reused", "This Idempotency-Key came with another request before");
+          case "too-many":
+            throw conflict("too_many_keys", `There may be ${apiKeys.maxPerUser} live keys; revoke one first`);
+          case "org-not-found":
+            throw notFound();
+          case "owner-refused":
+            throw forbidden("forbidden", "The account behind this credential is not active");
+        }
+      }),
+
+    get: async (id, caller) => (await seen(id, caller)).key,
+
+    list: async (filter, page, caller) => accounts.apiKeys.list(await view.narrow(filter, caller), page),
+
+    update: (id, fields, caller) =>
+      audit.refusing(caller, "api_key.update", id, async () => {
+        const standing = await seen(id, caller.identity);
+        const { key } = standing;
+        requireMastery(standing, caller);
+        const now = Math.floor(clock.now());
+        if (statusOf(key, now) === "revoked") throw conflict("key_revoked", "A revoked key stays as it is");
+        checkKeyFields(fields, key.style, now);
+        const patch = keyPatch(fields, key, now, config().apiKeys, caller.identity);
+        const updated = await accounts.apiKeys.update(key.id, patch, actorOf(caller));
+        if (updated === undefined) throw conflict("key_revoked", "A revoked key stays as it is");
+        revocations.emit({ type: "changed", principalId: updated.publicId });
+        return updated;
+      }),
+
+    revoke: (id, caller) =>
+      audit.refusing(caller, "api_key.revoke", id, async () => {
+        const standing = await seen(id, caller.identity);
+        requireMastery(standing, caller);
+        const outcome = await accounts.apiKeys.revoke(standing.key.id, actorOf(caller));
+        if (outcome === "not-found") throw notFound();
+        revocations.emit({ type: "ended", principalId: standing.key.publicId });
+        return outcome;
+      }),
+
+    rotate: (id, graceMs, caller) =>
+      audit.refusing(caller, "api_key.rotate", id, async () => {
+        const standing = await seen(id, caller.identity);
+        requireMastery(standing, caller);
+        const { key } = standing;
+        const now = Math.floor(clock.now());
+        // The new key is handed to the caller: with more rights than its own it would be a way up.
+        requireScopesOf(identify(standing)?.scopes ?? expandScopes(key.scopes), caller.identity);
+        withinReach(key, caller.identity);
+        const secret = secretOf({ style: key.style === "imported" ? "native" : key.style });
+        const { createdAt: _created, lastUsedAt: _used, revokedAt: _revoked, ...kept } = key;
+        const successor: NewApiKey = {
+          ...kept,
+          id: newUuid(),
+          publicId: `key_${randomBase62(PUBLIC_ID_LENGTH, fillRandom)}`,
+          ...shownParts(secret),
+          hash: digest(secret),
+          style: key.style === "imported" ? "native" : key.style,
+          createdBy: caller.identity.id,
+          expiresAt: rotatedExpiry(key, now, config().apiKeys, caller.identity),
+          replaces: key.id,
+        };
+        const made = await accounts.apiKeys.rotate(key.id, successor, graceMs, actorOf(caller));
+        if (made === undefined) throw conflict("key_not_active", "Only a live key can be rotated");
+        revocations.emit({ type: "changed", principalId: key.publicId });
+        return { key: made, secret };
+      }),
+
+    find(secret) {
+      const { prefix, relayPrefix, openrelayPrefix } = config().apiKeys;
+      const own = [prefix, relayPrefix, openrelayPrefix].find((each) => secret.startsWith(each));
+      if (own !== undefined && !hasChecksum(secret, own)) return undefined;
+      const hash = digest(secret);
+      const judge = (identity: Identity | undefined): Identity | undefined => {
+        if (identity === undefined) return undefined;
+        // What is remembered may have expired since.
+        if (identity.expiresAt !== undefined && clock.now() >= identity.expiresAt) return undefined;
+        lastUse.note(identity.apiKeyId!);
+        return identity;
+      };
+      const known = cache.get(hash);
+      if (known !== undefined) return judge(known);
+      return cache.load(hash, async () => identify(await accounts.apiKeys.standing(hash))).then(judge);
+    },
+
+    isStanding: async ({ apiKeyId }) =>
+      apiKeyId !== null && identify(await accounts.apiKeys.find(apiKeyId)) !== undefined,
+
+    flush: lastUse.flush,
+  };
+}

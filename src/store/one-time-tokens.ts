@@ -1,0 +1,73 @@
+/** Tokens that are good for one act, as digests: whoever reads the file cannot use them. */
+import { and, eq, gt, isNotNull, isNull } from "drizzle-orm";
+import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
+import { writeAudit } from "./audit.ts";
+import { meta, oneTimeTokens } from "./schema-accounts.ts";
+import type { OneTimeTokenRepository, User } from "./types.ts";
+import { setPassword } from "./user-change.ts";
+import { findUnusedSetup, SETUP_FORCED } from "./user-create.ts";
+import { findUser, judge } from "./user-rows.ts";
+
+export function createOneTimeTokens({ clock, read, write }: AccountsFile): OneTimeTokenRepository {
+  return {
+    setSetupTokens: (hashes) => write((db, now) => setSetupTokens(db, now, hashes)),
+    isSetupForced: () => read((db) => db.select().from(meta).where(eq(meta.key, SETUP_FORCED)).get() !== undefined),
+    isSetupTokenUsed: (hash) =>
+      read((db) => {
+        const used = and(eq(oneTimeTokens.hash, hash), isSetup(), isNotNull(oneTimeTokens.usedAt));
+        return db.select({ hash: oneTimeTokens.hash }).from(oneTimeTokens).where(used).get() !== undefined;
+      }),
+    checkSetup: (hash) =>
+      read((db) => ({
+        isRequired: findUnusedSetup(db),
+        isValid: hash !== undefined && findUnusedSetup(db, hash),
+      })),
+    createReset: (userId, hash, expiresAt, by, mayTouchSuperAdmin) =>
+      write((db, now) => {
+        const user = findUser(db, userId);
+        const refusal = judge(db, user, by, mayTouchSuperAdmin);
+        if (refusal !== undefined) return refusal;
+        db.delete(oneTimeTokens)
+          .where(and(eq(oneTimeTokens.userId, userId), isNull(oneTimeTokens.usedAt)))
+          .run();
+        db.insert(oneTimeTokens).values({ hash, purpose: "password-reset", userId, createdAt: now, expiresAt }).run();
+        writeAudit(db, now, by, { action: "user.create_password_reset", target: `user:${userId}` });
+        return "created";
+      }),
+    findReset: (hash) => read((db) => findReset(db, clock.now(), hash)),
+    useReset: (hash, passwordHash, by) =>
+      write((db, now) => {
+        const user = findReset(db, now, hash);
+        if (user === undefined) return undefined;
+        db.update(oneTimeTokens).set({ usedAt: now }).where(eq(oneTimeTokens.hash, hash)).run();
+        const self = { ...by, actor: `user:${user.id}`, userId: user.id };
+        return setPassword(db, now, user.id, passwordHash, null, self) ? user : undefined;
+      }),
+  };
+}
+
+function isSetup() {
+  return eq(oneTimeTokens.purpose, "setup");
+}
+
+/** Tokens of earlier starts and settings stop working; used ones stay, so that they are never taken again. */
+export function setSetupTokens(db: AccountsDb, now: number, hashes: readonly string[]): void {
+  db.delete(oneTimeTokens)
+    .where(and(isSetup(), isNull(oneTimeTokens.usedAt)))
+    .run();
+  for (const hash of hashes) {
+    db.insert(oneTimeTokens).values({ hash, purpose: "setup", createdAt: now }).onConflictDoNothing().run();
+  }
+}
+
+function findReset(db: AccountsDb, now: number, hash: string): User | undefined {
+  const good = and(
+    eq(oneTimeTokens.hash, hash),
+    eq(oneTimeTokens.purpose, "password-reset"),
+    isNull(oneTimeTokens.usedAt),
+    gt(oneTimeTokens.expiresAt, now),
+  );
+  const row = db.select({ userId: oneTimeTokens.userId }).from(oneTimeTokens).where(good).get();
+  const user = row?.userId == null ? undefined : findUser(db, row.userId);
+  return user?.isActive ? user : undefined;
+}
