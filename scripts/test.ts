@@ -12,7 +12,10 @@ interface Count {
   failed: number;
   skipped: number;
 }
+const TAIL_LINES = 30;
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, told once more at the very end: the log before it is long. */
+const broken: string[] = [];
 
 /** A check that either holds or does not. */
 function step(name: string, command: string[]): void {
@@ -20,12 +23,18 @@ function step(name: string, command: string[]): void {
   console.log(`${result.success ? "ok  " : "FAIL"} ${name}`);
   if (!result.success) console.log(result.stdout.toString() + result.stderr.toString());
   total[result.success ? "passed" : "failed"] += 1;
+  if (!result.success) broken.push(`FAIL ${name}\n${tail(result.stdout.toString() + result.stderr.toString())}`);
+}
+
+/** The last lines, for the summary. */
+function tail(text: string): string {
+  return text.trimEnd().split("\n").slice(-TAIL_LINES).join("\n");
 }
 
 async function runTests(args: string[]): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "monorelay-test-"));
   const report = join(directory, "junit.xml");
-  const command = [bun, "test", ...args, "--reporter=junit", `--reporter-outfile=${report}`];
+  const command = [bun, "test", "--only-failures", ...args, "--reporter=junit", `--reporter-outfile=${report}`];
   const child = Bun.spawn(command, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
   const code = await child.exited;
   const count = readReport(report);
@@ -46,8 +55,21 @@ function readReport(path: string): Count {
   const head = /<testsuites\b[^>]*>/.exec(text)?.[0] ?? "";
   const read = (name: string): number => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
   const failed = read("failures") + read("errors");
+  for (const name of failedNames(text)) broken.push(`FAIL ${name}`);
   const skipped = read("skipped");
   return { passed: Math.max(0, read("tests") - failed - skipped), failed, skipped };
+}
+
+/** Names of the test cases that hold a failure. */
+function failedNames(report: string): string[] {
+  const cases = report.matchAll(/<testcase\b([^>]*[^/])>([\s\S]*?)<\/testcase>/g);
+  return [...cases]
+    .filter(([, , body]) => /<(failure|error)\b/.test(body!))
+    .map(([, attributes]) => ["file", "classname", "name"].map((each) => attribute(attributes!, each)).join(" > "));
+}
+
+function attribute(attributes: string, name: string): string {
+  return new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
 }
 
 if (extra.length === 0) {
@@ -58,6 +80,7 @@ if (extra.length === 0) {
 }
 await runTests(extra.length === 0 ? ["--isolate"] : extra);
 
-const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
-console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+if (broken.length > 0) console.log(`\n${broken.join("\n\n")}`);
+if (total.skipped > 0) console.log(`${total.skipped} skipped, each with its reason in its name`);
+console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed === 0 ? 0 : 1);
