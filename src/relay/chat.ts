@@ -12,8 +12,7 @@ import {
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
-import { attempt } from "./attempt.ts";
-import { readJsonBody } from "./body.ts";
+import { attempt, type Work } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
 import { withEarlyHeaders } from "./early-headers.ts";
@@ -22,31 +21,26 @@ import { answerHeaders, forwardedHeaders } from "./headers.ts";
 import { openPassThrough } from "./pass-through.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
-import { callUpstream, failureOf, Shape } from "./upstream.ts";
+import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
 import { parseAnswer, readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
 const EVENT_STREAM = /^text\/event-stream\b/i;
 
-/** Reads, routes and answers; throws a `RelayError` for everything that ends before the first byte. */
-export async function runChat(call: Call): Promise<Response> {
-  const bytes = await readJsonBody(call);
+/** Routes and answers; throws or rejects with a `RelayError` for everything that ends before the first byte. */
+export function runChat(call: Call, bytes: Uint8Array<ArrayBuffer>): Promise<Response> {
   const top = scanTopLevel(bytes);
   const { defaultModel } = call.snapshot.config.modelRouting;
   validateFields(top, call.route, defaultModel === null ? undefined : "model");
-  call.requestedModel = (top.value("model") as string | undefined) ?? defaultModel!;
+  call.requestedModel = top.text("model") ?? defaultModel!;
   call.streaming = top.kind("stream") === 0x74;
   const resolution = call.snapshot.router.resolve(call.requestedModel);
-  const work = new ChatWork(call, top);
-  return withEarlyHeaders(
-    call,
-    attempt(call, resolution, (target, key) => work.tryOne(target, key)),
-  );
+  return withEarlyHeaders(call, attempt(call, resolution, new ChatWork(call, top)));
 }
 
 /** One chat request, in the forms that its candidates may need; each is made once. */
-class ChatWork {
+class ChatWork implements Work<Response> {
   #request: ChatRequest | undefined;
 
   constructor(
@@ -85,11 +79,15 @@ class ChatWork {
     call.lane = "pass-through";
     call.dropped = undefined;
     const asksUsage = call.streaming && takesStreamOptions(codec.id, entry.traits(model));
-    const { body, hidesUsage } = editBody(top, model, asksUsage);
+    const { body, hidesUsage } = editBody(top, call.requestedModel, model, asksUsage);
     const headers = forwardedHeaders(call.request.headers);
-    const answer = await callUpstream(call, entry, key, this.#shape(codec, model, call.query, body, headers, key));
+    const shape = this.#shape(codec, model, call.query, body, headers, key);
     try {
-      const isStream = isEventStream(answer);
+      const answer = await callUpstream(call, entry, shape);
+      const refusal = accept(call, codec, answer, key);
+      if (refusal !== undefined) throw await refusal;
+      const contentType = answer.header("content-type") ?? "application/json";
+      const isStream = EVENT_STREAM.test(contentType);
       if (call.streaming && isStream) {
         const framing = entry.provider.framing ?? codec.framing;
         const watcher = codec.egress!.watcher();
@@ -97,12 +95,13 @@ class ChatWork {
         return streamToClient(call, source, framing, framing.contentType);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
-      const bytes = await readWhole(call, entry, answer);
+      const read = readWhole(call, entry, answer);
+      const bytes = read instanceof Promise ? await read : read;
       const facts = codec.egress!.readFacts(parseAnswer(bytes));
       if (facts.error !== undefined) throw facts.error;
       call.usage = facts.usage;
       call.finish = facts.finish;
-      return this.#whole(bytes, answer.header("content-type") ?? "application/json");
+      return this.#whole(bytes, contentType);
     } catch (cause) {
       call.abandonAttempt();
       throw failureOf(call, cause);
@@ -117,9 +116,11 @@ class ChatWork {
     const isSame = codec.id === call.route.codec.id;
     const headers = isSame ? forwardedHeaders(call.request.headers) : {};
     const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
-    const answer = await callUpstream(call, entry, key, shape);
     try {
-      const isStream = isEventStream(answer);
+      const answer = await callUpstream(call, entry, shape);
+      const refusal = accept(call, codec, answer, key);
+      if (refusal !== undefined) throw await refusal;
+      const isStream = EVENT_STREAM.test(answer.header("content-type") ?? "");
       if (call.streaming && isStream) {
         const events = readEvents(answer, entry.provider.framing ?? codec.framing, codec);
         return await this.#streamEvents(events, entry);
@@ -249,10 +250,6 @@ class ChatWork {
     call.end(200);
     return new Response(bytes, { status: 200, headers });
   }
-}
-
-function isEventStream(answer: Answer): boolean {
-  return EVENT_STREAM.test(answer.header("content-type") ?? "");
 }
 
 async function* iterate(events: readonly ChatEvent[]): AsyncGenerator<ChatEvent> {

@@ -13,7 +13,7 @@ import { editBody } from "./edits.ts";
 import { answerHeaders, forwardedHeaders, returnedHeaders } from "./headers.ts";
 import { boundaryOf, findField } from "./multipart.ts";
 import { scanTopLevel, splice } from "./scan.ts";
-import { callUpstream, carried, failureOf, Shape } from "./upstream.ts";
+import { accept, callUpstream, carried, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
 import { readWhole } from "./whole.ts";
 
@@ -40,7 +40,7 @@ export async function runRaw(call: Call): Promise<Response> {
   const body = call.route.body === "multipart" ? await readForm(call) : await readJson(call);
   call.requestedModel = body.model;
   const resolution = servable(call, call.snapshot.router.resolve(body.model));
-  return attempt(call, resolution, (target, key) => tryOne(call, body, target, key));
+  return attempt(call, resolution, { tryOne: (target, key) => tryOne(call, body, target, key) });
 }
 
 /** Only providers that have this operation; the others would answer nonsense. */
@@ -62,7 +62,7 @@ async function readJson(call: Call): Promise<RawBody> {
     model: top.value("model") as string,
     contentType: "application/json",
     isRepeatable: true,
-    forModel: (model) => editBody(top, model, false).body,
+    forModel: (model) => editBody(top, call.requestedModel, model, false).body,
   };
 }
 
@@ -174,7 +174,7 @@ async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: 
   );
   try {
     if (entry.provider.respond === undefined)
-      return await pass(call, entry, await callUpstream(call, entry, key, shape));
+      return await pass(call, entry, await answered(call, entry, key, shape));
     call.beginAttempt(entry);
     return await pass(call, entry, carried(call, answerOf(await entry.provider.respond(shape))));
   } catch (cause) {
@@ -184,6 +184,13 @@ async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: 
     if (body.isRepeatable || failure.retry === "never") throw failure;
     throw new RelayError(failure.code, failure.message, { cause: failure, status: failure.status, retry: "never" });
   }
+}
+
+async function answered(call: Call, entry: ProviderEntry, key: PoolKey, shape: Shape): Promise<Answer> {
+  const answer = await callUpstream(call, entry, shape);
+  const refusal = accept(call, shape.codec, answer, key);
+  if (refusal !== undefined) throw await refusal;
+  return answer;
 }
 
 async function pass(call: Call, entry: ProviderEntry, answer: Answer): Promise<Response> {
@@ -216,9 +223,7 @@ async function pass(call: Call, entry: ProviderEntry, answer: Answer): Promise<R
     stop: () => call.abandonAttempt(),
   };
   const streamed = streamToClient(call, source, undefined, contentType);
-  const headers: Record<string, string> = {};
-  returnedHeaders(answer, headers);
-  for (const name in headers) streamed.headers.set(name, headers[name]!);
+  returnedHeaders(answer, streamed.headers);
   return streamed;
 }
 

@@ -1,6 +1,7 @@
 /** Runs one call from its start to its response, whatever happens on the way. */
 import { RelayError } from "../plugin/index.ts";
 import { isFinal } from "./attempt.ts";
+import { readJsonBody } from "./body.ts";
 import { Call, type CallStart } from "./call.ts";
 import { runChat } from "./chat.ts";
 import { addRelayHeaders } from "./headers.ts";
@@ -29,7 +30,9 @@ export async function runCall(services: RelayServices, start: CallStart): Promis
         wireCode: "insufficient_scope",
       });
     }
-    return call.route.body === "chat" ? await runChat(call) : await runRaw(call);
+    if (call.route.body !== "chat") return await runRaw(call);
+    const body = readJsonBody(call);
+    return await runChat(call, body instanceof Promise ? await body : body);
   } catch (cause) {
     return failed(call, call.abortReason ?? RelayError.from(cause));
   }
