@@ -74,8 +74,8 @@ export interface ApiKeys {
   rotate(id: string, graceMs: number, caller: Caller): Promise<MadeKey>;
   /** Who shows this key. Without a promise when it was shown a moment ago. */
   find(secret: string): MaybePromise<Identity | undefined>;
-  /** Whether this identity, once found, would be found still. */
-  isStanding(identity: Identity): Promise<boolean>;
+  /** What this identity, once found, is now; past every cache. */
+  renew(identity: Identity): Promise<Identity | undefined>;
   /** Writes when keys were last used; for the end of the process. */
   flush(): Promise<void>;
 }
@@ -288,8 +288,7 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
       return cache.load(hash, async () => identify(await accounts.apiKeys.standing(hash))).then(judge);
     },
 
-    isStanding: async ({ apiKeyId }) =>
-      apiKeyId !== null && identify(await accounts.apiKeys.find(apiKeyId)) !== undefined,
+    renew: async ({ apiKeyId }) => (apiKeyId === null ? undefined : identify(await accounts.apiKeys.find(apiKeyId))),
 
     flush: lastUse.flush,
   };
