@@ -133,7 +133,7 @@ export function createAuthServices(options: AuthServicesOptions): AuthServices {
       return identity.kind === "api-key" ? apiKeys.renew(identity) : sessions.renew(identity);
     },
     async start() {
-      await throttle.restore();
+      await Promise.all([throttle.restore(), apiKeys.start()]);
       stopWatch = watchOutsideChanges({ outsideVersion: repositories.outsideVersion, revocations, schedule });
       return setup.prepare();
     },

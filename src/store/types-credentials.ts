@@ -194,6 +194,8 @@ export interface ApiKeyRepository {
   list(filter?: ApiKeyFilter, page?: PageRequest): Promise<Page<ApiKey>>;
   /** Ids of an account's keys that are not revoked. */
   publicIdsOf(userId: number): Promise<readonly string[]>;
+  /** Whether there is a live key whose text was not made here. */
+  hasImported(): Promise<boolean>;
   /** `undefined`: there is no such key, or it is revoked. */
   update(id: string, patch: ApiKeyPatch, by: Actor): Promise<ApiKey | undefined>;
   revoke(id: string, by: Actor): Promise<"revoked" | "already" | "not-found">;
