@@ -226,7 +226,8 @@ export class Call implements Watched {
 
   /** Names the provider in an upstream's failure, as far as callers may know where their calls go. */
   blame(error: RelayError): RelayError {
-    const isShown = this.snapshot.config.server.relayHeaders && error.code.startsWith("upstream-");
+    const isOpen = this.snapshot.config.server.relayHeaders && this.identity.exposeRouting !== false;
+    const isShown = isOpen && error.code.startsWith("upstream-");
     if (isShown && this.provider !== "") error.provider ??= this.provider;
     return error;
   }
