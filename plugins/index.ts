@@ -1,5 +1,7 @@
 /** The whole list of built-in plugins, alphabetical within their kind. */
 import accessKey from "./auth/access-key.ts";
+import apiKey from "./auth/api-key.ts";
+import jwt from "./auth/jwt.ts";
 import anthropic from "./provider/anthropic.ts";
 import cerebras from "./provider/cerebras.ts";
 import deepseek from "./provider/deepseek.ts";
@@ -21,7 +23,7 @@ import vllm from "./provider/vllm.ts";
 import xai from "./provider/xai.ts";
 import zai from "./provider/zai.ts";
 
-export const builtinAuth = [accessKey] as const;
+export const builtinAuth = [accessKey, apiKey, jwt] as const;
 
 export const builtinProviders = [
   anthropic,

@@ -1,6 +1,7 @@
 /** Where every request enters: host, path, credential and route are settled here, once, for all routes. */
 import { authenticate } from "../auth/chain.ts";
 import { readCredentials } from "../auth/credentials.ts";
+import { requireAddress } from "../auth/key-networks.ts";
 import { type Identity, RelayError } from "../plugin/index.ts";
 import type { RelayRoute } from "../relay/route.ts";
 import { runCall } from "../relay/run.ts";
@@ -162,8 +163,12 @@ async function dispatch(
       return await relay(services, snapshot, found.route, request, requestId, found.query, connection, family, found);
     }
     const { trustedProxies } = snapshot.config.server;
-    const who = async (): Promise<Identity | undefined> =>
-      identify(snapshot, request, clientAddress(connection.address, request.headers, trustedProxies));
+    const who = async (): Promise<Identity | undefined> => {
+      const address = clientAddress(connection.address, request.headers, trustedProxies);
+      const identity = await identify(snapshot, request, address);
+      if (identity !== undefined) requireAddress(identity, address);
+      return identity;
+    };
     if (isModelsPath(path)) {
       if (method !== "GET" && method !== "HEAD") throw wrongMethod(["GET", "HEAD"]);
       return finish(await listModels(services, snapshot, request, path, query, requestId, who), request, requestId);

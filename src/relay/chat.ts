@@ -20,6 +20,7 @@ import { withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
 import { openPassThrough } from "./pass-through.ts";
+import { resolveFor } from "./reach.ts";
 import { reframed } from "./reframe.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
@@ -34,12 +35,12 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 export async function runChat(call: Call): Promise<Response> {
   const bytes = await readJsonBody(call);
   const top = scanTopLevel(bytes);
-  const { defaultModel } = call.snapshot.config.modelRouting;
+  const defaultModel = call.identity.defaultModel ?? call.snapshot.config.modelRouting.defaultModel;
   validateFields(top, call.route, defaultModel === null ? undefined : "model");
   const { said } = call;
   call.requestedModel = said?.model ?? (top.value("model") as string | undefined) ?? defaultModel!;
   call.streaming = said?.stream ?? top.kind("stream") === 0x74;
-  const resolution = call.snapshot.router.resolve(call.requestedModel);
+  const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
   const work = new ChatWork(call, top);
   return withEarlyHeaders(
     call,
