@@ -98,6 +98,11 @@ export interface Traits {
   readonly structuredOutput?: boolean;
   /** Forwards image URLs; false = only bytes. */
   readonly mediaUrls?: boolean;
+  /**
+   * bedrock-converse: whose fields the model takes beside those that all models have (thinking, top-k, cache points).
+   * Absent: nobody's, and what would need them is lost.
+   */
+  readonly family?: "claude" | "nova";
 }
 
 export interface EncodeTarget {
@@ -154,7 +159,10 @@ export interface Egress {
 
 /** A dialect: two halves, either of which may be missing. */
 export interface Codec {
-  /** `openai-chat`, `openai-responses`, `anthropic-messages`, `gemini`. */
+  /**
+   * `openai-chat`, `openai-responses`, `anthropic-messages`, `gemini`; without an ingress half, as only upstreams speak
+   * them: `bedrock-converse`, `bedrock-invoke-claude`, `vertex-claude`, `ollama`, `cohere`.
+   */
   readonly id: string;
   readonly framing: Framing;
   readonly ingress?: Ingress;

@@ -58,6 +58,13 @@ export interface Provider {
   readonly codecs: readonly [Codec, ...Codec[]];
   /** Further dialects that an entry's `dialects` may switch on. */
   readonly optionalCodecs?: readonly Codec[];
+  /**
+   * Where models differ in what they speak: those of `codecs` in which chat calls of this model are made, in order of
+   * preference. Called once per model and generation. Default: all of them.
+   */
+  codecsFor?: (model: string) => readonly [Codec, ...Codec[]];
+  /** Dialects whose other operations this upstream takes as well, though its chat speaks another. */
+  readonly rawCodecs?: readonly Codec[];
   /** Operations of the raw lane this upstream has; the others answer 404. Default: none but chat. */
   readonly operations?: ReadonlySet<Operation>;
   /** When the envelope differs from the codec's own. */

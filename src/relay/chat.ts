@@ -6,6 +6,7 @@ import {
   type ChatEvent,
   type ChatRequest,
   type Codec,
+  type Framing,
   type JsonObject,
   RelayError,
 } from "../plugin/index.ts";
@@ -70,8 +71,9 @@ class ChatWork {
     const { entry } = target;
     const { codec: ingress } = this.call.route;
     if (entry.provider.answer !== undefined) return this.#answerLocally(target);
-    const same = entry.codecs.find((codec) => codec.id === ingress.id);
-    if (same === undefined) return this.#translate(target, key, entry.codecs[0]!);
+    const codecs = entry.codecsOf === undefined ? entry.codecs : entry.codecsOf(target.model);
+    const same = codecs.find((codec) => codec.id === ingress.id);
+    if (same === undefined) return this.#translate(target, key, codecs[0]!);
     return this.#holdsOwnMark() ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
   }
 
@@ -96,9 +98,9 @@ class ChatWork {
     const headers = forwardedHeaders(call.request.headers);
     const answer = await callUpstream(call, entry, key, this.#shape(codec, model, call.query, body, headers, key));
     try {
-      const isStream = isEventStream(answer);
+      const framing = entry.provider.framing ?? codec.framing;
+      const isStream = isStreamOf(framing, answer);
       if (call.streaming && isStream) {
-        const framing = entry.provider.framing ?? codec.framing;
         const egress = codec.egress!;
         const source = await openPassThrough({ call, entry, answer, framing, egress, hidesUsage });
         if (call.said?.framing === undefined) return streamToClient(call, source, framing, framing.contentType);
@@ -128,9 +130,10 @@ class ChatWork {
     const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
     const answer = await callUpstream(call, entry, key, shape);
     try {
-      const isStream = isEventStream(answer);
+      const framing = entry.provider.framing ?? codec.framing;
+      const isStream = isStreamOf(framing, answer);
       if (call.streaming && isStream) {
-        const events = readEvents(answer, entry.provider.framing ?? codec.framing, codec);
+        const events = readEvents(answer, framing, codec);
         return await this.#streamEvents(events, entry);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
@@ -261,8 +264,10 @@ class ChatWork {
   }
 }
 
-function isEventStream(answer: Answer): boolean {
-  return EVENT_STREAM.test(answer.header("content-type") ?? "");
+/** Does the answer come in the envelope that its dialect streams in? */
+function isStreamOf({ contentType }: Framing, answer: Answer): boolean {
+  const type = answer.header("content-type") ?? "";
+  return EVENT_STREAM.test(type) || type.startsWith(contentType);
 }
 
 async function* iterate(events: readonly ChatEvent[]): AsyncGenerator<ChatEvent> {

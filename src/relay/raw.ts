@@ -49,7 +49,7 @@ function servable(call: Call, resolution: Resolution): Resolution {
   const { operation, codec } = call.route;
   const targets = resolution.targets.filter(({ entry: { provider, codecs } }) => {
     if (provider.operations?.has(operation) !== true) return false;
-    return provider.respond !== undefined || codecs.some(({ id }) => id === codec.id);
+    return provider.respond !== undefined || (provider.rawCodecs ?? codecs).some(({ id }) => id === codec.id);
   });
   if (targets.length > 0) return { ...resolution, targets };
   throw new RelayError("not-found", `No provider of this model offers ${call.route.path}.`, { wireCode: "not_found" });

@@ -135,10 +135,10 @@ async function readFailure(call: Call, codec: Codec, answer: Answer, key: PoolKe
   return decoded;
 }
 
-/** The headers in which an upstream says when to come back. */
+/** The headers in which an upstream says when to come back, or what went wrong where the body does not. */
 function hintsOf(answer: Answer): Headers {
   const headers = new Headers();
-  for (const name of ["retry-after", "retry-after-ms", "date"]) {
+  for (const name of ["retry-after", "retry-after-ms", "date", "x-amzn-errortype"]) {
     const value = answer.header(name);
     if (value !== null) headers.set(name, value);
   }
