@@ -1,18 +1,11 @@
 /** A chat call: chooses the lane for each candidate, and answers whole or streamed. */
 import { collect, replay } from "../codec/fold.ts";
 import type { Answer } from "../net/answer.ts";
-import {
-  type AnswerContext,
-  type ChatEvent,
-  type ChatRequest,
-  type Codec,
-  type Framing,
-  type JsonObject,
-  RelayError,
-} from "../plugin/index.ts";
+import type { AnswerContext, ChatEvent, ChatRequest, Codec, Framing, JsonObject } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
+import { lookAt } from "./asked.ts";
 import { attempt } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
@@ -20,13 +13,13 @@ import { streamToClient } from "./client-stream.ts";
 import { withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
+import { Losses } from "./losses.ts";
 import { openPassThrough } from "./pass-through.ts";
 import { resolveFor } from "./reach.ts";
 import { reframed } from "./reframe.ts";
-import { scanTopLevel, type TopLevel } from "./scan.ts";
+import type { TopLevel } from "./scan.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
 import { callUpstream, failureOf, Shape } from "./upstream.ts";
-import { validateFields } from "./validate.ts";
 import { parseAnswer, readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
@@ -34,13 +27,8 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 
 /** Reads, routes and answers; throws a `RelayError` for everything that ends before the first byte. */
 export async function runChat(call: Call): Promise<Response> {
-  const bytes = await readJsonBody(call);
-  const top = scanTopLevel(bytes);
-  const defaultModel = call.identity.defaultModel ?? call.snapshot.config.modelRouting.defaultModel;
-  validateFields(top, call.route, defaultModel === null ? undefined : "model");
-  const { said } = call;
-  call.requestedModel = said?.model ?? (top.value("model") as string | undefined) ?? defaultModel!;
-  call.streaming = said?.stream ?? top.kind("stream") === 0x74;
+  const top = lookAt(call, await readJsonBody(call));
+  call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
   const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
   const work = new ChatWork(call, top);
   return withEarlyHeaders(
@@ -215,28 +203,12 @@ class ChatWork {
   /** The body for a foreign upstream; what it cannot say is named, refused or sent all the same, as configured. */
   #encode({ entry, model }: Target, codec: Codec): JsonObject {
     const { call, top } = this;
-    const policy = call.snapshot.config.modelRouting.unsupportedParams;
-    const dropped: string[] = [];
+    const losses = new Losses(call);
     const body = codec.egress!.encodeRequest(
       { ...this.request, model },
-      {
-        model,
-        traits: entry.traits(model),
-        lose(field, reason) {
-          if (policy === "reject") {
-            throw new RelayError("bad-request", `The model's provider does not take "${field}": ${reason}.`, {
-              param: field,
-              wireCode: "unsupported_parameter",
-            });
-          }
-          if (!dropped.includes(field)) dropped.push(field);
-        },
-      },
+      { model, traits: entry.traits(model), lose: losses.lose },
     );
-    if (policy === "forward") {
-      for (const field of dropped) if (top.find(field) !== undefined) body[field] ??= top.value(field) as never;
-    }
-    call.dropped = dropped.length === 0 ? undefined : dropped;
+    losses.settle(body, top);
     return body;
   }
 

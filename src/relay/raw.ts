@@ -1,6 +1,5 @@
 /** Raw lane: everything under `/v1` that is not chat travels as it is, but for the model's name. */
 import type { Answer } from "../net/answer.ts";
-import { answerOf } from "../net/response-answer.ts";
 import { RelayError, type UpstreamCall, type Usage } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
@@ -14,7 +13,7 @@ import { answerHeaders, forwardedHeaders, returnedHeaders } from "./headers.ts";
 import { boundaryOf, findField } from "./multipart.ts";
 import { resolveFor } from "./reach.ts";
 import { scanTopLevel, splice } from "./scan.ts";
-import { callUpstream, carried, failureOf, Shape } from "./upstream.ts";
+import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
 import { readWhole } from "./whole.ts";
 
@@ -174,10 +173,7 @@ async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: 
     key.secret,
   );
   try {
-    if (entry.provider.respond === undefined)
-      return await pass(call, entry, await callUpstream(call, entry, key, shape));
-    call.beginAttempt(entry);
-    return await pass(call, entry, carried(call, answerOf(await entry.provider.respond(shape))));
+    return await pass(call, entry, await answerFrom(call, entry, key, shape));
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();
