@@ -11,9 +11,9 @@ import type { Api } from "./api.ts";
 import { addCorsHeaders, preflight } from "./cors.ts";
 import { errorResponse, type Family, familyOf } from "./errors.ts";
 import { createHostCheck } from "./host-check.ts";
-import { listModels } from "./models.ts";
+import { isModelsPath, listModels } from "./models.ts";
 import { normalisePath, splitTarget } from "./path.ts";
-import { type FoundRoute, findRelayRoute } from "./relay-paths.ts";
+import { type FoundRoute, findRelayRoute, queryKeyIn } from "./relay-paths.ts";
 import { RELAY_ROUTES } from "./relay-routes.ts";
 import type { HttpServices } from "./services.ts";
 
@@ -155,7 +155,7 @@ async function dispatch(
     if (route !== undefined) {
       if (method === "POST")
         return await relay(services, snapshot, route, request, requestId, query, connection, family);
-      if (!isModelsPath(path)) throw wrongMethod(["POST"]);
+      throw wrongMethod(["POST"]);
     }
     const found = findRelayRoute(path, method, query);
     if (found !== undefined) {
@@ -165,11 +165,12 @@ async function dispatch(
     const { trustedProxies } = snapshot.config.server;
     const who = async (): Promise<Identity | undefined> => {
       const address = clientAddress(connection.address, request.headers, trustedProxies);
-      const identity = await identify(snapshot, request, address);
+      const queryKey = family === "gemini" ? queryKeyIn(query) : undefined;
+      const identity = await identify(snapshot, request, address, queryKey);
       if (identity !== undefined) requireAddress(identity, address);
       return identity;
     };
-    if (isModelsPath(path)) {
+    if (isModelsPath(path, request.headers)) {
       if (method !== "GET" && method !== "HEAD") throw wrongMethod(["GET", "HEAD"]);
       return finish(await listModels(services, snapshot, request, path, query, requestId, who), request, requestId);
     }
@@ -193,10 +194,6 @@ async function dispatch(
 /** Paths of clients in browsers too. */
 function isInference(path: string): boolean {
   return /^\/v1(?:beta|alpha)?(?:\/|$)/.test(path);
-}
-
-function isModelsPath(path: string): boolean {
-  return path === "/v1/models" || path.startsWith("/v1/models/");
 }
 
 function wrongMethod(allowed: readonly string[]): RelayError {
