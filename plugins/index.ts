@@ -1,16 +1,20 @@
 /** The whole list of built-in plugins, alphabetical within their kind. */
 import accessKey from "./auth/access-key.ts";
+import apiKey from "./auth/api-key.ts";
+import jwt from "./auth/jwt.ts";
 import anthropic from "./provider/anthropic.ts";
 import cerebras from "./provider/cerebras.ts";
 import deepseek from "./provider/deepseek.ts";
 import echo from "./provider/echo.ts";
 import fireworks from "./provider/fireworks.ts";
+import gemini from "./provider/gemini.ts";
 import groq from "./provider/groq.ts";
 import llamaCpp from "./provider/llama-cpp.ts";
 import lmStudio from "./provider/lm-studio.ts";
 import mistral from "./provider/mistral.ts";
 import moonshot from "./provider/moonshot.ts";
 import nvidia from "./provider/nvidia.ts";
+import ollama from "./provider/ollama.ts";
 import ollamaOpenai from "./provider/ollama-openai.ts";
 import openai from "./provider/openai.ts";
 import openrouter from "./provider/openrouter.ts";
@@ -20,7 +24,7 @@ import vllm from "./provider/vllm.ts";
 import xai from "./provider/xai.ts";
 import zai from "./provider/zai.ts";
 
-export const builtinAuth = [accessKey] as const;
+export const builtinAuth = [accessKey, apiKey, jwt] as const;
 
 export const builtinProviders = [
   anthropic,
@@ -28,12 +32,14 @@ export const builtinProviders = [
   deepseek,
   echo,
   fireworks,
+  gemini,
   groq,
   llamaCpp,
   lmStudio,
   mistral,
   moonshot,
   nvidia,
+  ollama,
   ollamaOpenai,
   openai,
   openrouter,

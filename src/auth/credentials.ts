@@ -46,7 +46,8 @@ export function readCredentials(headers: Headers, rules: CarrierRules): Found {
     (fromGoogle === "" || fromGoogle === one) &&
     (fromQuery === "" || fromQuery === one);
   if (isSingle) {
-    if (one !== "") return isUsable(one) ? { type: "one", credentials: { bearer: one, remoteAddress, headers } } : UNUSABLE;
+    if (one !== "")
+      return isUsable(one) ? { type: "one", credentials: { bearer: one, remoteAddress, headers } } : UNUSABLE;
     if (rules.session !== undefined && rules.session !== "") {
       return { type: "one", credentials: { session: rules.session, remoteAddress, headers } };
     }

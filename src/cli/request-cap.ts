@@ -19,7 +19,11 @@ export function raiseRequestCap(userArgs: readonly string[], isCompiled: boolean
   if (process.env[VARIABLE] !== undefined || process.execve === undefined) return;
   const args = isCompiled ? [process.execPath, ...userArgs] : [process.execPath, process.argv[1] ?? "", ...userArgs];
   try {
-    process.execve(process.execPath, args, { [PURGE_VARIABLE]: PURGE_DELAY_MS, ...process.env, [VARIABLE]: CAP } as NodeJS.ProcessEnv);
+    process.execve(process.execPath, args, {
+      [PURGE_VARIABLE]: PURGE_DELAY_MS,
+      ...process.env,
+      [VARIABLE]: CAP,
+    } as NodeJS.ProcessEnv);
   } catch {
     // No such call on this platform: the cap stays, and start-up warns of it.
   }

@@ -1,28 +1,24 @@
 /** A chat call: chooses the lane for each candidate, and answers whole or streamed. */
 import { collect, replay } from "../codec/fold.ts";
 import type { Answer } from "../net/answer.ts";
-import {
-  type AnswerContext,
-  type ChatEvent,
-  type ChatRequest,
-  type Codec,
-  type JsonObject,
-  RelayError,
-} from "../plugin/index.ts";
+import type { AnswerContext, ChatEvent, ChatRequest, Codec, Framing, JsonObject } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
+import { lookAt } from "./asked.ts";
 import { attempt, type Work } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
 import { withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
+import { Losses } from "./losses.ts";
 import { openPassThrough } from "./pass-through.ts";
-import { scanTopLevel, type TopLevel } from "./scan.ts";
+import { resolveFor } from "./reach.ts";
+import { reframed } from "./reframe.ts";
+import type { TopLevel } from "./scan.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
-import { validateFields } from "./validate.ts";
 import { parseAnswer, readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
@@ -30,12 +26,9 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 
 /** Routes and answers; throws or rejects with a `RelayError` for everything that ends before the first byte. */
 export function runChat(call: Call, bytes: Uint8Array<ArrayBuffer>): Promise<Response> {
-  const top = scanTopLevel(bytes);
-  const { defaultModel } = call.snapshot.config.modelRouting;
-  validateFields(top, call.route, defaultModel === null ? undefined : "model");
-  call.requestedModel = top.text("model") ?? defaultModel!;
-  call.streaming = top.kind("stream") === 0x74;
-  const resolution = call.snapshot.router.resolve(call.requestedModel);
+  const top = lookAt(call, bytes);
+  call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
+  const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
   return withEarlyHeaders(call, attempt(call, resolution, new ChatWork(call, top)));
 }
 
@@ -52,6 +45,7 @@ class ChatWork implements Work<Response> {
   get request(): ChatRequest {
     this.#request ??= this.call.route.codec.ingress!.decodeRequest(this.top.parse(), {
       model: this.call.requestedModel,
+      stream: this.call.streaming,
     });
     return this.#request;
   }
@@ -60,8 +54,9 @@ class ChatWork implements Work<Response> {
     const { entry } = target;
     const { codec: ingress } = this.call.route;
     if (entry.provider.answer !== undefined) return this.#answerLocally(target);
-    const same = entry.codecs.find((codec) => codec.id === ingress.id);
-    if (same === undefined) return this.#translate(target, key, entry.codecs[0]!);
+    const codecs = entry.codecsOf === undefined ? entry.codecs : entry.codecsOf(target.model);
+    const same = codecs.find((codec) => codec.id === ingress.id);
+    if (same === undefined) return this.#translate(target, key, codecs[0]!);
     return this.#holdsOwnMark() ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
   }
 
@@ -79,20 +74,25 @@ class ChatWork implements Work<Response> {
     call.lane = "pass-through";
     call.dropped = undefined;
     const asksUsage = call.streaming && takesStreamOptions(codec.id, entry.traits(model));
-    const { body, hidesUsage } = editBody(top, call.requestedModel, model, asksUsage);
+    const isNamedOutside = call.said?.model !== undefined;
+    const { body, hidesUsage } = isNamedOutside
+      ? { body: top.bytes, hidesUsage: false }
+      : editBody(top, call.requestedModel, model, asksUsage);
     const headers = forwardedHeaders(call.request.headers);
     const shape = this.#shape(codec, model, call.query, body, headers, key);
     try {
       const answer = await callUpstream(call, entry, shape);
       const refusal = accept(call, codec, answer, key);
       if (refusal !== undefined) throw await refusal;
+      const framing = entry.provider.framing ?? codec.framing;
       const contentType = answer.header("content-type") ?? "application/json";
-      const isStream = EVENT_STREAM.test(contentType);
+      const isStream = isStreamOf(framing, contentType);
       if (call.streaming && isStream) {
-        const framing = entry.provider.framing ?? codec.framing;
-        const watcher = codec.egress!.watcher();
-        const source = await openPassThrough({ call, entry, answer, framing, watcher, hidesUsage });
-        return streamToClient(call, source, framing, framing.contentType);
+        const egress = codec.egress!;
+        const source = await openPassThrough({ call, entry, answer, framing, egress, hidesUsage });
+        if (call.said?.framing === undefined) return streamToClient(call, source, framing, framing.contentType);
+        const { framing: asked } = call;
+        return streamToClient(call, reframed(source, framing, asked), asked, asked.contentType);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
       const read = readWhole(call, entry, answer);
@@ -120,9 +120,10 @@ class ChatWork implements Work<Response> {
       const answer = await callUpstream(call, entry, shape);
       const refusal = accept(call, codec, answer, key);
       if (refusal !== undefined) throw await refusal;
-      const isStream = EVENT_STREAM.test(answer.header("content-type") ?? "");
+      const framing = entry.provider.framing ?? codec.framing;
+      const isStream = isStreamOf(framing, answer.header("content-type") ?? "");
       if (call.streaming && isStream) {
-        const events = readEvents(answer, entry.provider.framing ?? codec.framing, codec);
+        const events = readEvents(answer, framing, codec);
         return await this.#streamEvents(events, entry);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
@@ -165,7 +166,8 @@ class ChatWork implements Work<Response> {
 
   async #streamEvents(events: EventReader, entry: ProviderEntry): Promise<Response> {
     const { call } = this;
-    const { framing, ingress } = call.route.codec;
+    const { framing } = call;
+    const { ingress } = call.route.codec;
     const encode = ingress!.streamEncoder(this.#context());
     const source = await openTranslation(call, events, encode, framing, entry.timeouts.idleMs);
     return streamToClient(call, source, framing, framing.contentType);
@@ -203,28 +205,12 @@ class ChatWork implements Work<Response> {
   /** The body for a foreign upstream; what it cannot say is named, refused or sent all the same, as configured. */
   #encode({ entry, model }: Target, codec: Codec): JsonObject {
     const { call, top } = this;
-    const policy = call.snapshot.config.modelRouting.unsupportedParams;
-    const dropped: string[] = [];
+    const losses = new Losses(call);
     const body = codec.egress!.encodeRequest(
       { ...this.request, model },
-      {
-        model,
-        traits: entry.traits(model),
-        lose(field, reason) {
-          if (policy === "reject") {
-            throw new RelayError("bad-request", `The model's provider does not take "${field}": ${reason}.`, {
-              param: field,
-              wireCode: "unsupported_parameter",
-            });
-          }
-          if (!dropped.includes(field)) dropped.push(field);
-        },
-      },
+      { model, traits: entry.traits(model), lose: losses.lose },
     );
-    if (policy === "forward") {
-      for (const field of dropped) if (top.find(field) !== undefined) body[field] ??= top.value(field) as never;
-    }
-    call.dropped = dropped.length === 0 ? undefined : dropped;
+    losses.settle(body, top);
     return body;
   }
 
@@ -250,6 +236,11 @@ class ChatWork implements Work<Response> {
     call.end(200);
     return new Response(bytes, { status: 200, headers });
   }
+}
+
+/** Does the answer come in the envelope that its dialect streams in? */
+function isStreamOf(framing: Framing, contentType: string): boolean {
+  return EVENT_STREAM.test(contentType) || contentType.startsWith(framing.contentType);
 }
 
 async function* iterate(events: readonly ChatEvent[]): AsyncGenerator<ChatEvent> {

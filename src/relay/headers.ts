@@ -43,6 +43,7 @@ interface Common {
   readonly provider: string;
   readonly lane: string;
   readonly attempts: number;
+  readonly isExposed: boolean;
   readonly headers: Headers;
 }
 
@@ -56,6 +57,7 @@ export function answerHeaders(call: Call, contentType: string): Headers {
   const headers = new Headers(commonHeaders(call, contentType));
   headers.set("x-request-id", call.id);
   headers.set("request-id", call.id);
+  if (call.identity.exposeRouting === false) return headers;
   if (call.upstreamId !== null) headers.set("x-upstream-request-id", call.upstreamId);
   if (call.dropped !== undefined && call.snapshot.config.server.relayHeaders) {
     headers.set("x-relay-dropped-params", headerText(call.dropped.join(", ")));
@@ -65,6 +67,7 @@ export function answerHeaders(call: Call, contentType: string): Headers {
 
 function commonHeaders(call: Call, contentType: string): Headers {
   const { snapshot, model, provider, lane, attempts } = call;
+  const isExposed = call.identity.exposeRouting !== false;
   let models = commons.get(snapshot);
   if (models === undefined || models.size > MODELS_MAX) {
     models = new Map();
@@ -80,7 +83,8 @@ function commonHeaders(call: Call, contentType: string): Headers {
       common.contentType === contentType &&
       common.provider === provider &&
       common.lane === lane &&
-      common.attempts === attempts
+      common.attempts === attempts &&
+      common.isExposed === isExposed
     ) {
       return common.headers;
     }
@@ -88,13 +92,14 @@ function commonHeaders(call: Call, contentType: string): Headers {
   const named: Record<string, string> = { "content-type": contentType, "x-content-type-options": "nosniff" };
   addRoadHeaders(call, named);
   const headers = new Headers(named);
-  known.push({ contentType, provider, lane, attempts, headers });
+  known.push({ contentType, provider, lane, attempts, isExposed, headers });
   return headers;
 }
 
 /** What an error answer says of the call's road. */
 export function addRelayHeaders(call: Call, headers: Record<string, string>): void {
   addRoadHeaders(call, headers);
+  if (call.identity.exposeRouting === false) return;
   if (call.dropped !== undefined && call.snapshot.config.server.relayHeaders) {
     headers["x-relay-dropped-params"] = headerText(call.dropped.join(", "));
   }
@@ -103,6 +108,8 @@ export function addRelayHeaders(call: Call, headers: Record<string, string>): vo
 
 /** `x-relay-*`, so that a puzzled user sees which road the call took. */
 function addRoadHeaders(call: Call, headers: Record<string, string>): void {
+  // Whoever uses such a key is not told where its calls go.
+  if (call.identity.exposeRouting === false) return;
   const { server } = call.snapshot.config;
   if (server.relayHeaders) {
     if (call.provider !== "") headers["x-relay-provider"] = call.provider;

@@ -72,15 +72,23 @@ export function accept(call: Call, codec: Codec, answer: Answer, key: PoolKey): 
   return undefined;
 }
 
-function transmit(
-  call: Call,
-  entry: ProviderEntry,
-  request: UpstreamRequest | Request,
-  shape: Shape,
-): Promise<Answer> {
+function transmit(call: Call, entry: ProviderEntry, request: UpstreamRequest | Request, shape: Shape): Promise<Answer> {
   const { provider } = entry;
   if (provider.send === undefined) return send(call, entry, request);
   return provider.send(request, shape.signal).then((response) => carried(call, answerOf(response)));
+}
+
+/** The answer to anything but chat: of the upstream, or of the provider itself where it has none. */
+export async function answerFrom(call: Call, entry: ProviderEntry, key: PoolKey, shape: Shape): Promise<Answer> {
+  const { respond } = entry.provider;
+  if (respond !== undefined) {
+    call.beginAttempt(entry);
+    return carried(call, answerOf(await respond(shape)));
+  }
+  const answer = await callUpstream(call, entry, shape);
+  const refusal = accept(call, shape.codec, answer, key);
+  if (refusal !== undefined) throw await refusal;
+  return answer;
 }
 
 /** From here on an abort of the attempt drops this answer. */
@@ -142,10 +150,10 @@ async function readFailure(call: Call, codec: Codec, answer: Answer, key: PoolKe
   return decoded;
 }
 
-/** The headers in which an upstream says when to come back. */
+/** The headers in which an upstream says when to come back, or what went wrong where the body does not. */
 function hintsOf(answer: Answer): Headers {
   const headers = new Headers();
-  for (const name of ["retry-after", "retry-after-ms", "date"]) {
+  for (const name of ["retry-after", "retry-after-ms", "date", "x-amzn-errortype"]) {
     const value = answer.header(name);
     if (value !== null) headers.set(name, value);
   }

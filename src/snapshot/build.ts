@@ -1,17 +1,9 @@
 /** Builds a snapshot from a checked configuration: sets every plugin up, completely, before anybody uses it. */
 import { createAccessKeyLookup } from "../auth/access-key.ts";
 import type { ChainLink } from "../auth/chain.ts";
+import { type AccountDirectory, createDirectory } from "../auth/directory.ts";
 import type { Config, Problem, ProviderConfig } from "../config/types.ts";
-import type {
-  AnyAuthPlugin,
-  AnyProviderPlugin,
-  Codec,
-  Directory,
-  Host,
-  Logger,
-  Provider,
-  Traits,
-} from "../plugin/index.ts";
+import type { AnyAuthPlugin, AnyProviderPlugin, Codec, Host, Logger, Provider, Traits } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { KeyPool } from "../routing/key-pool.ts";
 import { Router } from "../routing/resolve.ts";
@@ -38,6 +30,8 @@ export interface BuildInput {
   readonly log: Logger;
   /** Lives as long as the process: cooldowns survive the build. */
   readonly state: RoutingState;
+  /** Lives as long as the process: sessions and API keys belong to no generation. */
+  readonly accounts: AccountDirectory;
   /** Hex SHA-256 of the access key made at the first start; `null` = none was made. */
   readonly accessKeyDigest: string | null;
   readonly version: string;
@@ -63,7 +57,8 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const end = new AbortController();
   const disposables: { name: string; dispose: () => unknown }[] = [];
   const problems: Problem[] = [];
-  const directory = createDirectory(input);
+  const findByAccessKey = createAccessKeyLookup(config.server, input.accessKeyDigest, input.clock.now);
+  const directory = createDirectory(input.accounts, findByAccessKey);
 
   const setUp = async <T extends object>(path: string, run: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -156,6 +151,7 @@ function createEntry(
     config,
     provider,
     codecs,
+    codecsOf: byModel(provider, codecs),
     include: config.models.include.length > 0 ? config.models.include : (provider.models ?? []),
     keys: new KeyPool(config.keys, {
       strategy: keySelection.strategy,
@@ -186,6 +182,21 @@ function createEntry(
   };
 }
 
+/** What the plugin says of single models, as far as the entry's `dialects` leave it; remembered for this generation. */
+function byModel({ codecsFor }: Provider, codecs: readonly Codec[]): ProviderEntry["codecsOf"] {
+  if (codecsFor === undefined) return undefined;
+  const remembered = new Map<string, readonly Codec[]>();
+  return (model) => {
+    let chosen = remembered.get(model);
+    if (chosen === undefined) {
+      const fitting = codecsFor(model).filter((codec) => codecs.includes(codec));
+      chosen = fitting.length > 0 ? fitting : codecs;
+      if (remembered.size < 4096) remembered.set(model, chosen);
+    }
+    return chosen;
+  };
+}
+
 /** The entry's `dialects` choose and order what the plugin knows. */
 function chooseCodecs(config: ProviderConfig, provider: Provider, problems: Problem[]): readonly Codec[] {
   if (config.dialects === null) return provider.codecs;
@@ -204,15 +215,6 @@ function chooseCodecs(config: ProviderConfig, provider: Provider, problems: Prob
     });
     return [];
   });
-}
-
-function createDirectory({ config, accessKeyDigest, clock }: BuildInput): Directory {
-  return {
-    findByAccessKey: createAccessKeyLookup(config.server, accessKeyDigest, clock.now),
-    findByApiKey: () => undefined,
-    findBySession: () => undefined,
-    findByLink: () => undefined,
-  };
 }
 
 async function within<T>(ms: number, run: () => T | Promise<T>): Promise<T> {
