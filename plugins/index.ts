@@ -1,6 +1,7 @@
 /** The whole list of built-in plugins, alphabetical within their kind. */
 import accessKey from "./auth/access-key.ts";
 import anthropic from "./provider/anthropic.ts";
+import bedrock from "./provider/bedrock.ts";
 import cerebras from "./provider/cerebras.ts";
 import deepseek from "./provider/deepseek.ts";
 import echo from "./provider/echo.ts";
@@ -25,6 +26,7 @@ export const builtinAuth = [accessKey] as const;
 
 export const builtinProviders = [
   anthropic,
+  bedrock,
   cerebras,
   deepseek,
   echo,

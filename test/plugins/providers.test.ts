@@ -43,7 +43,7 @@ const PRESETS: readonly (readonly [id: string, chat: string, embeddings: string 
   ["zai", "https://api.z.ai/api/paas/v4/chat/completions", "https://api.z.ai/api/paas/v4/embeddings"],
 ];
 /** Those that address, sign or answer in a way of their own have a suite of their own. */
-const APART = ["echo", "ollama"];
+const APART = ["bedrock", "echo", "ollama"];
 /** Runs on the operator's own machine, and asks for no key. */
 const LOCAL = ["llama-cpp", "lm-studio", "ollama-openai", "vllm"];
 
