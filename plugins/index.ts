@@ -1,11 +1,14 @@
 /** The whole list of built-in plugins, alphabetical within their kind. */
 import accessKey from "./auth/access-key.ts";
+import apiKey from "./auth/api-key.ts";
+import jwt from "./auth/jwt.ts";
 import anthropic from "./provider/anthropic.ts";
 import bedrock from "./provider/bedrock.ts";
 import cerebras from "./provider/cerebras.ts";
 import deepseek from "./provider/deepseek.ts";
 import echo from "./provider/echo.ts";
 import fireworks from "./provider/fireworks.ts";
+import gemini from "./provider/gemini.ts";
 import groq from "./provider/groq.ts";
 import llamaCpp from "./provider/llama-cpp.ts";
 import lmStudio from "./provider/lm-studio.ts";
@@ -22,7 +25,7 @@ import vllm from "./provider/vllm.ts";
 import xai from "./provider/xai.ts";
 import zai from "./provider/zai.ts";
 
-export const builtinAuth = [accessKey] as const;
+export const builtinAuth = [accessKey, apiKey, jwt] as const;
 
 export const builtinProviders = [
   anthropic,
@@ -31,6 +34,7 @@ export const builtinProviders = [
   deepseek,
   echo,
   fireworks,
+  gemini,
   groq,
   llamaCpp,
   lmStudio,

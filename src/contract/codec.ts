@@ -1,5 +1,6 @@
 /** What a wire format promises; codecs are pure and synchronous, only the lanes touch streams. */
 import type { ChatEvent, ChatRequest, ChatResponse, Finish, JsonObject, Usage } from "./chat.ts";
+import type { Embeddings } from "./embeddings.ts";
 import type { RelayError } from "./errors.ts";
 
 /** One unit inside an envelope. A frame with `comment` and no `data` is a keep-alive that readers skip. */
@@ -21,6 +22,8 @@ export interface Framing {
   decoder(): (bytes: Uint8Array | null) => Frame[];
   /** All frames as bytes, one allocation for the lot. */
   encode(frames: readonly Frame[]): Uint8Array;
+  /** What closes the envelope behind the last frame. A framing that has it serves one stream: `encode` has a memory. */
+  end?(): Uint8Array;
 }
 
 /** What the request line and headers say where a dialect keeps it out of the body (Gemini: model and stream in the URL). */
@@ -148,6 +151,23 @@ export interface Egress {
   /** Facts of a whole answer in the pass-through lane. Throws `upstream-malformed` when it is no answer at all. */
   readFacts(body: JsonObject): AnswerFacts;
   watcher(): StreamWatcher;
+  /**
+   * Texts one of which stands in every event that can be the last, where such an event may be large. The pass-through
+   * lane keeps the end of a stream from there on; without them its last 16 KiB.
+   */
+  readonly endTexts?: readonly string[];
+}
+
+/** How a dialect asks how many tokens a request has, instead of for its answer. */
+export interface TokenCounting {
+  /** Below the API root; in dialects that name the model in the path, what follows it. */
+  readonly path: string;
+  /** Throws `bad-request` as for a request that is to be answered, but for what only an answer needs. */
+  decodeRequest(body: JsonObject, hints?: RequestHints): ChatRequest;
+  encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject;
+  /** Tokens, ≥ 0. Throws the error of a body that carries one, or `upstream-malformed`. */
+  decodeCount(body: JsonObject): number;
+  encodeCount(tokens: number): JsonObject;
 }
 
 /** A dialect: two halves, either of which may be missing. */
@@ -160,4 +180,8 @@ export interface Codec {
   readonly framing: Framing;
   readonly ingress?: Ingress;
   readonly egress?: Egress;
+  /** Absent: the dialect cannot ask for a count. */
+  readonly counting?: TokenCounting;
+  /** Absent: the dialect has no embeddings, or only such as travel unchanged. */
+  readonly embeddings?: Embeddings;
 }

@@ -26,7 +26,10 @@ export interface UpstreamCall {
   /** The dialect of `body`; for the raw lane that of the route's family. */
   readonly codec: Codec;
   readonly method: string;
-  /** Raw lane: the path behind the API root, e.g. `/embeddings`. Chat: empty, the plugin knows its own. */
+  /**
+   * The path behind the API root, e.g. `/embeddings`; in dialects that name the model in the path, what follows it, e.g.
+   * `:countTokens`. Chat: empty, the plugin knows its own.
+   */
   readonly path: string;
   /** Query of the client with the leading `?`, credentials removed; or empty. */
   readonly query: string;

@@ -1,5 +1,5 @@
 /** Error bodies outside the relay's own routes: which family a path belongs to, and what its errors look like. */
-import { anthropicMessages, type JsonObject, openaiChat, RelayError } from "../plugin/index.ts";
+import { anthropicMessages, gemini, type JsonObject, openaiChat, RelayError } from "../plugin/index.ts";
 import { errorHeaders } from "../relay/run.ts";
 
 /** `http-api.md` section 2.1. */
@@ -18,18 +18,6 @@ export function familyOf(path: string): Family {
   return "rest";
 }
 
-const GEMINI_STATUS: Readonly<Record<number, string>> = {
-  400: "INVALID_ARGUMENT",
-  401: "UNAUTHENTICATED",
-  403: "PERMISSION_DENIED",
-  404: "NOT_FOUND",
-  413: "INVALID_ARGUMENT",
-  429: "RESOURCE_EXHAUSTED",
-  500: "INTERNAL",
-  503: "UNAVAILABLE",
-  504: "DEADLINE_EXCEEDED",
-};
-
 /** The body of an error in a family's words. */
 export function errorBody(family: Family, error: RelayError, requestId: string): JsonObject {
   const code = error.wireCode ?? error.code.replaceAll("-", "_");
@@ -38,10 +26,8 @@ export function errorBody(family: Family, error: RelayError, requestId: string):
       return openaiChat.ingress!.encodeError(error, requestId);
     case "anthropic":
       return anthropicMessages.ingress!.encodeError(error, requestId);
-    case "gemini": {
-      const message = error.status === 401 ? "Unauthorized" : error.message;
-      return { error: { code: error.status, message, status: GEMINI_STATUS[error.status] ?? "INVALID_ARGUMENT" } };
-    }
+    case "gemini":
+      return gemini.ingress!.encodeError(error, requestId);
     case "native":
       if (error.status === 401) return { error: { message: "Unauthorized", type: "auth_error" } };
       if (error.status >= 500 && error.code === "internal") {

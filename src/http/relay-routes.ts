@@ -1,6 +1,6 @@
 /** The relay's routes: which dialect, which operation, which scope, which lane. */
 import type { Scope } from "../config/scopes.ts";
-import { anthropicMessages, type Codec, type Operation, openaiChat } from "../plugin/index.ts";
+import { anthropicMessages, type Codec, gemini, type Operation, openaiChat, openaiResponses } from "../plugin/index.ts";
 import type { FieldKind, RelayRoute } from "../relay/route.ts";
 
 type Kinds = Readonly<Record<string, FieldKind>>;
@@ -38,6 +38,22 @@ const MESSAGES_OPTIONAL: Kinds = {
   thinking: "object",
 };
 
+const RESPONSES_OPTIONAL: Kinds = {
+  input: "string or array",
+  stream: "boolean",
+  temperature: "number",
+  top_p: "number",
+  max_output_tokens: "number",
+  tools: "array",
+  text: "object",
+  reasoning: "object",
+  include: "array",
+  parallel_tool_calls: "boolean",
+  previous_response_id: "string",
+  background: "boolean",
+  store: "boolean",
+};
+
 const NOTHING: Kinds = {};
 const MODEL: Kinds = { model: "string" };
 
@@ -64,6 +80,7 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     { ...MODEL, messages: "filled array" },
     CHAT_OPTIONAL,
   ),
+  post("/v1/responses", openaiResponses, "chat", "chat:write", "chat", MODEL, RESPONSES_OPTIONAL),
   post(
     "/v1/completions",
     openaiChat,
@@ -73,7 +90,10 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     { ...MODEL, prompt: "any" },
     { stream: "boolean" },
   ),
-  post("/v1/embeddings", openaiChat, "embeddings", "embeddings:write", "json", { ...MODEL, input: "string or array" }),
+  post("/v1/embeddings", openaiChat, "embeddings", "embeddings:write", "embeddings", {
+    ...MODEL,
+    input: "string or array",
+  }),
   post("/v1/moderations", openaiChat, "moderations", "moderations:write", "json", { ...MODEL, input: "any" }),
   post(
     "/v1/images/generations",
@@ -99,8 +119,28 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     { ...MODEL, messages: "filled array", max_tokens: "number" },
     MESSAGES_OPTIONAL,
   ),
-  post("/v1/messages/count_tokens", anthropicMessages, "count-tokens", "chat:write", "json", {
+  post("/v1/messages/count_tokens", anthropicMessages, "count-tokens", "chat:write", "count-tokens", {
     ...MODEL,
     messages: "filled array",
   }),
 ];
+
+const geminiPath = (verb: string): string => `/v1beta/models/{model}:${verb}`;
+
+function embed(verb: string, required: Kinds): RelayRoute {
+  const route = post(geminiPath(verb), gemini, "embeddings", "embeddings:write", "embeddings", required);
+  return { ...route, upstreamPath: `:${verb}` };
+}
+
+function generate(verb: string): RelayRoute {
+  return post(geminiPath(verb), gemini, "chat", "chat:write", "chat", { contents: "any" });
+}
+
+/** By verb; the model stands in the path. `http-api.md` section 15. */
+export const GEMINI_ROUTES: ReadonlyMap<string, RelayRoute> = new Map([
+  ["generateContent", generate("generateContent")],
+  ["streamGenerateContent", { ...generate("streamGenerateContent"), streams: true }],
+  ["countTokens", post(geminiPath("countTokens"), gemini, "count-tokens", "chat:write", "count-tokens", NOTHING)],
+  ["embedContent", embed("embedContent", { content: "any" })],
+  ["batchEmbedContents", embed("batchEmbedContents", { requests: "filled array" })],
+]);

@@ -1,10 +1,11 @@
 /** Everything known about one call, from the first byte in to the last byte out; it writes its record when it ends. */
-import { type Finish, type Identity, RelayError, type Usage } from "../plugin/index.ts";
+import { type Finish, type Framing, type Identity, RelayError, type Usage } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Lease, Snapshot } from "../snapshot/snapshot.ts";
 import type { CallRecord } from "../store/types.ts";
 import type { Watched } from "./active.ts";
+import { revoked } from "./revoked.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
 import { shownAddress } from "../support/addresses.ts";
@@ -21,6 +22,14 @@ const CLIENT_STALL_MAX_MS = 300_000;
 
 export type Lane = "none" | "pass-through" | "translate" | "raw";
 
+/** What the path and query of a request say, where a dialect keeps it out of the body. */
+export interface Said {
+  readonly model?: string;
+  readonly stream?: boolean;
+  /** The envelope asked for, where there is a choice; absent = the codec's own. */
+  readonly framing?: Framing;
+}
+
 /** What the edge knows when a call begins. */
 export interface CallStart {
   readonly id: string;
@@ -28,6 +37,7 @@ export interface CallStart {
   readonly request: Request;
   /** Query with the leading `?`, credentials removed; or empty. */
   readonly query: string;
+  readonly said?: Said | undefined;
   readonly lease: Lease;
   readonly identity: Identity;
   readonly clientAddress: string;
@@ -64,6 +74,7 @@ export class Call implements Watched {
   readonly route: RelayRoute;
   readonly request: Request;
   readonly query: string;
+  readonly said: Said | undefined;
   readonly identity: Identity;
   readonly receivedAt: number;
   readonly startedMs: number;
@@ -124,6 +135,7 @@ export class Call implements Watched {
     this.route = start.route;
     this.request = start.request;
     this.query = start.query;
+    this.said = start.said;
     this.identity = start.identity;
     this.receivedAt = services.clock.now();
     this.startedMs = services.clock.monotonic();
@@ -136,6 +148,11 @@ export class Call implements Watched {
 
   get snapshot(): Snapshot {
     return this.#lease.snapshot;
+  }
+
+  /** The envelope of the client's stream. */
+  get framing(): Framing {
+    return this.said?.framing ?? this.route.codec.framing;
   }
 
   get isEnded(): boolean {
@@ -209,7 +226,8 @@ export class Call implements Watched {
 
   /** Names the provider in an upstream's failure, as far as callers may know where their calls go. */
   blame(error: RelayError): RelayError {
-    const isShown = this.snapshot.config.server.relayHeaders && error.code.startsWith("upstream-");
+    const isOpen = this.snapshot.config.server.relayHeaders && this.identity.exposeRouting !== false;
+    const isShown = isOpen && error.code.startsWith("upstream-");
     if (isShown && this.provider !== "") error.provider ??= this.provider;
     return error;
   }
@@ -226,6 +244,10 @@ export class Call implements Watched {
     }
     if (this.#totalDeadline !== 0 && now >= this.#totalDeadline) {
       return this.abort(new RelayError("upstream-timeout", "The call took longer than allowed.", { retry: "never" }));
+    }
+    const { expiresAt } = this.identity;
+    if (expiresAt !== undefined && this.services.clock.now() >= expiresAt && this.snapshot.config.auth.cutStreams) {
+      return this.abort(revoked());
     }
     if (this.#deadlineMs !== 0 && now >= this.#deadlineMs) return this.#abortAttempt(tooLate(this.#step));
     if (this.idleMs !== 0 && now - this.lastByteMs >= this.idleMs && this.#isUpstreamAsked()) {

@@ -1,18 +1,11 @@
 /** A chat call: chooses the lane for each candidate, and answers whole or streamed. */
 import { collect, replay } from "../codec/fold.ts";
 import type { Answer } from "../net/answer.ts";
-import {
-  type AnswerContext,
-  type ChatEvent,
-  type ChatRequest,
-  type Codec,
-  type Framing,
-  type JsonObject,
-  RelayError,
-} from "../plugin/index.ts";
+import type { AnswerContext, ChatEvent, ChatRequest, Codec, Framing, JsonObject } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
+import { lookAt } from "./asked.ts";
 import { attempt } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
@@ -20,11 +13,13 @@ import { streamToClient } from "./client-stream.ts";
 import { withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
+import { Losses } from "./losses.ts";
 import { openPassThrough } from "./pass-through.ts";
-import { scanTopLevel, type TopLevel } from "./scan.ts";
+import { resolveFor } from "./reach.ts";
+import { reframed } from "./reframe.ts";
+import type { TopLevel } from "./scan.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
 import { callUpstream, failureOf, Shape } from "./upstream.ts";
-import { validateFields } from "./validate.ts";
 import { parseAnswer, readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
@@ -32,13 +27,9 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 
 /** Reads, routes and answers; throws a `RelayError` for everything that ends before the first byte. */
 export async function runChat(call: Call): Promise<Response> {
-  const bytes = await readJsonBody(call);
-  const top = scanTopLevel(bytes);
-  const { defaultModel } = call.snapshot.config.modelRouting;
-  validateFields(top, call.route, defaultModel === null ? undefined : "model");
-  call.requestedModel = (top.value("model") as string | undefined) ?? defaultModel!;
-  call.streaming = top.kind("stream") === 0x74;
-  const resolution = call.snapshot.router.resolve(call.requestedModel);
+  const top = lookAt(call, await readJsonBody(call));
+  call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
+  const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
   const work = new ChatWork(call, top);
   return withEarlyHeaders(
     call,
@@ -59,6 +50,7 @@ class ChatWork {
   get request(): ChatRequest {
     this.#request ??= this.call.route.codec.ingress!.decodeRequest(this.top.parse(), {
       model: this.call.requestedModel,
+      stream: this.call.streaming,
     });
     return this.#request;
   }
@@ -87,16 +79,21 @@ class ChatWork {
     call.lane = "pass-through";
     call.dropped = undefined;
     const asksUsage = call.streaming && takesStreamOptions(codec.id, entry.traits(model));
-    const { body, hidesUsage } = editBody(top, model, asksUsage);
+    const isNamedOutside = call.said?.model !== undefined;
+    const { body, hidesUsage } = isNamedOutside
+      ? { body: top.bytes, hidesUsage: false }
+      : editBody(top, model, asksUsage);
     const headers = forwardedHeaders(call.request.headers);
     const answer = await callUpstream(call, entry, key, this.#shape(codec, model, call.query, body, headers, key));
     try {
       const framing = entry.provider.framing ?? codec.framing;
       const isStream = isStreamOf(framing, answer);
       if (call.streaming && isStream) {
-        const watcher = codec.egress!.watcher();
-        const source = await openPassThrough({ call, entry, answer, framing, watcher, hidesUsage });
-        return streamToClient(call, source, framing, framing.contentType);
+        const egress = codec.egress!;
+        const source = await openPassThrough({ call, entry, answer, framing, egress, hidesUsage });
+        if (call.said?.framing === undefined) return streamToClient(call, source, framing, framing.contentType);
+        const { framing: asked } = call;
+        return streamToClient(call, reframed(source, framing, asked), asked, asked.contentType);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
       const bytes = await readWhole(call, entry, answer);
@@ -167,7 +164,8 @@ class ChatWork {
 
   async #streamEvents(events: EventReader, entry: ProviderEntry): Promise<Response> {
     const { call } = this;
-    const { framing, ingress } = call.route.codec;
+    const { framing } = call;
+    const { ingress } = call.route.codec;
     const encode = ingress!.streamEncoder(this.#context());
     const source = await openTranslation(call, events, encode, framing, entry.timeouts.idleMs);
     return streamToClient(call, source, framing, framing.contentType);
@@ -205,28 +203,12 @@ class ChatWork {
   /** The body for a foreign upstream; what it cannot say is named, refused or sent all the same, as configured. */
   #encode({ entry, model }: Target, codec: Codec): JsonObject {
     const { call, top } = this;
-    const policy = call.snapshot.config.modelRouting.unsupportedParams;
-    const dropped: string[] = [];
+    const losses = new Losses(call);
     const body = codec.egress!.encodeRequest(
       { ...this.request, model },
-      {
-        model,
-        traits: entry.traits(model),
-        lose(field, reason) {
-          if (policy === "reject") {
-            throw new RelayError("bad-request", `The model's provider does not take "${field}": ${reason}.`, {
-              param: field,
-              wireCode: "unsupported_parameter",
-            });
-          }
-          if (!dropped.includes(field)) dropped.push(field);
-        },
-      },
+      { model, traits: entry.traits(model), lose: losses.lose },
     );
-    if (policy === "forward") {
-      for (const field of dropped) if (top.find(field) !== undefined) body[field] ??= top.value(field) as never;
-    }
-    call.dropped = dropped.length === 0 ? undefined : dropped;
+    losses.settle(body, top);
     return body;
   }
 

@@ -1,6 +1,5 @@
 /** Raw lane: everything under `/v1` that is not chat travels as it is, but for the model's name. */
 import type { Answer } from "../net/answer.ts";
-import { answerOf } from "../net/response-answer.ts";
 import { RelayError, type UpstreamCall, type Usage } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
@@ -12,8 +11,9 @@ import { type Source, streamToClient } from "./client-stream.ts";
 import { editBody } from "./edits.ts";
 import { answerHeaders, forwardedHeaders, returnedHeaders } from "./headers.ts";
 import { boundaryOf, findField } from "./multipart.ts";
+import { resolveFor } from "./reach.ts";
 import { scanTopLevel, splice } from "./scan.ts";
-import { callUpstream, carried, failureOf, Shape } from "./upstream.ts";
+import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
 import { readWhole } from "./whole.ts";
 
@@ -39,7 +39,7 @@ interface RawBody {
 export async function runRaw(call: Call): Promise<Response> {
   const body = call.route.body === "multipart" ? await readForm(call) : await readJson(call);
   call.requestedModel = body.model;
-  const resolution = servable(call, call.snapshot.router.resolve(body.model));
+  const resolution = servable(call, resolveFor(call.snapshot.router, call.identity, body.model));
   return attempt(call, resolution, (target, key) => tryOne(call, body, target, key));
 }
 
@@ -173,10 +173,7 @@ async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: 
     key.secret,
   );
   try {
-    if (entry.provider.respond === undefined)
-      return await pass(call, entry, await callUpstream(call, entry, key, shape));
-    call.beginAttempt(entry);
-    return await pass(call, entry, carried(call, answerOf(await entry.provider.respond(shape))));
+    return await pass(call, entry, await answerFrom(call, entry, key, shape));
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();

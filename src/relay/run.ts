@@ -1,16 +1,27 @@
 /** Runs one call from its start to its response, whatever happens on the way. */
+import { requireAddress } from "../auth/key-networks.ts";
 import { RelayError } from "../plugin/index.ts";
 import { isFinal } from "./attempt.ts";
 import { Call, type CallStart } from "./call.ts";
 import { runChat } from "./chat.ts";
+import { runCountTokens } from "./count-tokens.ts";
+import { runEmbeddings } from "./embeddings.ts";
 import { addRelayHeaders } from "./headers.ts";
 import { runRaw } from "./raw.ts";
+import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
 import { verbatimOf } from "./upstream.ts";
 
 /** Clients ignore hints outside this range, `http-api.md` section 2.2. */
 const HINT_MIN_MS = 1000;
 const HINT_MAX_MS = 60_000;
+
+/** Everything but these travels as it is. */
+const LANES: { readonly [Body in RelayRoute["body"]]?: (call: Call) => Promise<Response> } = {
+  chat: runChat,
+  "count-tokens": runCountTokens,
+  embeddings: runEmbeddings,
+};
 
 /** Never throws and never rejects: a failure becomes the dialect's error, and one record is written either way. */
 export async function runCall(services: RelayServices, start: CallStart): Promise<Response> {
@@ -24,12 +35,14 @@ export async function runCall(services: RelayServices, start: CallStart): Promis
         retryAfterMs: HINT_MIN_MS,
       });
     }
+    requireAddress(call.identity, start.clientAddress);
     if (!call.identity.scopes.has(call.route.scope)) {
       throw new RelayError("forbidden", `This credential lacks the scope "${call.route.scope}".`, {
         wireCode: "insufficient_scope",
       });
     }
-    return call.route.body === "chat" ? await runChat(call) : await runRaw(call);
+    const run = LANES[call.route.body] ?? runRaw;
+    return await run(call);
   } catch (cause) {
     return failed(call, call.abortReason ?? RelayError.from(cause));
   }

@@ -76,6 +76,14 @@ export async function callUpstream(call: Call, entry: ProviderEntry, key: PoolKe
   }
 }
 
+/** The answer to anything but chat: of the upstream, or of the provider itself where it has none. */
+export async function answerFrom(call: Call, entry: ProviderEntry, key: PoolKey, shape: Shape): Promise<Answer> {
+  const { respond } = entry.provider;
+  if (respond === undefined) return callUpstream(call, entry, key, shape);
+  call.beginAttempt(entry);
+  return carried(call, answerOf(await respond(shape)));
+}
+
 /** From here on an abort of the attempt drops this answer. */
 export function carried(call: Call, answer: Answer): Answer {
   call.carryBy(answer);
