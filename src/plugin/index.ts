@@ -1,6 +1,7 @@
 /** The public door: everything a plugin may import, for built-ins and for files of your own alike. */
 export { anthropicMessages } from "../codec/anthropic-messages/index.ts";
 export { bedrockConverse } from "../codec/bedrock-converse/index.ts";
+export { cohere } from "../codec/cohere/index.ts";
 export { gemini } from "../codec/gemini/index.ts";
 export type { GeminiTraits } from "../codec/gemini/wire.ts";
 export { bedrockInvokeClaude, vertexClaude } from "../codec/hosted-claude/index.ts";
