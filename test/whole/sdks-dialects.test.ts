@@ -1,5 +1,6 @@
 /** Every official SDK against every upstream dialect, through the compiled binary: 8 clients, 4 vendors, the same answers. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { GoogleGenAI } from "@google/genai";
 import { ACCESS_KEY, missingBinary, type RunningBinary, startBinary } from "../support/binary.ts";
 import { PIXEL, type SdkClient, sdkClients } from "../support/sdk-clients.ts";
 import type { Upstream } from "../support/upstream.ts";
@@ -107,6 +108,33 @@ model_routing: { failover: { enabled: false } }
           (thrown) => thrown,
         );
         expect(client.statusOf(error)).toBe(404);
+      });
+    });
+
+    describe("@google/genai beyond answers", () => {
+      const google = () => new GoogleGenAI({ apiKey: ACCESS_KEY, httpOptions: { baseUrl: relay.url } });
+
+      test("lists models page by page, and finds one", async () => {
+        const names: string[] = [];
+        for await (const model of await google().models.list({ config: { pageSize: 2 } })) names.push(model.name ?? "");
+        expect(names).toContain("models/gpt-chat");
+        expect(new Set(names).size).toBe(names.length);
+        expect((await google().models.get({ model: "gpt-chat" })).supportedActions).toContain("generateContent");
+      });
+
+      test("counts tokens and embeds, with echo", async () => {
+        const count = await google().models.countTokens({ model: "echo", contents: "hello there" });
+        expect(count.totalTokens).toBeGreaterThan(0);
+        const { embeddings } = await google().models.embedContent({ model: "echo", contents: ["a", "b"] });
+        expect(embeddings?.map(({ values }) => values)).toEqual([
+          [1, 0, 0, 0, 0, 0, 0, 0],
+          [1, 0, 0, 0, 0, 0, 0, 0],
+        ]);
+      });
+
+      test.each(["v1", "v1alpha", "v1beta"])("speaks %s", async (apiVersion) => {
+        const client = new GoogleGenAI({ apiKey: ACCESS_KEY, apiVersion, httpOptions: { baseUrl: relay.url } });
+        expect((await client.models.generateContent({ model: "echo", contents: "hi" })).text).toBe("hi");
       });
     });
   },
