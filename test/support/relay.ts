@@ -4,6 +4,7 @@ import { type AccountDirectory, NO_ACCOUNTS } from "../../src/auth/directory.ts"
 import type { CatalogEntry } from "../../src/config/catalog.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
+import { secretValues } from "../../src/config/redact.ts";
 import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
 import { healthRoutes } from "../../src/http/health.ts";
@@ -66,6 +67,8 @@ export async function startRelay(config: string, accounts: AccountDirectory = NO
   });
   if (loaded.config === null)
     throw new Error(loaded.errors.map((problem) => formatProblem(problem, "test")).join("\n"));
+
+  redactor.setSecrets([KEY, ...secretValues(loaded.config, catalog)]);
 
   const records: CallRecord[] = [];
   let waiting: { count: number; resolve: () => void }[] = [];
