@@ -4,7 +4,9 @@ import type { Answer } from "../net/answer.ts";
 import type { AnswerContext, ChatEvent, ChatRequest, Codec, Framing, JsonObject } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
+import type { Wishes } from "../routing/layers.ts";
 import type { Target } from "../routing/resolve.ts";
+import { amendBody, amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
 import { attempt } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
@@ -18,6 +20,7 @@ import { openPassThrough } from "./pass-through.ts";
 import { resolveFor } from "./reach.ts";
 import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
+import { withoutTools } from "./tool-downgrade.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
 import { callUpstream, failureOf, Shape } from "./upstream.ts";
 import { parseAnswer, readWhole } from "./whole.ts";
@@ -33,26 +36,52 @@ export async function runChat(call: Call): Promise<Response> {
   const work = new ChatWork(call, top);
   return withEarlyHeaders(
     call,
-    attempt(call, resolution, (target, key) => work.tryOne(target, key)),
+    attempt(call, resolution, (target, key) => work.wishedFor(target).tryOne(target, key)),
   );
 }
 
 /** One chat request, in the forms that its candidates may need; each is made once. */
 class ChatWork {
   #request: ChatRequest | undefined;
+  #isToolless = false;
 
   constructor(
     private readonly call: Call,
     private readonly top: TopLevel,
+    private readonly wishes?: Wishes,
   ) {}
+
+  /** The same work on the request as the operator wants it for this target; itself where nothing is wanted. */
+  wishedFor({ entry, model }: Target): ChatWork {
+    if (entry.layers === undefined) return this;
+    const { call } = this;
+    const wishes = entry.layers(call.requestedModel, model);
+    if (wishes === undefined) return this;
+    // Without an upstream there is one body only.
+    const changes = entry.provider.answer === undefined ? wishes.client : [...wishes.client, ...wishes.upstream];
+    return new ChatWork(call, amendTop(this.top, changes, call.route.codec.layout!), wishes);
+  }
 
   /** The neutral form; only the translate lane pays for it. */
   get request(): ChatRequest {
-    this.#request ??= this.call.route.codec.ingress!.decodeRequest(this.top.parse(), {
-      model: this.call.requestedModel,
-      stream: this.call.streaming,
-    });
+    this.#request ??= this.#decode();
     return this.#request;
+  }
+
+  #decode(): ChatRequest {
+    const hints = { model: this.call.requestedModel, stream: this.call.streaming };
+    const request = this.call.route.codec.ingress!.decodeRequest(this.top.parse(), hints);
+    const { tools = "kept" } = this.wishes ?? {};
+    if (tools === "kept" || request.tools.length === 0) return request;
+    this.#isToolless = true;
+    return withoutTools(request, tools === "described");
+  }
+
+  /** The operator says that the model cannot use the tools it is offered. */
+  #losesTools(): boolean {
+    if (this.wishes === undefined || this.wishes.tools === "kept") return false;
+    void this.request;
+    return this.#isToolless;
   }
 
   tryOne(target: Target, key: PoolKey): Promise<Response> {
@@ -62,7 +91,8 @@ class ChatWork {
     const codecs = entry.codecsOf === undefined ? entry.codecs : entry.codecsOf(target.model);
     const same = codecs.find((codec) => codec.id === ingress.id);
     if (same === undefined) return this.#translate(target, key, codecs[0]!);
-    return this.#holdsOwnMark() ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
+    const mustTranslate = this.#holdsOwnMark() || this.#losesTools();
+    return mustTranslate ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
   }
 
   /** Something of ours came back in the history: it must not reach an upstream that takes it for its own. */
@@ -74,7 +104,8 @@ class ChatWork {
   }
 
   async #passThrough(target: Target, key: PoolKey, codec: Codec): Promise<Response> {
-    const { call, top } = this;
+    const { call, wishes } = this;
+    const top = wishes === undefined ? this.top : amendTop(this.top, wishes.upstream, codec.layout!);
     const { entry, model } = target;
     call.lane = "pass-through";
     call.dropped = undefined;
@@ -208,7 +239,9 @@ class ChatWork {
       { ...this.request, model },
       { model, traits: entry.traits(model), lose: losses.lose },
     );
+    if (this.#isToolless) losses.note("tools");
     losses.settle(body, top);
+    if (this.wishes !== undefined) amendBody(body, this.wishes.upstream, codec.layout);
     return body;
   }
 
