@@ -118,22 +118,29 @@ function relay(
 ): Response | Promise<Response> {
   const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
   const identity = identify(snapshot, request, address, found?.queryKey);
-  const proceed = (who: Identity | undefined): Response | Promise<Response> => {
-    if (who === undefined) throw new RelayError("unauthenticated", "Unauthorized");
-    return runCall(services.relay, {
-      id: requestId,
-      route,
-      request,
-      query,
-      said: found?.said,
-      lease: services.holder.lease,
-      identity: who,
-      clientAddress: address,
-      connection,
-    });
-  };
-  if (!(identity instanceof Promise)) return proceed(identity);
-  return identity.then(proceed).catch((cause) => failed(services, family, cause, requestId));
+  const said = found?.said;
+  if (!(identity instanceof Promise)) {
+    return begin(services, route, request, requestId, query, said, connection, address, identity);
+  }
+  return identity
+    .then((who) => begin(services, route, request, requestId, query, said, connection, address, who))
+    .catch((cause) => failed(services, family, cause, requestId));
+}
+
+function begin(
+  services: HttpServices,
+  route: RelayRoute,
+  request: Request,
+  id: string,
+  query: string,
+  said: FoundRoute["said"] | undefined,
+  connection: ConnectionInfo,
+  clientAddress: string,
+  identity: Identity | undefined,
+): Promise<Response> {
+  if (identity === undefined) throw new RelayError("unauthenticated", "Unauthorized");
+  const { lease } = services.holder;
+  return runCall(services.relay, { id, route, request, query, said, lease, identity, clientAddress, connection });
 }
 
 async function dispatch(

@@ -8,6 +8,6 @@ export function lookAt(call: Call, body: Uint8Array<ArrayBuffer>): TopLevel {
   const top = scanTopLevel(body);
   const defaultModel = call.identity.defaultModel ?? call.snapshot.config.modelRouting.defaultModel;
   validateFields(top, call.route, defaultModel === null ? undefined : "model");
-  call.requestedModel = call.said?.model ?? (top.value("model") as string | undefined) ?? defaultModel!;
+  call.requestedModel = call.said?.model ?? top.text("model") ?? defaultModel!;
   return top;
 }

@@ -8,8 +8,7 @@ import type { Wishes } from "../routing/layers.ts";
 import type { Target } from "../routing/resolve.ts";
 import { amendBody, amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
-import { attempt } from "./attempt.ts";
-import { readJsonBody } from "./body.ts";
+import { attempt, type Work } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
 import { withEarlyHeaders } from "./early-headers.ts";
@@ -22,26 +21,22 @@ import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
 import { withoutTools } from "./tool-downgrade.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
-import { callUpstream, failureOf, Shape } from "./upstream.ts";
+import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { parseAnswer, readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
 const EVENT_STREAM = /^text\/event-stream\b/i;
 
-/** Reads, routes and answers; throws a `RelayError` for everything that ends before the first byte. */
-export async function runChat(call: Call): Promise<Response> {
-  const top = lookAt(call, await readJsonBody(call));
+/** Routes and answers; throws or rejects with a `RelayError` for everything that ends before the first byte. */
+export function runChat(call: Call, bytes: Uint8Array<ArrayBuffer>): Promise<Response> {
+  const top = lookAt(call, bytes);
   call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
   const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
-  const work = new ChatWork(call, top);
-  return withEarlyHeaders(
-    call,
-    attempt(call, resolution, (target, key) => work.wishedFor(target).tryOne(target, key)),
-  );
+  return withEarlyHeaders(call, attempt(call, resolution, new ChatWork(call, top)));
 }
 
 /** One chat request, in the forms that its candidates may need; each is made once. */
-class ChatWork {
+class ChatWork implements Work<Response> {
   #request: ChatRequest | undefined;
   #isToolless = false;
 
@@ -51,15 +46,15 @@ class ChatWork {
     private readonly wishes?: Wishes,
   ) {}
 
-  /** The same work on the request as the operator wants it for this target; itself where nothing is wanted. */
-  wishedFor({ entry, model }: Target): ChatWork {
-    if (entry.layers === undefined) return this;
-    const { call } = this;
-    const wishes = entry.layers(call.requestedModel, model);
-    if (wishes === undefined) return this;
+  /** On the request as the operator wants it for this target. */
+  tryOne(target: Target, key: PoolKey): Promise<Response> {
+    const { entry, model } = target;
+    const wishes = entry.layers?.(this.call.requestedModel, model);
+    if (wishes === undefined) return this.#tryAsIs(target, key);
     // Without an upstream there is one body only.
     const changes = entry.provider.answer === undefined ? wishes.client : [...wishes.client, ...wishes.upstream];
-    return new ChatWork(call, amendTop(this.top, changes, call.route.codec.layout!), wishes);
+    const top = amendTop(this.top, changes, this.call.route.codec.layout!);
+    return new ChatWork(this.call, top, wishes).#tryAsIs(target, key);
   }
 
   /** The neutral form; only the translate lane pays for it. */
@@ -84,7 +79,7 @@ class ChatWork {
     return this.#isToolless;
   }
 
-  tryOne(target: Target, key: PoolKey): Promise<Response> {
+  #tryAsIs(target: Target, key: PoolKey): Promise<Response> {
     const { entry } = target;
     const { codec: ingress } = this.call.route;
     if (entry.provider.answer !== undefined) return this.#answerLocally(target);
@@ -113,12 +108,16 @@ class ChatWork {
     const isNamedOutside = call.said?.model !== undefined;
     const { body, hidesUsage } = isNamedOutside
       ? { body: top.bytes, hidesUsage: false }
-      : editBody(top, model, asksUsage);
+      : editBody(top, call.requestedModel, model, asksUsage);
     const headers = forwardedHeaders(call.request.headers);
-    const answer = await callUpstream(call, entry, key, this.#shape(codec, model, call.query, body, headers, key));
+    const shape = this.#shape(codec, model, call.query, body, headers, key);
     try {
+      const answer = await callUpstream(call, entry, shape);
+      const refusal = accept(call, codec, answer, key);
+      if (refusal !== undefined) throw await refusal;
       const framing = entry.provider.framing ?? codec.framing;
-      const isStream = isStreamOf(framing, answer);
+      const contentType = answer.header("content-type") ?? "application/json";
+      const isStream = isStreamOf(framing, contentType);
       if (call.streaming && isStream) {
         const egress = codec.egress!;
         const source = await openPassThrough({ call, entry, answer, framing, egress, hidesUsage });
@@ -127,12 +126,13 @@ class ChatWork {
         return streamToClient(call, reframed(source, framing, asked), asked, asked.contentType);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
-      const bytes = await readWhole(call, entry, answer);
+      const read = readWhole(call, entry, answer);
+      const bytes = read instanceof Promise ? await read : read;
       const facts = codec.egress!.readFacts(parseAnswer(bytes));
       if (facts.error !== undefined) throw facts.error;
       call.usage = facts.usage;
       call.finish = facts.finish;
-      return this.#whole(bytes, answer.header("content-type") ?? "application/json");
+      return this.#whole(bytes, contentType);
     } catch (cause) {
       call.abandonAttempt();
       throw failureOf(call, cause);
@@ -147,10 +147,12 @@ class ChatWork {
     const isSame = codec.id === call.route.codec.id;
     const headers = isSame ? forwardedHeaders(call.request.headers) : {};
     const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
-    const answer = await callUpstream(call, entry, key, shape);
     try {
+      const answer = await callUpstream(call, entry, shape);
+      const refusal = accept(call, codec, answer, key);
+      if (refusal !== undefined) throw await refusal;
       const framing = entry.provider.framing ?? codec.framing;
-      const isStream = isStreamOf(framing, answer);
+      const isStream = isStreamOf(framing, answer.header("content-type") ?? "");
       if (call.streaming && isStream) {
         const events = readEvents(answer, framing, codec);
         return await this.#streamEvents(events, entry);
@@ -270,9 +272,8 @@ class ChatWork {
 }
 
 /** Does the answer come in the envelope that its dialect streams in? */
-function isStreamOf({ contentType }: Framing, answer: Answer): boolean {
-  const type = answer.header("content-type") ?? "";
-  return EVENT_STREAM.test(type) || type.startsWith(contentType);
+function isStreamOf(framing: Framing, contentType: string): boolean {
+  return EVENT_STREAM.test(contentType) || contentType.startsWith(framing.contentType);
 }
 
 async function* iterate(events: readonly ChatEvent[]): AsyncGenerator<ChatEvent> {

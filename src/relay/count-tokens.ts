@@ -79,7 +79,7 @@ async function ask(call: Call, top: TopLevel, { entry, model }: Target, key: Poo
 }
 
 function sameBody(call: Call, top: TopLevel, model: string): Uint8Array<ArrayBuffer> {
-  return call.said?.model === undefined ? editBody(top, model, false).body : top.bytes;
+  return call.said?.model === undefined ? editBody(top, call.requestedModel, model, false).body : top.bytes;
 }
 
 function otherBody(call: Call, top: TopLevel, { entry, model }: Target, codec: Codec): Uint8Array<ArrayBuffer> {

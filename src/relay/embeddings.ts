@@ -28,7 +28,13 @@ export async function runEmbeddings(call: Call): Promise<Response> {
   if (targets.length === 0) {
     throw new RelayError("not-found", "No provider of this model offers embeddings.", { wireCode: "not_found" });
   }
-  return attempt(call, { ...resolution, targets }, (target, key) => tryOne(call, top, target, key));
+  return attempt(
+    call,
+    { ...resolution, targets },
+    {
+      tryOne: (target, key) => tryOne(call, top, target, key),
+    },
+  );
 }
 
 /** The client's own dialect before any other. A provider without an upstream speaks OpenAI's. */
@@ -68,7 +74,7 @@ async function tryOne(call: Call, top: TopLevel, target: Target, key: PoolKey): 
 
 /** Untouched but for the model's name, which in a batch stands beside every input. */
 function sameBody(call: Call, top: TopLevel, model: string): Uint8Array<ArrayBuffer> {
-  if (call.said?.model === undefined) return editBody(top, model, false).body;
+  if (call.said?.model === undefined) return editBody(top, call.requestedModel, model, false).body;
   if (call.requestedModel === model) return top.bytes;
   const body: JsonObject = top.parse();
   const rename = (entry: JsonObject): JsonObject =>

@@ -41,7 +41,7 @@ export async function runRaw(call: Call): Promise<Response> {
   const body = call.route.body === "multipart" ? await readForm(call) : await readJson(call);
   call.requestedModel = body.model;
   const resolution = servable(call, resolveFor(call.snapshot.router, call.identity, body.model));
-  return attempt(call, resolution, (target, key) => tryOne(call, body, target, key));
+  return attempt(call, resolution, { tryOne: (target, key) => tryOne(call, body, target, key) });
 }
 
 /** Only providers that have this operation; the others would answer nonsense. */
@@ -63,7 +63,7 @@ async function readJson(call: Call): Promise<RawBody> {
     model: top.value("model") as string,
     contentType: "application/json",
     isRepeatable: true,
-    forModel: (model, entry) => editBody(wished(call, top, model, entry), model, false).body,
+    forModel: (model, entry) => editBody(wished(call, top, model, entry), call.requestedModel, model, false).body,
   };
 }
 
@@ -222,9 +222,7 @@ async function pass(call: Call, entry: ProviderEntry, answer: Answer): Promise<R
     stop: () => call.abandonAttempt(),
   };
   const streamed = streamToClient(call, source, undefined, contentType);
-  const headers: Record<string, string> = {};
-  returnedHeaders(answer, headers);
-  for (const name in headers) streamed.headers.set(name, headers[name]!);
+  returnedHeaders(answer, streamed.headers);
   return streamed;
 }
 

@@ -2,6 +2,7 @@
 import { requireAddress } from "../auth/key-networks.ts";
 import { RelayError } from "../plugin/index.ts";
 import { isFinal } from "./attempt.ts";
+import { readJsonBody } from "./body.ts";
 import { Call, type CallStart } from "./call.ts";
 import { runChat } from "./chat.ts";
 import { runCountTokens } from "./count-tokens.ts";
@@ -16,9 +17,11 @@ import { verbatimOf } from "./upstream.ts";
 const HINT_MIN_MS = 1000;
 const HINT_MAX_MS = 60_000;
 
-/** Everything but these travels as it is. */
+/** Everything but chat, which has its body read at once. */
 const LANES: { readonly [Body in RelayRoute["body"]]?: (call: Call) => Promise<Response> } = {
-  chat: runChat,
+  json: runRaw,
+  multipart: runRaw,
+  none: runRaw,
   "count-tokens": runCountTokens,
   embeddings: runEmbeddings,
 };
@@ -41,8 +44,10 @@ export async function runCall(services: RelayServices, start: CallStart): Promis
         wireCode: "insufficient_scope",
       });
     }
-    const run = LANES[call.route.body] ?? runRaw;
-    return await run(call);
+    const lane = LANES[call.route.body];
+    if (lane !== undefined) return await lane(call);
+    const body = readJsonBody(call);
+    return await runChat(call, body instanceof Promise ? await body : body);
   } catch (cause) {
     return failed(call, call.abortReason ?? RelayError.from(cause));
   }
