@@ -155,6 +155,8 @@ export interface Store {
   sizes(): { readonly accounts: number; readonly records: number };
   /** Moves the write-ahead logs into the files, as far as nobody else reads them. */
   checkpoint(): void;
+  /** Copies both files into a directory of their own (made, 0700), each as of one instant. Throws a `StoreError`. */
+  backup(directory: string): Promise<void>;
   /** Writes what is queued and closes both files. Idempotent. */
   close(): Promise<void>;
 }
