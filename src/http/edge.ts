@@ -1,6 +1,7 @@
 /** Where every request enters: host, path, credential and route are settled here, once, for all routes. */
 import { authenticate } from "../auth/chain.ts";
 import { readCredentials } from "../auth/credentials.ts";
+import { requireAddress } from "../auth/key-networks.ts";
 import { type Identity, RelayError } from "../plugin/index.ts";
 import type { RelayRoute } from "../relay/route.ts";
 import { runCall } from "../relay/run.ts";
@@ -13,6 +14,7 @@ import { errorResponse, type Family, familyOf } from "./errors.ts";
 import { createHostCheck } from "./host-check.ts";
 import { listModels } from "./models.ts";
 import { normalisePath, splitTarget } from "./path.ts";
+import { type FoundRoute, findRelayRoute } from "./relay-paths.ts";
 import { RELAY_ROUTES } from "./relay-routes.ts";
 import type { HttpServices } from "./services.ts";
 
@@ -66,7 +68,7 @@ export function createEdge(
       if (path === null) throw new RelayError("bad-request", "The path of the request is malformed.");
       family = familyOf(path);
       const answer = dispatch(services, api, snapshot, request, path, query, requestId, connection, family);
-      return path === "/v1" || path.startsWith("/v1/") ? withCors(request, snapshot, answer) : answer;
+      return isInference(path) ? withCors(request, snapshot, answer) : answer;
     } catch (cause) {
       const answer = failed(services, family, cause, requestId);
       return rawPath?.startsWith("/v1") === true ? withCors(request, snapshot, answer) : answer;
@@ -129,9 +131,10 @@ function relay(
   query: string,
   connection: ConnectionInfo,
   family: Family,
+  found?: FoundRoute,
 ): Response | Promise<Response> {
   const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
-  const identity = identify(services, snapshot, request, address);
+  const identity = identify(services, snapshot, request, address, found?.queryKey);
   const proceed = (who: Identity | undefined): Response | Promise<Response> => {
     if (who === undefined) throw new RelayError("unauthenticated", "Unauthorized");
     return runCall(services.relay, {
@@ -139,6 +142,7 @@ function relay(
       route,
       request,
       query,
+      said: found?.said,
       lease: services.holder.lease,
       identity: who,
       clientAddress: address,
@@ -162,7 +166,7 @@ async function dispatch(
 ): Promise<Response> {
   try {
     const { method } = request;
-    if (method === "OPTIONS" && (path === "/v1" || path.startsWith("/v1/"))) return preflight(request, snapshot);
+    if (method === "OPTIONS" && isInference(path)) return preflight(request, snapshot);
 
     const route = BY_PATH.get(path);
     if (route !== undefined) {
@@ -170,8 +174,17 @@ async function dispatch(
         return await relay(services, snapshot, route, request, requestId, query, connection, family);
       if (!isModelsPath(path)) throw wrongMethod(["POST"]);
     }
+    const found = findRelayRoute(path, method, query);
+    if (found !== undefined) {
+      if (!("route" in found)) throw wrongMethod(found);
+      return await relay(services, snapshot, found.route, request, requestId, found.query, connection, family, found);
+    }
     const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
-    const who = async (): Promise<Identity | undefined> => identify(services, snapshot, request, address);
+    const who = async (): Promise<Identity | undefined> => {
+      const identity = await identify(services, snapshot, request, address);
+      if (identity !== undefined) requireAddress(identity, address);
+      return identity;
+    };
     if (isModelsPath(path)) {
       if (method !== "GET" && method !== "HEAD") throw wrongMethod(["GET", "HEAD"]);
       return finish(await listModels(services, snapshot, request, path, query, requestId, who), request, requestId);
@@ -195,6 +208,11 @@ async function dispatch(
   }
 }
 
+/** Paths of clients in browsers too. */
+function isInference(path: string): boolean {
+  return /^\/v1(?:beta|alpha)?(?:\/|$)/.test(path);
+}
+
 function isModelsPath(path: string): boolean {
   return path === "/v1/models" || path.startsWith("/v1/models/");
 }
@@ -206,11 +224,11 @@ function wrongMethod(allowed: readonly string[]): RelayError {
 }
 
 function unknownPath(family: Family, path: string): RelayError {
-  if (family === "openai" || family === "anthropic") {
+  if (family === "openai" || family === "anthropic" || family === "gemini") {
     const hint = /\/chat\/completions.|\/messages.*\/messages/.test(path) ? " The base URL should end in /v1." : "";
     return new RelayError(
       "not-found",
-      `There is no such path here.${hint} OpenAI clients use <base>/v1, Anthropic clients <base>.`,
+      `There is no such path here.${hint} OpenAI clients use <base>/v1, Anthropic and Gemini clients <base>.`,
       {
         wireCode: "unknown_url",
       },

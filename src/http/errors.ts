@@ -1,5 +1,5 @@
 /** Error bodies outside the relay's own routes: which family a path belongs to, and what its errors look like. */
-import { anthropicMessages, type JsonObject, openaiChat, RelayError } from "../plugin/index.ts";
+import { anthropicMessages, gemini, type JsonObject, openaiChat, RelayError } from "../plugin/index.ts";
 import { errorHeaders } from "../relay/run.ts";
 
 /** `http-api.md` section 2.1. */
@@ -17,18 +17,6 @@ export function familyOf(path: string): Family {
   if (path === "/api" || path.startsWith("/api/")) return "native";
   return "rest";
 }
-
-const GEMINI_STATUS: Readonly<Record<number, string>> = {
-  400: "INVALID_ARGUMENT",
-  401: "UNAUTHENTICATED",
-  403: "PERMISSION_DENIED",
-  404: "NOT_FOUND",
-  413: "INVALID_ARGUMENT",
-  429: "RESOURCE_EXHAUSTED",
-  500: "INTERNAL",
-  503: "UNAVAILABLE",
-  504: "DEADLINE_EXCEEDED",
-};
 
 const OPENRELAY_CODE: Readonly<Record<number, string>> = {
   400: "invalid_request",
@@ -64,10 +52,8 @@ export function errorBody(family: Family, error: RelayError, requestId: string):
       return openaiChat.ingress!.encodeError(error, requestId);
     case "anthropic":
       return anthropicMessages.ingress!.encodeError(error, requestId);
-    case "gemini": {
-      const message = error.status === 401 ? "Unauthorized" : error.message;
-      return { error: { code: error.status, message, status: GEMINI_STATUS[error.status] ?? "INVALID_ARGUMENT" } };
-    }
+    case "gemini":
+      return gemini.ingress!.encodeError(error, requestId);
     case "native":
       // A refused sign-in is no missing credential, and its page has to tell the two apart.
       if (error.status === 401 && error.wireCode !== "invalid_credentials")

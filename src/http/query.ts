@@ -1,4 +1,5 @@
 /** Reads the query of management requests: what is wrong is 422 with the parameter's name, never its value. */
+import { parseInstant } from "../auth/instant.ts";
 import { RelayError } from "../plugin/index.ts";
 import type { Page, PageRequest } from "../store/types.ts";
 
@@ -68,6 +69,15 @@ export function oneOf<const Value extends string>(
   const found = values.find((value) => value === text);
   if (found === undefined) throw invalidQuery(name, `must be one of ${values.join(", ")}`);
   return found;
+}
+
+/** An RFC 3339 instant with an offset, or a day, which begins in UTC; ms since epoch. */
+export function instantOf(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null || text === "") return undefined;
+  const at = parseInstant(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text);
+  if (at === undefined) throw invalidQuery(name, "must be a day, or an RFC 3339 instant with an offset");
+  return at;
 }
 
 export function flag(query: URLSearchParams, name: string): boolean {

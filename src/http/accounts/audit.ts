@@ -1,7 +1,6 @@
 /** The audit trail, read only, `http-api` section 23. */
-import { parseInstant } from "../../auth/instant.ts";
 import type { ApiRoute } from "../api.ts";
-import { invalidQuery, listPage, shortText } from "../query.ts";
+import { instantOf, listPage, shortText } from "../query.ts";
 import type { HttpServices } from "../services.ts";
 import { auditView } from "./views.ts";
 
@@ -23,14 +22,6 @@ export function auditRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
       },
     },
   ];
-}
-
-function instantOf(query: URLSearchParams, name: string): number | undefined {
-  const text = query.get(name);
-  if (text === null || text === "") return undefined;
-  const at = parseInstant(text);
-  if (at === undefined) throw invalidQuery(name, "must be an RFC 3339 instant with an offset");
-  return at;
 }
 
 function present<Name extends string, Value>(name: Name, value: Value | undefined): { [key in Name]?: Value } {

@@ -4,6 +4,7 @@ import type { HttpServices } from "../services.ts";
 import { auditRoutes } from "./audit.ts";
 import { authRoutes } from "./auth.ts";
 import { inviteRoutes } from "./invites.ts";
+import { keyUsageRoutes } from "./key-usage.ts";
 import { keyRoutes } from "./keys.ts";
 import { meRoutes } from "./me.ts";
 import { openrelayFamilyRoutes } from "./openrelay-family.ts";
@@ -21,6 +22,7 @@ export function accountRoutes(services: HttpServices): ApiRoute[] {
     ...orgRoutes(services),
     ...inviteRoutes(services),
     ...keyRoutes(services),
+    ...keyUsageRoutes(services),
     ...relayFamilyRoutes(services),
     ...openrelayFamilyRoutes(services),
     ...auditRoutes(services),
