@@ -2,8 +2,9 @@
 import type { Logger } from "../contract/host.ts";
 import { type Clock, type Schedule, systemClock, systemSchedule } from "../support/clock.ts";
 import { createAccountRepositories } from "./accounts.ts";
-import { accountsLost, isMarked, markClaimed } from "./claim-mark.ts";
+import { backupInto } from "./backup.ts";
 import { createCalls } from "./calls.ts";
+import { accountsLost, isMarked, markClaimed } from "./claim-mark.ts";
 import { fileBytes, openFile } from "./connection.ts";
 import { storeError } from "./errors.ts";
 import { ACCOUNTS_MIGRATIONS } from "./migrate.ts";
@@ -107,6 +108,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     calls,
     sizes: () => ({ accounts: fileBytes(accountsPath), records: fileBytes(recordsPath) }),
     checkpoint,
+    async backup(directory) {
+      calls.flush();
+      backupInto(directory, { accounts, accountsPath, records, recordsPath });
+    },
     async close() {
       if (isClosed) return;
       isClosed = true;
