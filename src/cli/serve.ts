@@ -1,14 +1,14 @@
 /** `monorelay serve`: starts everything in order, runs until told to stop, and stops without losing anything. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { AuthServices } from "../auth/services.ts";
 import { diffConfigs } from "../config/diff.ts";
 import { formatProblem } from "../config/problem.ts";
 import { secretValues } from "../config/redact.ts";
 import type { Config } from "../config/types.ts";
-import { syncRoutes } from "../http/admin/sync.ts";
 import { createApi } from "../http/api.ts";
 import { createEdge } from "../http/edge.ts";
-import { healthRoutes } from "../http/health.ts";
+import { apiRoutes } from "../http/routes.ts";
 import { listen, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
 import { ActiveCalls } from "../relay/active.ts";
@@ -19,6 +19,7 @@ import { RetryBudget, RoutingState } from "../routing/state.ts";
 import { BuildError, buildSnapshot } from "../snapshot/build.ts";
 import { Clients } from "../snapshot/clients.ts";
 import { type Snapshot, SnapshotHolder } from "../snapshot/snapshot.ts";
+import { claimMarkIn } from "../store/claim-mark.ts";
 import { type DataDirectory, findServer, openDataDirectory } from "../store/data-dir.ts";
 import { StoreError } from "../store/errors.ts";
 import { openStore } from "../store/open.ts";
@@ -97,6 +98,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       recordsPath: config.logging.enabled ? config.logging.dbPath : ":memory:",
       busyTimeoutMs: config.database.busyTimeoutMs,
       synchronous: config.database.synchronous,
+      claimMark: claimMarkIn(located.dataDir),
       log,
       redact: (text) => redactor.redact(text),
     });
@@ -191,6 +193,10 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
 
     const http = {
       relay: services,
+      auth: accounts,
+      store,
+      backupDir: join(located.dataDir, "backups"),
+      showSetupToken: printSetupToken,
       holder,
       ids: createIds(),
       version: VERSION,
@@ -199,7 +205,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       notReady: () => (isDraining ? "draining" : undefined),
       sync,
     };
-    const api = createApi([...healthRoutes(http, located.dataDir), ...syncRoutes(http)]);
+    const api = createApi(apiRoutes(http, located.dataDir));
     server = await startListening(config, createEdge(http, api));
     log.setFields({ gen: 1 });
     announce();
