@@ -1,7 +1,9 @@
 /** The whole list of built-in plugins, alphabetical within their kind. */
 import accessKey from "./auth/access-key.ts";
+import apiKey from "./auth/api-key.ts";
 import github from "./auth/github.ts";
 import google from "./auth/google.ts";
+import jwt from "./auth/jwt.ts";
 import oidc from "./auth/oidc.ts";
 import prismaauth from "./auth/prismaauth.ts";
 import anthropic from "./provider/anthropic.ts";
@@ -24,7 +26,7 @@ import vllm from "./provider/vllm.ts";
 import xai from "./provider/xai.ts";
 import zai from "./provider/zai.ts";
 
-export const builtinAuth = [accessKey, github, google, oidc, prismaauth] as const;
+export const builtinAuth = [accessKey, apiKey, github, google, jwt, oidc, prismaauth] as const;
 
 export const builtinProviders = [
   anthropic,

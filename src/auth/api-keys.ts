@@ -1,6 +1,6 @@
 /** API keys: made within the bounds of whoever makes them, shown once, found by the digest of the whole, over at once. */
 import { expandScopes } from "../config/scopes.ts";
-import type { Identity, Logger, MaybePromise } from "../contract/host.ts";
+import type { Identity, Logger } from "../contract/host.ts";
 import type {
   AccountRepositories,
   ApiKey,
@@ -15,15 +15,14 @@ import type { Clock, Schedule } from "../support/clock.ts";
 import type { AuditTrail } from "./audit.ts";
 import { type AccountsConfig, actorOf, type Caller } from "./caller.ts";
 import { grantScopes, requireScopesOf } from "./grants.ts";
-import { keyIdentity } from "./identity.ts";
 import { withinReach } from "./key-bounds.ts";
 import { checkKeyFields, type KeyFields, NO_LIMITS, wholeLimits, wholeModels } from "./key-fields.ts";
 import { boundedExpiry, rotatedExpiry } from "./key-lifetime.ts";
 import { keyPatch } from "./key-patch.ts";
-import { hasChecksum, mintKey, shownParts } from "./key-text.ts";
+import { createKeyLookup, type KeyLookup } from "./key-lookup.ts";
+import { prefixFor } from "./key-prefixes.ts";
+import { mintKey, shownParts } from "./key-text.ts";
 import { createKeyView } from "./key-view.ts";
-import { createLastUse } from "./last-use.ts";
-import { createLiveCache } from "./live-cache.ts";
 import { type FillRandom, randomBase62 } from "./randomness.ts";
 import { conflict, forbidden, invalid, notFound, problem } from "./refusals.ts";
 import type { Revocations } from "./revocations.ts";
@@ -62,7 +61,7 @@ export interface MadeKey {
 }
 
 /** Each throws a `RelayError` with the status and code of `http-api` §11; keys that the caller may not see are 404. */
-export interface ApiKeys {
+export interface ApiKeys extends Omit<KeyLookup, "identify" | "isOwn"> {
   create(request: CreateKeyRequest, options: CreateKeyOptions, caller: Caller): Promise<MadeKey>;
   /** By UUID or public id. */
   get(id: string, caller: Identity): Promise<ApiKey>;
@@ -72,12 +71,6 @@ export interface ApiKeys {
   revoke(id: string, caller: Caller): Promise<"revoked" | "already">;
   /** `graceMs`: how long the old one lives on beside the new one. */
   rotate(id: string, graceMs: number, caller: Caller): Promise<MadeKey>;
-  /** Who shows this key. Without a promise when it was shown a moment ago. */
-  find(secret: string): MaybePromise<Identity | undefined>;
-  /** Whether this identity, once found, would be found still. */
-  isStanding(identity: Identity): Promise<boolean>;
-  /** Writes when keys were last used; for the end of the process. */
-  flush(): Promise<void>;
 }
 
 /** As `http-api` §11.1 shows it. */
@@ -92,23 +85,10 @@ const IMPORTED_TEXT = /^[A-Za-z0-9._~+/=-]{16,4096}$/;
 
 export function createApiKeys(options: ApiKeysOptions): ApiKeys {
   const { accounts, config, pepper, audit, revocations, clock, schedule, newUuid, fillRandom, log } = options;
-  const cache = createLiveCache<Identity>({ clock, outsideVersion: accounts.outsideVersion });
-  revocations.subscribe(cache.clear);
   const view = createKeyView(accounts.orgs);
-  const lastUse = createLastUse({
-    clock,
-    schedule,
-    write: accounts.apiKeys.touch,
-    onError: (error) => log.warn("when API keys were last used cannot be written", { error }),
-  });
-
   const digest = (secret: string): string => new Bun.CryptoHasher("sha256", pepper).update(secret).digest("hex");
-  const prefixOf = (style: KeyStyle): string => {
-    const { prefix, relayPrefix, openrelayPrefix } = config().apiKeys;
-    return style === "relay" ? relayPrefix : style === "openrelay" ? openrelayPrefix : prefix;
-  };
-  const identify = (standing: ApiKeyStanding | undefined): Identity | undefined =>
-    standing === undefined ? undefined : keyIdentity(standing, config().server.accessKeyScopes, clock.now());
+  const lookup = createKeyLookup({ accounts, config, digest, revocations, clock, schedule, log });
+  const { identify, isOwn, ...found } = lookup;
 
   /** The key, if this caller may see it; 404 otherwise. */
   const seen = async (id: string, caller: Identity): Promise<ApiKeyStanding> => {
@@ -136,9 +116,12 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     return orgId;
   };
   const secretOf = ({ style, text }: CreateKeyOptions): string => {
-    if (style !== "imported") return mintKey(prefixOf(style), fillRandom);
+    if (style !== "imported") return mintKey(prefixFor(style, config().apiKeys), fillRandom);
     if (text === undefined || !IMPORTED_TEXT.test(text) || text.split(".").length === 3) {
       throw invalid(problem("key", "must be 16 to 4096 characters of A-Z, a-z, 0-9 and ._~+/=-, and not a token"));
+    }
+    if (isOwn(text)) {
+      throw invalid(problem("key", "must not begin like the keys that are made here"));
     }
     return text;
   };
@@ -200,6 +183,8 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
         const outcome = await accounts.apiKeys.create(key, rules, actorOf(caller));
         switch (outcome.type) {
           case "created":
+            // Of the first imported key the look-up has to be told.
+            if (style === "imported") await found.start();
             return { key: outcome.key, secret };
           case "replayed":
             return { key: outcome.key };
@@ -271,26 +256,6 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
         return { key: made, secret };
       }),
 
-    find(secret) {
-      const { prefix, relayPrefix, openrelayPrefix } = config().apiKeys;
-      const own = [prefix, relayPrefix, openrelayPrefix].find((each) => secret.startsWith(each));
-      if (own !== undefined && !hasChecksum(secret, own)) return undefined;
-      const hash = digest(secret);
-      const judge = (identity: Identity | undefined): Identity | undefined => {
-        if (identity === undefined) return undefined;
-        // What is remembered may have expired since.
-        if (identity.expiresAt !== undefined && clock.now() >= identity.expiresAt) return undefined;
-        lastUse.note(identity.apiKeyId!);
-        return identity;
-      };
-      const known = cache.get(hash);
-      if (known !== undefined) return judge(known);
-      return cache.load(hash, async () => identify(await accounts.apiKeys.standing(hash))).then(judge);
-    },
-
-    isStanding: async ({ apiKeyId }) =>
-      apiKeyId !== null && identify(await accounts.apiKeys.find(apiKeyId)) !== undefined,
-
-    flush: lastUse.flush,
+    ...found,
   };
 }

@@ -45,7 +45,8 @@ export function createJoseEngine({ id, algorithm, secret }: JwtKey): JwtEngine {
   };
 }
 
-function keysOf(algorithm: JwtAlgorithm, secret: string) {
+/** For EdDSA a pair, derived from the secret; for HS256 twice the same. */
+export function keysOf(algorithm: JwtAlgorithm, secret: string) {
   if (algorithm === "HS256") {
     const key = new TextEncoder().encode(secret);
     return { signing: key, verifying: key };

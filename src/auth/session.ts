@@ -65,8 +65,8 @@ export interface Sessions {
   list(caller: Caller, page?: PageRequest): Promise<Page<Session & { readonly isCurrent: boolean }>>;
   /** Throws 404 for sessions of others too. */
   revoke(id: string, caller: Caller): Promise<void>;
-  /** Whether this identity, once found, would be found still. */
-  isStanding(identity: Identity): Promise<boolean>;
+  /** What this identity, once found, is now, at home; past every cache. */
+  renew(identity: Identity): Promise<Identity | undefined>;
   /** Writes when sessions were last seen; for the end of the process. */
   flush(): Promise<void>;
 }
@@ -217,10 +217,11 @@ export function createSessions(options: SessionsOptions): Sessions {
       revocations.emit({ type: "ended", principalId: principalOfUser(userId), sessionId: id });
     },
 
-    async isStanding({ sessionId, userId }) {
-      if (sessionId === undefined || userId === null) return false;
+    async renew({ sessionId, userId }) {
+      if (sessionId === undefined || userId === null) return undefined;
       const known = await load(sessionId);
-      return known?.identity.userId === userId && !(known.method === "password" && isSsoOnly(config()));
+      const isRefused = known?.identity.userId !== userId || (known.method === "password" && isSsoOnly(config()));
+      return isRefused ? undefined : known.identity;
     },
 
     flush: lastSeen.flush,

@@ -28,7 +28,7 @@ export type SignIns = ReadonlyMap<string, SignInEntry>;
 export interface SignInsOptions {
   readonly accounts: AccountRepositories;
   readonly config: () => AccountsConfig;
-  readonly sessions: Pick<Sessions, "begin" | "isStanding">;
+  readonly sessions: Pick<Sessions, "begin" | "renew">;
   readonly people: SignInAccounts;
   readonly revocations: Revocations;
   readonly clock: Clock;
@@ -130,7 +130,7 @@ export function createSignInFlow(options: SignInsOptions): SignInFlow {
   const link = async (caller: Caller, entry: SignInEntry, person: Person): Promise<User> => {
     const { identity } = caller;
     const { userId, sessionId } = requireSession(caller);
-    if (!(await sessions.isStanding(identity))) throw linkExpired();
+    if ((await sessions.renew(identity)) === undefined) throw linkExpired();
     const { subject, verifiedEmail } = person;
     const added = { provider: entry.config.id, subject, email: verifiedEmail };
     const outcome = await accounts.users.link(userId, added, sessionId, actorOf(caller));

@@ -1,4 +1,5 @@
 /** `monorelay config`: check and show the configuration with the very code that `serve` uses. */
+import { NO_ACCOUNTS } from "../auth/directory.ts";
 import { formatProblem } from "../config/problem.ts";
 import { redactConfig, renderYaml } from "../config/redact.ts";
 import type { Problem } from "../config/types.ts";
@@ -64,6 +65,7 @@ async function setUpOnce(world: World): Promise<readonly Problem[]> {
       log: SILENT,
       state: new RoutingState(),
       clients: new Clients(systemClock),
+      accounts: NO_ACCOUNTS,
       accessKeyDigest: null,
       version: VERSION,
       hasEnvironmentProxy: hasEnvironmentProxy(process.env),

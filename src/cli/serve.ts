@@ -1,6 +1,6 @@
 /** `monorelay serve`: starts everything in order, runs until told to stop, and stops without losing anything. */
 import { readFileSync } from "node:fs";
-import { generateAccessKey } from "../auth/access-key.ts";
+import type { AuthServices } from "../auth/services.ts";
 import { diffConfigs } from "../config/diff.ts";
 import { formatProblem } from "../config/problem.ts";
 import { secretValues } from "../config/redact.ts";
@@ -10,8 +10,10 @@ import { createApi } from "../http/api.ts";
 import { createEdge } from "../http/edge.ts";
 import { healthRoutes } from "../http/health.ts";
 import { listen, type RunningServer } from "../http/server.ts";
+import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
 import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
+import { cutRevokedCalls } from "../relay/revoked.ts";
 import type { RelayServices } from "../relay/services.ts";
 import { RetryBudget, RoutingState } from "../routing/state.ts";
 import { BuildError, buildSnapshot } from "../snapshot/build.ts";
@@ -29,10 +31,12 @@ import { createIds } from "../support/ids.ts";
 import { createLogger, type LogLevel, type ProcessLogger } from "../support/log.ts";
 import { createLogSink, inspectStderr } from "../support/log-sink.ts";
 import { createRedactor } from "../support/redact.ts";
-import { digestSecretHex } from "../support/secret.ts";
+import { type AccessKey, ensureAccessKey } from "./access-key.ts";
+import { openAuth } from "./auth.ts";
 import { renderBanner, unusedKeys } from "./banner.ts";
 import { CliError, EXIT } from "./exit.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
+import { prunePeriodically } from "./prune.ts";
 import { requestCap } from "./request-cap.ts";
 import { runUntilStopped } from "./shutdown.ts";
 import { checkSurroundings, hasEnvironmentProxy } from "./surroundings.ts";
@@ -48,11 +52,6 @@ export interface ServeOptions extends GlobalOptions {
   readonly plugins: boolean;
   readonly envFile?: string;
 }
-
-const ACCESS_KEY_SETTING = "access_key_digest";
-/** Records older than `logging.max_age_days` go once at start and then this often. */
-const PRUNE_INTERVAL_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 
 const LEVELS: Readonly<Record<Config["server"]["logLevel"], LogLevel>> = {
   DEBUG: "debug",
@@ -90,6 +89,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
 
   const directory = takeDirectory(located.dataDir, log);
   let store: Store | undefined;
+  let auth: AuthServices | undefined;
   let server: RunningServer | undefined;
   try {
     store = await openStore({
@@ -101,6 +101,16 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       redact: (text) => redactor.redact(text),
     });
     const key = await ensureAccessKey(store, config);
+    let current = config;
+    const configNow = (): Config => current;
+    const accounts = await openAuth({
+      store,
+      dataDir: located.dataDir,
+      config: configNow,
+      log,
+      createJwtEngine: createElysiaJwtEngine,
+    });
+    auth = accounts;
 
     const state = new RoutingState();
     const clients = new Clients(systemClock);
@@ -115,15 +125,19 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
         log,
         state,
         clients,
+        accounts: accounts.directory,
         accessKeyDigest: key.digest,
         version: VERSION,
         hasEnvironmentProxy: hasEnvironmentProxy(env),
         extraRoots: checked.network.caFile === null ? null : readFileSync(checked.network.caFile, "utf8"),
       });
     const first = await build(world, config, 1);
-    const holder = new SnapshotHolder(first, (error) =>
-      log.warn("an old generation could not be disposed of", { error }),
-    );
+    const disposeFailed = (error: unknown) => log.warn("an old generation could not be disposed of", { error });
+    const holder = new SnapshotHolder(first, disposeFailed);
+    const { active } = services;
+    const { revocations, renew } = accounts;
+    cutRevokedCalls({ active, revocations, renew, isOn: () => configNow().auth.cutStreams, log });
+    printSetupToken(await accounts.start());
 
     let isDraining = false;
     const startedAt = Date.now();
@@ -159,10 +173,14 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
         },
         applied: (snapshot) => {
           world = pending;
+          current = snapshot.config;
           applyLogging(log, snapshot.config, world);
           log.setFields({ gen: snapshot.generation });
           watcher?.setFiles(world.watched);
           void server?.reloadTls(snapshot.config.server.tls);
+          accounts.setup
+            .prepare()
+            .then(printSetupToken, (error) => log.error("auth.setup_token has no effect", { error }));
           announce();
         },
         finished: (_answer: SyncAnswer) => {},
@@ -187,7 +205,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     announce();
     watcher?.setFiles(world.watched);
     await store.initialised.set(startedAt);
-    const stopPruning = prunePeriodically(store, holder, log);
+    const stopPruning = prunePeriodically(store, accounts, holder, log);
     greet(options, log, { server, world, holder, dataDir: located.dataDir, key, env });
 
     const code = await runUntilStopped({
@@ -208,6 +226,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     throw toCliError(error, located.configFile);
   } finally {
     await server?.close();
+    await auth?.stop().catch((error) => log.warn("when keys and sessions were last used is lost", { error }));
     await store?.close();
     directory.release();
     await sink.flush(1000);
@@ -251,25 +270,6 @@ function takeDirectory(path: string, log: ProcessLogger): DataDirectory {
     const where = running?.url == null ? "" : ` It answers at ${running.url}.`;
     throw new CliError(EXIT.conflict, "already_running", `${error.message}.${where}`);
   }
-}
-
-interface AccessKey {
-  /** Hex digest of the generated key; `null` while the configuration names one. */
-  readonly digest: string | null;
-  /** The key itself, at the start that made it. */
-  readonly fresh: string | null;
-}
-
-/** Made once, printed once, kept as a digest: it stays the same over restarts. */
-async function ensureAccessKey(store: Store, config: Config): Promise<AccessKey> {
-  const { accessKey, accessKeyEnabled } = config.server;
-  const stored = (await store.settings.get(ACCESS_KEY_SETTING)) ?? null;
-  if (stored !== null || accessKey !== null || !accessKeyEnabled) return { digest: stored, fresh: null };
-  const fresh = generateAccessKey();
-  const digest = digestSecretHex(fresh);
-  const isFirst = await store.settings.add(ACCESS_KEY_SETTING, digest);
-  if (isFirst) return { digest, fresh };
-  return { digest: (await store.settings.get(ACCESS_KEY_SETTING)) ?? null, fresh: null };
 }
 
 function createRelayServices(store: Store, log: ProcessLogger, redact: (text: string) => string): RelayServices {
@@ -320,20 +320,6 @@ async function startListening(config: Config, handler: ReturnType<typeof createE
   }
 }
 
-function prunePeriodically(store: Store, holder: SnapshotHolder, log: ProcessLogger): () => void {
-  const prune = (): void => {
-    const { maxAgeDays } = holder.current.config.logging;
-    if (maxAgeDays === 0) return;
-    store.calls
-      .prune(Date.now() - maxAgeDays * DAY_MS)
-      .catch((error) => log.warn("old call records could not be removed", { error }));
-  };
-  const timer = setInterval(prune, PRUNE_INTERVAL_MS);
-  timer.unref();
-  setImmediate(prune);
-  return () => clearInterval(timer);
-}
-
 interface Greeting {
   readonly server: RunningServer;
   readonly world: World;
@@ -378,6 +364,12 @@ function greet(
   });
   // There is no other channel: the line is written past the redaction that would take the key out.
   if (key.fresh !== null) process.stderr.write(`monorelay: access key (shown once, may call models): ${key.fresh}\n`);
+}
+
+/** There is no other channel: the line is written past the redaction that would take the token out. */
+function printSetupToken(token: string | undefined): void {
+  if (token === undefined) return;
+  process.stderr.write(`monorelay: setup token (shown once, the first registration needs it): ${token}\n`);
 }
 
 function toCliError(error: unknown, file: string | null): unknown {

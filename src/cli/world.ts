@@ -14,9 +14,6 @@ import { digestOf } from "../sync/sync.ts";
 import { CliError, EXIT } from "./exit.ts";
 import type { Builtins } from "./index.ts";
 
-/** Auth plugins of the default chain that this release does not have yet. */
-const COMING_AUTH = ["jwt", "api-key"] as const;
-
 export interface WorldInput {
   readonly located: Located;
   readonly builtins: Builtins;
@@ -63,7 +60,6 @@ export async function readWorld(input: WorldInput): Promise<World> {
     dataDir: located.dataDir,
     env: input.env,
     flags: input.flags,
-    comingAuth: COMING_AUTH,
     async resolvePlugins({ dir, list, requireHash }) {
       external = await loadExternal({
         dir,

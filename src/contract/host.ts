@@ -65,7 +65,11 @@ export interface Logger {
 export interface Directory {
   /** The static access key (also the previous one while it is valid). Constant time. */
   findByAccessKey(secret: string): MaybePromise<Identity | undefined>;
+  /** Whether it can be nothing but an API key, going by how it begins. Whether it is a good one is another question. */
+  isApiKey(secret: string): boolean;
+  /** Keys brought from elsewhere may look like anything and are found too; the access key never is. */
   findByApiKey(secret: string): MaybePromise<Identity | undefined>;
+  /** `token`: an access token. */
   findBySession(token: string): MaybePromise<Identity | undefined>;
   /** Who is linked to this subject of an outside identity provider? */
   findByLink(provider: string, subject: string): MaybePromise<Identity | undefined>;

@@ -1,5 +1,7 @@
 /** All calls under way, and the one timer that watches over them: deadlines, departures, keep-alives. */
+import type { Identity, RelayError } from "../plugin/index.ts";
 import type { Clock } from "../support/clock.ts";
+import type { RelayRoute } from "./route.ts";
 
 /**
  * How often the watch runs. It bounds how late a deadline, a departure (contract: 1 s) or a keep-alive can be; one
@@ -9,6 +11,10 @@ export const WATCH_INTERVAL_MS = 250;
 
 /** What the watch may ask of a call. */
 export interface Watched {
+  readonly identity: Identity;
+  readonly route: RelayRoute;
+  /** Ends the call for this reason; the first one counts. */
+  abort(reason: RelayError): void;
   /** `now` on the monotonic clock, ms. Must not throw. */
   watch(now: number): void;
   /** The relay stops: end now, with the dialect's error. */
@@ -34,6 +40,10 @@ export class ActiveCalls {
 
   get size(): number {
     return this.#calls.size;
+  }
+
+  calls(): Iterable<Watched> {
+    return this.#calls;
   }
 
   add(call: Watched): void {

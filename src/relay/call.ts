@@ -5,6 +5,7 @@ import type { PoolKey } from "../routing/key-pool.ts";
 import type { Lease, Snapshot } from "../snapshot/snapshot.ts";
 import type { CallRecord } from "../store/types.ts";
 import type { Watched } from "./active.ts";
+import { revoked } from "./revoked.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
 import { shownAddress } from "../support/addresses.ts";
@@ -226,6 +227,10 @@ export class Call implements Watched {
     }
     if (this.#totalDeadline !== 0 && now >= this.#totalDeadline) {
       return this.abort(new RelayError("upstream-timeout", "The call took longer than allowed.", { retry: "never" }));
+    }
+    const { expiresAt } = this.identity;
+    if (expiresAt !== undefined && this.services.clock.now() >= expiresAt && this.snapshot.config.auth.cutStreams) {
+      return this.abort(revoked());
     }
     if (this.#deadlineMs !== 0 && now >= this.#deadlineMs) return this.#abortAttempt(tooLate(this.#step));
     if (this.idleMs !== 0 && now - this.lastByteMs >= this.idleMs && this.#isUpstreamAsked()) {

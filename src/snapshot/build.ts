@@ -1,19 +1,11 @@
 /** Builds a snapshot from a checked configuration: sets every plugin up, completely, before anybody uses it. */
 import { createAccessKeyLookup } from "../auth/access-key.ts";
 import type { ChainLink } from "../auth/chain.ts";
+import { type AccountDirectory, createDirectory } from "../auth/directory.ts";
 import type { SignInEntry } from "../auth/sign-in.ts";
 import { signInOptions } from "../config/sso-options.ts";
 import type { Config, Problem, ProviderConfig } from "../config/types.ts";
-import type {
-  AnyAuthPlugin,
-  AnyProviderPlugin,
-  Codec,
-  Directory,
-  Host,
-  Logger,
-  Provider,
-  Traits,
-} from "../plugin/index.ts";
+import type { AnyAuthPlugin, AnyProviderPlugin, Codec, Host, Logger, Provider, Traits } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { KeyPool } from "../routing/key-pool.ts";
 import { Router } from "../routing/resolve.ts";
@@ -40,6 +32,8 @@ export interface BuildInput {
   readonly log: Logger;
   /** Lives as long as the process: cooldowns survive the build. */
   readonly state: RoutingState;
+  /** Lives as long as the process: sessions and API keys belong to no generation. */
+  readonly accounts: AccountDirectory;
   /** Hex SHA-256 of the access key made at the first start; `null` = none was made. */
   readonly accessKeyDigest: string | null;
   readonly version: string;
@@ -65,7 +59,8 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const end = new AbortController();
   const disposables: { name: string; dispose: () => unknown }[] = [];
   const problems: Problem[] = [];
-  const directory = createDirectory(input);
+  const findByAccessKey = createAccessKeyLookup(config.server, input.accessKeyDigest, input.clock.now);
+  const directory = createDirectory(input.accounts, findByAccessKey);
 
   const setUp = async <T extends object>(path: string, run: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -225,15 +220,6 @@ function chooseCodecs(config: ProviderConfig, provider: Provider, problems: Prob
     });
     return [];
   });
-}
-
-function createDirectory({ config, accessKeyDigest, clock }: BuildInput): Directory {
-  return {
-    findByAccessKey: createAccessKeyLookup(config.server, accessKeyDigest, clock.now),
-    findByApiKey: () => undefined,
-    findBySession: () => undefined,
-    findByLink: () => undefined,
-  };
 }
 
 async function within<T>(ms: number, run: () => T | Promise<T>): Promise<T> {

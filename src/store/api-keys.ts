@@ -73,6 +73,11 @@ export function createApiKeys(file: AccountsFile): ApiKeyRepository {
         const rows = own.select({ publicId: apiKeys.publicId }).from(apiKeys).where(where).all();
         return rows.map(({ publicId }) => publicId);
       }),
+    hasImported: () =>
+      read((own) => {
+        const where = and(eq(apiKeys.style, "imported"), isNull(apiKeys.revokedAt));
+        return own.select({ id: apiKeys.id }).from(apiKeys).where(where).limit(1).get() !== undefined;
+      }),
     update: (id, patch, by) => write((own, now) => updateKey(own, now, id, patch, by)),
     revoke: (id, by) =>
       write((own, now) => {

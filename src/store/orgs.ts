@@ -2,6 +2,7 @@
 import { and, asc, eq, gt, isNull, or, type SQL, sql } from "drizzle-orm";
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
 import { writeAudit } from "./audit.ts";
+import { prepareHome } from "./home.ts";
 import { numberCursor, pageSize, timeCursor, timeCursorOf, toPage } from "./paging.ts";
 import { apiKeys, memberships, orgs, users } from "./schema-accounts.ts";
 import type { Actor, Member, Org, OrgRepository, OrgRole } from "./types.ts";
@@ -14,7 +15,8 @@ const MEMBER_COLUMNS = {
   joinedAt: memberships.joinedAt,
 };
 
-export function createOrgs({ read, write }: AccountsFile): OrgRepository {
+export function createOrgs({ db, read, write }: AccountsFile): OrgRepository {
+  const homeOf = prepareHome(db);
   return {
     create: (org, ownerId, by) =>
       write((db, now) => {
@@ -34,6 +36,7 @@ export function createOrgs({ read, write }: AccountsFile): OrgRepository {
         const columns = { orgId: memberships.orgId, role: memberships.role };
         return db.select(columns).from(memberships).where(isMember(orgId, userId)).get();
       }),
+    homeOf: (userId) => read(() => homeOf(userId)),
     list(userId, isAll, page = {}) {
       const size = pageSize(page);
       const cursor = timeCursor(page.cursor);

@@ -2,8 +2,9 @@
 import { and, desc, eq, gt, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
 import { writeAudit } from "./audit.ts";
+import { prepareHome } from "./home.ts";
 import { idCursor, pageSize, toPage } from "./paging.ts";
-import { memberships, orgs, refreshTokens, sessions, users } from "./schema-accounts.ts";
+import { refreshTokens, sessions, users } from "./schema-accounts.ts";
 import { rotate } from "./session-rotation.ts";
 import type { Actor, NewSession, Session, SessionRepository, SessionStanding } from "./types.ts";
 import { endOtherSessions } from "./user-change.ts";
@@ -194,22 +195,9 @@ function prepareStanding(db: AccountsDb): FindStanding {
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(and(eq(sessions.id, sql.placeholder("id")), isLive(sql`${sql.placeholder("now")}`)))
     .prepare();
-  const home = db
-    .select({ orgId: memberships.orgId, role: memberships.role, limits: orgs.limits })
-    .from(memberships)
-    .innerJoin(users, eq(users.id, memberships.userId))
-    .innerJoin(orgs, eq(orgs.id, memberships.orgId))
-    .where(eq(memberships.userId, sql.placeholder("userId")))
-    .orderBy(
-      sql`${memberships.orgId} = ${users.homeOrgId} DESC`,
-      desc(orgs.isDefault),
-      memberships.joinedAt,
-      memberships.orgId,
-    )
-    .limit(1)
-    .prepare();
+  const homeOf = prepareHome(db);
   return (id, now) => {
     const row = live.get({ id, now });
-    return row === undefined ? undefined : { ...row, home: home.get({ userId: row.user.id }) ?? null };
+    return row === undefined ? undefined : { ...row, home: homeOf(row.user.id) ?? null };
   };
 }

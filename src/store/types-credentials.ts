@@ -2,7 +2,7 @@
 import type { JsonObject } from "../contract/chat.ts";
 import type { Page, PageRequest } from "./types.ts";
 import type { Actor, KeyStyle, OrgRole, StoredLimits, StoredModels, UserRole } from "./types-accounts.ts";
-import type { Membership, UserRefusal } from "./types-people.ts";
+import type { Home, UserRefusal } from "./types-people.ts";
 
 export interface Session {
   readonly id: string;
@@ -22,7 +22,7 @@ export interface Session {
 export interface SessionStanding {
   readonly session: Session;
   readonly user: { readonly id: number; readonly username: string; readonly role: UserRole };
-  readonly home: (Membership & { readonly limits: StoredLimits | null }) | null;
+  readonly home: Home | null;
 }
 
 export interface NewSession {
@@ -194,6 +194,8 @@ export interface ApiKeyRepository {
   list(filter?: ApiKeyFilter, page?: PageRequest): Promise<Page<ApiKey>>;
   /** Ids of an account's keys that are not revoked. */
   publicIdsOf(userId: number): Promise<readonly string[]>;
+  /** Whether there is a live key whose text was not made here. */
+  hasImported(): Promise<boolean>;
   /** `undefined`: there is no such key, or it is revoked. */
   update(id: string, patch: ApiKeyPatch, by: Actor): Promise<ApiKey | undefined>;
   revoke(id: string, by: Actor): Promise<"revoked" | "already" | "not-found">;

@@ -183,6 +183,11 @@ export interface Membership {
   readonly role: OrgRole;
 }
 
+/** Where an account acts unless it says otherwise. */
+export interface Home extends Membership {
+  readonly limits: StoredLimits | null;
+}
+
 export interface Org {
   readonly id: string;
   readonly name: string;
@@ -205,6 +210,7 @@ export interface OrgRepository {
   /** `undefined` until there is an account. */
   findDefault(): Promise<Org | undefined>;
   membership(orgId: string, userId: number): Promise<Membership | undefined>;
+  homeOf(userId: number): Promise<Home | undefined>;
   /** With the role of `userId`; without one, all organisations. By age, the default one first. */
   list(
     userId: number | null,

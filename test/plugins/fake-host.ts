@@ -43,6 +43,7 @@ export function createFakeHost({ baseUrl = "", answer, directory = {} }: FakeHos
     now: () => 1_700_000_000_000,
     directory: {
       findByAccessKey: nobody,
+      isApiKey: (secret) => secret.startsWith("mr_"),
       findByApiKey: nobody,
       findBySession: nobody,
       findByLink: nobody,

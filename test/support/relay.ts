@@ -1,5 +1,6 @@
 /** A relay in this process, made of the real parts: configuration text in, HTTP out, records and log lines at hand. */
 import { builtinAuth, builtinProviders } from "../../plugins/index.ts";
+import { type AccountDirectory, NO_ACCOUNTS } from "../../src/auth/directory.ts";
 import type { CatalogEntry } from "../../src/config/catalog.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
@@ -40,7 +41,7 @@ export interface TestRelay {
 }
 
 /** `config`: YAML; an access key is added unless it sets one. */
-export async function startRelay(config: string): Promise<TestRelay> {
+export async function startRelay(config: string, accounts: AccountDirectory = NO_ACCOUNTS): Promise<TestRelay> {
   const clock = createManualClock();
   const logLines: string[] = [];
   const redactor = createRedactor([KEY]);
@@ -61,7 +62,6 @@ export async function startRelay(config: string): Promise<TestRelay> {
     baseDir: "/nonexistent",
     dataDir: "/nonexistent",
     env: text === config ? {} : { MONORELAY_SERVER__ACCESS_KEY: KEY },
-    comingAuth: ["jwt", "api-key"],
     resolvePlugins: async () => ({ catalog, problems: [] }),
   });
   if (loaded.config === null)
@@ -106,6 +106,7 @@ export async function startRelay(config: string): Promise<TestRelay> {
     log,
     state: new RoutingState(),
     clients,
+    accounts,
     accessKeyDigest: null,
     version: "test",
     hasEnvironmentProxy: false,
