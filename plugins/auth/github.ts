@@ -52,11 +52,11 @@ export default defineAuth({
             needsOrgs ? read("/user/orgs?per_page=100") : [],
           ]);
           const { id, login } = readUser(user);
-          const member = listOf<Org>(orgs);
+          const member = listOf<Org>(orgs).filter((org) => typeof org.login === "string");
           // A name can pass to somebody else; of an entry that is a number, only the id counts.
           const isIn = (org: string) =>
             member.some((each) =>
-              /^\d+$/.test(org) ? String(each.id) === org : String(each.login).toLowerCase() === org.toLowerCase(),
+              /^\d+$/.test(org) ? String(each.id) === org : each.login.toLowerCase() === org.toLowerCase(),
             );
           if (allowedOrgs.length > 0 && !allowedOrgs.some(isIn)) {
             const reason = "The account belongs to none of the organisations that may sign in.";

@@ -24,7 +24,8 @@ export interface ProviderAnswer {
 }
 
 /**
- * Asks an identity provider for JSON: ≤ 5 s, ≤ 1 MiB, no redirects. Answers with status 200 to 499; throws
+ * Asks an identity provider for JSON: ≤ 5 s, ≤ 1 MiB, no redirects. Answers with status 200 to 499 (`body` is
+ * null for a refusal that is no JSON); throws
  * `upstream-timeout`, `upstream-unavailable` (no connection, 3xx, 5xx) or `upstream-malformed` (no JSON, too long).
  *
  * @example
@@ -53,7 +54,7 @@ export async function askProvider(
       await response.body?.cancel();
       throw new RelayError("upstream-unavailable", `The identity provider answered ${status}.`);
     }
-    return { status, body: parse(await readBounded(response)) };
+    return { status, body: parse(await readBounded(response), status) };
   } catch (cause) {
     if (RelayError.is(cause)) throw cause;
     if (deadline.aborted)
@@ -80,10 +81,12 @@ async function readBounded(response: Response): Promise<string> {
   return Buffer.concat(parts).toString("utf8");
 }
 
-function parse(text: string): Json {
+function parse(text: string, status: number): Json {
   try {
     return JSON.parse(text) as Json;
   } catch {
+    // A refusal says enough by its status.
+    if (status >= 400) return null;
     // The parser's message quotes the text, which may be a token.
     throw new RelayError("upstream-malformed", "The identity provider's answer is no JSON.");
   }
