@@ -11,6 +11,7 @@ import cerebras from "./provider/cerebras.ts";
 import deepseek from "./provider/deepseek.ts";
 import echo from "./provider/echo.ts";
 import fireworks from "./provider/fireworks.ts";
+import gemini from "./provider/gemini.ts";
 import groq from "./provider/groq.ts";
 import llamaCpp from "./provider/llama-cpp.ts";
 import lmStudio from "./provider/lm-studio.ts";
@@ -34,6 +35,7 @@ export const builtinProviders = [
   deepseek,
   echo,
   fireworks,
+  gemini,
   groq,
   llamaCpp,
   lmStudio,

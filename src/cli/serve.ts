@@ -1,14 +1,14 @@
 /** `monorelay serve`: starts everything in order, runs until told to stop, and stops without losing anything. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { AuthServices } from "../auth/services.ts";
 import { diffConfigs } from "../config/diff.ts";
 import { formatProblem } from "../config/problem.ts";
 import { secretValues } from "../config/redact.ts";
 import type { Config } from "../config/types.ts";
-import { syncRoutes } from "../http/admin/sync.ts";
 import { createApi } from "../http/api.ts";
 import { createEdge } from "../http/edge.ts";
-import { healthRoutes } from "../http/health.ts";
+import { apiRoutes } from "../http/routes.ts";
 import { listen, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
 import { ActiveCalls } from "../relay/active.ts";
@@ -191,6 +191,10 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
 
     const http = {
       relay: services,
+      auth: accounts,
+      store,
+      backupDir: join(located.dataDir, "backups"),
+      showSetupToken: printSetupToken,
       holder,
       ids: createIds(),
       version: VERSION,
@@ -199,7 +203,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       notReady: () => (isDraining ? "draining" : undefined),
       sync,
     };
-    const api = createApi([...healthRoutes(http, located.dataDir), ...syncRoutes(http)]);
+    const api = createApi(apiRoutes(http, located.dataDir));
     server = await startListening(config, createEdge(http, api));
     log.setFields({ gen: 1 });
     announce();

@@ -21,6 +21,8 @@ export interface Framing {
   decoder(): (bytes: Uint8Array | null) => Frame[];
   /** All frames as bytes, one allocation for the lot. */
   encode(frames: readonly Frame[]): Uint8Array;
+  /** What closes the envelope behind the last frame. A framing that has it serves one stream: `encode` has a memory. */
+  end?(): Uint8Array;
 }
 
 /** What the request line and headers say where a dialect keeps it out of the body (Gemini: model and stream in the URL). */
@@ -143,6 +145,11 @@ export interface Egress {
   /** Facts of a whole answer in the pass-through lane. Throws `upstream-malformed` when it is no answer at all. */
   readFacts(body: JsonObject): AnswerFacts;
   watcher(): StreamWatcher;
+  /**
+   * Texts one of which stands in every event that can be the last, where such an event may be large. The pass-through
+   * lane keeps the end of a stream from there on; without them its last 16 KiB.
+   */
+  readonly endTexts?: readonly string[];
 }
 
 /** A dialect: two halves, either of which may be missing. */

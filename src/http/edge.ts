@@ -1,17 +1,20 @@
 /** Where every request enters: host, path, credential and route are settled here, once, for all routes. */
 import { authenticate } from "../auth/chain.ts";
 import { readCredentials } from "../auth/credentials.ts";
+import { requireAddress } from "../auth/key-networks.ts";
 import { type Identity, RelayError } from "../plugin/index.ts";
 import type { RelayRoute } from "../relay/route.ts";
 import { runCall } from "../relay/run.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { clientAddress } from "../support/addresses.ts";
 import type { Api } from "./api.ts";
+import { sessionCookie } from "./cookies.ts";
 import { addCorsHeaders, preflight } from "./cors.ts";
 import { errorResponse, type Family, familyOf } from "./errors.ts";
 import { createHostCheck } from "./host-check.ts";
 import { listModels } from "./models.ts";
 import { normalisePath, splitTarget } from "./path.ts";
+import { type FoundRoute, findRelayRoute } from "./relay-paths.ts";
 import { RELAY_ROUTES } from "./relay-routes.ts";
 import type { HttpServices } from "./services.ts";
 
@@ -65,7 +68,7 @@ export function createEdge(
       if (path === null) throw new RelayError("bad-request", "The path of the request is malformed.");
       family = familyOf(path);
       const answer = dispatch(services, api, snapshot, request, path, query, requestId, connection, family);
-      return path === "/v1" || path.startsWith("/v1/") ? withCors(request, snapshot, answer) : answer;
+      return isInference(path) ? withCors(request, snapshot, answer) : answer;
     } catch (cause) {
       const answer = failed(services, family, cause, requestId);
       return rawPath?.startsWith("/v1") === true ? withCors(request, snapshot, answer) : answer;
@@ -91,16 +94,32 @@ function checkEnvelope(request: Request, hostCheck: HostCheck): void {
 
 /** Who calls; `undefined` for nobody we know. Synchronous as long as the plugins are. */
 function identify(
+  services: HttpServices,
   snapshot: Snapshot,
   request: Request,
   remoteAddress: string,
   queryKey?: string,
 ): Identity | undefined | Promise<Identity | undefined> {
-  const answer = authenticate(snapshot.chain, readCredentials(request.headers, { remoteAddress, queryKey }));
-  if (answer instanceof Promise) {
-    return answer.then((settled) => (settled.type === "accept" ? settled.identity : undefined));
+  const { headers } = request;
+  let found = readCredentials(headers, { remoteAddress, queryKey });
+  // Beside any other credential a cookie does not count, so it is not even looked for.
+  if (found.type === "none" && headers.has("cookie")) {
+    found = readCredentials(headers, { remoteAddress, session: sessionCookie(headers) });
   }
-  return answer.type === "accept" ? answer.identity : undefined;
+  const answer = authenticate(snapshot.chain, found);
+  if (answer instanceof Promise) {
+    return answer.then((settled) =>
+      settled.type === "accept" ? actingIn(services, settled.identity, headers) : undefined,
+    );
+  }
+  return answer.type === "accept" ? actingIn(services, answer.identity, headers) : undefined;
+}
+
+/** A signed-in person may act in another organisation of his. Throws 403 when it is none of his. */
+function actingIn(services: HttpServices, identity: Identity, headers: Headers): Identity | Promise<Identity> {
+  if (identity.kind !== "session") return identity;
+  const org = headers.get("x-relay-org");
+  return org === null || org === "" ? identity : services.auth.orgs.enter(identity, org);
 }
 
 function relay(
@@ -112,9 +131,10 @@ function relay(
   query: string,
   connection: ConnectionInfo,
   family: Family,
+  found?: FoundRoute,
 ): Response | Promise<Response> {
   const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
-  const identity = identify(snapshot, request, address);
+  const identity = identify(services, snapshot, request, address, found?.queryKey);
   const proceed = (who: Identity | undefined): Response | Promise<Response> => {
     if (who === undefined) throw new RelayError("unauthenticated", "Unauthorized");
     return runCall(services.relay, {
@@ -122,6 +142,7 @@ function relay(
       route,
       request,
       query,
+      said: found?.said,
       lease: services.holder.lease,
       identity: who,
       clientAddress: address,
@@ -145,7 +166,7 @@ async function dispatch(
 ): Promise<Response> {
   try {
     const { method } = request;
-    if (method === "OPTIONS" && (path === "/v1" || path.startsWith("/v1/"))) return preflight(request, snapshot);
+    if (method === "OPTIONS" && isInference(path)) return preflight(request, snapshot);
 
     const route = BY_PATH.get(path);
     if (route !== undefined) {
@@ -153,15 +174,25 @@ async function dispatch(
         return await relay(services, snapshot, route, request, requestId, query, connection, family);
       if (!isModelsPath(path)) throw wrongMethod(["POST"]);
     }
-    const { trustedProxies } = snapshot.config.server;
-    const who = async (): Promise<Identity | undefined> =>
-      identify(snapshot, request, clientAddress(connection.address, request.headers, trustedProxies));
+    const found = findRelayRoute(path, method, query);
+    if (found !== undefined) {
+      if (!("route" in found)) throw wrongMethod(found);
+      return await relay(services, snapshot, found.route, request, requestId, found.query, connection, family, found);
+    }
+    const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
+    const who = async (): Promise<Identity | undefined> => {
+      const identity = await identify(services, snapshot, request, address);
+      if (identity !== undefined) requireAddress(identity, address);
+      return identity;
+    };
     if (isModelsPath(path)) {
       if (method !== "GET" && method !== "HEAD") throw wrongMethod(["GET", "HEAD"]);
       return finish(await listModels(services, snapshot, request, path, query, requestId, who), request, requestId);
     }
     const methods = api.methodsAt(path);
     if (methods.length === 0) throw unknownPath(family, path);
+    // Only ids of models may hold a slash.
+    if (/%2f/i.test(path)) throw new RelayError("bad-request", "The path of the request is malformed.");
     const asked = method === "HEAD" ? "GET" : method;
     if (!methods.includes(asked)) throw wrongMethod(methods.includes("GET") ? [...methods, "HEAD"] : methods);
     // Elysia looks for the path at a fixed place behind the scheme, whatever the host; a plain one is always right.
@@ -170,11 +201,16 @@ async function dispatch(
       headers: request.headers,
       body: request.body,
     });
-    const answer = await api.handle(inner, { requestId, snapshot, identify: who });
-    return finish(answer, request, requestId, path.startsWith("/api"));
+    const answer = await api.handle(inner, { requestId, snapshot, address, identify: who });
+    return finish(answer, request, requestId, path.startsWith("/api") || family === "openrelay");
   } catch (cause) {
     return failed(services, family, cause, requestId);
   }
+}
+
+/** Paths of clients in browsers too. */
+function isInference(path: string): boolean {
+  return /^\/v1(?:beta|alpha)?(?:\/|$)/.test(path);
 }
 
 function isModelsPath(path: string): boolean {
@@ -188,11 +224,11 @@ function wrongMethod(allowed: readonly string[]): RelayError {
 }
 
 function unknownPath(family: Family, path: string): RelayError {
-  if (family === "openai" || family === "anthropic") {
+  if (family === "openai" || family === "anthropic" || family === "gemini") {
     const hint = /\/chat\/completions.|\/messages.*\/messages/.test(path) ? " The base URL should end in /v1." : "";
     return new RelayError(
       "not-found",
-      `There is no such path here.${hint} OpenAI clients use <base>/v1, Anthropic clients <base>.`,
+      `There is no such path here.${hint} OpenAI clients use <base>/v1, Anthropic and Gemini clients <base>.`,
       {
         wireCode: "unknown_url",
       },

@@ -1,5 +1,6 @@
 /** The model list, in the shape of whoever asks; from memory, never by asking upstreams. `http-api.md` section 13.1. */
 import { type Identity, RelayError } from "../plugin/index.ts";
+import { isBounded, isReachable } from "../relay/reach.ts";
 import { isGlob } from "../support/glob.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { json } from "./api.ts";
@@ -28,8 +29,12 @@ export async function listModels(
 ): Promise<Response> {
   const isAnthropic = request.headers.has("anthropic-version");
   try {
-    await checkCaller(snapshot, request, identify);
-    const models = offeredModels(snapshot);
+    const caller = await checkCaller(snapshot, request, identify);
+    const all = offeredModels(snapshot);
+    const models =
+      caller === undefined || !isBounded(caller)
+        ? all
+        : all.filter(({ id }) => isReachable(snapshot.router, caller, id));
     const id = path === "/v1/models" ? undefined : decodeURIComponent(path.slice("/v1/models/".length));
     const parameters = new URLSearchParams(query);
     if (id !== undefined) {
@@ -60,12 +65,12 @@ async function checkCaller(
   snapshot: Snapshot,
   request: Request,
   identify: () => Promise<Identity | undefined>,
-): Promise<void> {
+): Promise<Identity | undefined> {
   const { headers } = request;
   const shows = ["authorization", "x-api-key", "x-access-key", "x-goog-api-key"].some(
     (name) => (headers.get(name) ?? "").trim() !== "",
   );
-  if (!shows && snapshot.config.server.publicModels) return;
+  if (!shows && snapshot.config.server.publicModels) return undefined;
   const identity = await identify();
   if (identity === undefined) throw new RelayError("unauthenticated", "Unauthorized");
   if (!identity.scopes.has("models:read")) {
@@ -73,6 +78,7 @@ async function checkCaller(
       wireCode: "insufficient_scope",
     });
   }
+  return identity;
 }
 
 function offeredModels(snapshot: Snapshot): Offered[] {

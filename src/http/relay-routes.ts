@@ -1,6 +1,6 @@
 /** The relay's routes: which dialect, which operation, which scope, which lane. */
 import type { Scope } from "../config/scopes.ts";
-import { anthropicMessages, type Codec, type Operation, openaiChat } from "../plugin/index.ts";
+import { anthropicMessages, type Codec, gemini, type Operation, openaiChat, openaiResponses } from "../plugin/index.ts";
 import type { FieldKind, RelayRoute } from "../relay/route.ts";
 
 type Kinds = Readonly<Record<string, FieldKind>>;
@@ -38,6 +38,22 @@ const MESSAGES_OPTIONAL: Kinds = {
   thinking: "object",
 };
 
+const RESPONSES_OPTIONAL: Kinds = {
+  input: "string or array",
+  stream: "boolean",
+  temperature: "number",
+  top_p: "number",
+  max_output_tokens: "number",
+  tools: "array",
+  text: "object",
+  reasoning: "object",
+  include: "array",
+  parallel_tool_calls: "boolean",
+  previous_response_id: "string",
+  background: "boolean",
+  store: "boolean",
+};
+
 const NOTHING: Kinds = {};
 const MODEL: Kinds = { model: "string" };
 
@@ -64,6 +80,7 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     { ...MODEL, messages: "filled array" },
     CHAT_OPTIONAL,
   ),
+  post("/v1/responses", openaiResponses, "chat", "chat:write", "chat", MODEL, RESPONSES_OPTIONAL),
   post(
     "/v1/completions",
     openaiChat,
@@ -104,3 +121,13 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     messages: "filled array",
   }),
 ];
+
+function generate(verb: string): RelayRoute {
+  return post(`/v1beta/models/{model}:${verb}`, gemini, "chat", "chat:write", "chat", { contents: "any" });
+}
+
+/** By verb; the model stands in the path. `http-api.md` section 15. */
+export const GEMINI_ROUTES: ReadonlyMap<string, RelayRoute> = new Map([
+  ["generateContent", generate("generateContent")],
+  ["streamGenerateContent", { ...generate("streamGenerateContent"), streams: true }],
+]);

@@ -1,6 +1,9 @@
 /** The public door: everything a plugin may import, for built-ins and for files of your own alike. */
 export { anthropicMessages } from "../codec/anthropic-messages/index.ts";
+export { gemini } from "../codec/gemini/index.ts";
+export type { GeminiTraits } from "../codec/gemini/wire.ts";
 export { openaiChat } from "../codec/openai-chat/index.ts";
+export { openaiResponses } from "../codec/openai-responses/index.ts";
 export * from "../contract/index.ts";
 export { sse } from "../wire/sse.ts";
 export { API_VERSION, defineAuth, defineProvider } from "./define.ts";

@@ -1,7 +1,9 @@
 /** The provider without an upstream: it answers by itself, in the house language. */
 import type { Static, TObject } from "@sinclair/typebox";
 import { anthropicMessages } from "../codec/anthropic-messages/index.ts";
+import { gemini } from "../codec/gemini/index.ts";
 import { openaiChat } from "../codec/openai-chat/index.ts";
+import { openaiResponses } from "../codec/openai-responses/index.ts";
 import type {
   AnyProviderPlugin,
   ChatEvent,
@@ -19,7 +21,7 @@ import { defineProvider } from "./define.ts";
 import { Type } from "./options.ts";
 
 /** Any dialect may be asked of a local provider: there is no upstream whose dialect could differ. */
-const CODECS: readonly [Codec, ...Codec[]] = [openaiChat, anthropicMessages];
+const CODECS: readonly [Codec, ...Codec[]] = [openaiChat, openaiResponses, anthropicMessages, gemini];
 
 /** A chat request with what small providers ask for most. */
 export interface LocalRequest extends ChatRequest {

@@ -2,6 +2,7 @@
 import type { AnyProviderPlugin, Codec, Operation, Traits, UpstreamCall } from "../contract/index.ts";
 import { anthropicMessages } from "../codec/anthropic-messages/index.ts";
 import { openaiChat } from "../codec/openai-chat/index.ts";
+import { openaiResponses } from "../codec/openai-responses/index.ts";
 import { defineProvider } from "./define.ts";
 
 /** Where each dialect lives below an OpenAI-style base URL. */
@@ -27,13 +28,18 @@ export const OPENAI_OPERATIONS: ReadonlySet<Operation> = new Set<Operation>([
   "responses",
 ]);
 
+type Codecs = readonly [Codec, ...Codec[]];
+
 export interface OpenaiCompatible {
   /** `[a-z0-9][a-z0-9-]{0,31}`; the `provider_type` operators write. */
   id: string;
   /** Up to and including `/v1` or its like. Left out: each entry must say `base_url`. */
   baseUrl?: string;
-  /** Dialects the service speaks, in order of preference. An entry's `dialects` may choose among all known ones. */
-  codecs: readonly [Codec, ...Codec[]];
+  /**
+   * Dialects the service speaks, in order of preference; by address, where only some hosts speak them all. An entry's
+   * `dialects` may choose among `openai-chat`, `openai-responses` and `anthropic-messages`, whatever stands here.
+   */
+  codecs: Codecs | ((baseUrl: string) => Codecs);
   /** How this service differs from the first party, for all its models or by model. */
   traits?: Traits | ((model: string, baseUrl: string) => Traits);
   operations?: readonly Operation[];
@@ -53,18 +59,20 @@ export interface OpenaiCompatible {
 export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
   const operations = service.operations === undefined ? OPENAI_OPERATIONS : new Set(service.operations);
   const { traits } = service;
+  const codecsAt = (base: string): Codecs =>
+    typeof service.codecs === "function" ? service.codecs(base) : service.codecs;
   return defineProvider({
     id: service.id,
     ...(service.baseUrl === undefined ? {} : { baseUrl: service.baseUrl }),
     ...(service.keys === undefined ? {} : { keys: service.keys }),
     ...(service.local === undefined ? {} : { local: service.local }),
-    dialects: service.codecs.map(({ id }) => id),
+    dialects: codecsAt(service.baseUrl ?? "").map(({ id }) => id),
     setup(_options, host) {
       const base = host.baseUrl;
       if (base === "") throw new Error("it needs a base_url");
       return {
-        codecs: service.codecs,
-        optionalCodecs: [openaiChat, anthropicMessages],
+        codecs: codecsAt(base),
+        optionalCodecs: [openaiChat, openaiResponses, anthropicMessages],
         operations,
         ...(traits === undefined
           ? {}

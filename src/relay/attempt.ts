@@ -4,6 +4,7 @@ import { RelayError } from "../contract/errors.ts";
 import { isKey, type NoKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
 import type { Call } from "./call.ts";
+import { reachable } from "./reach.ts";
 
 /** Share by which a waiting time is spread, so that many callers do not return at the same instant. */
 const JITTER = 0.2;
@@ -32,7 +33,8 @@ export async function attempt<T>(call: Call, resolution: Resolution, tryOne: Try
     if (at === targets.length) {
       if (isFallback) throw exhausted(call, last, missing);
       // Resolved only now: most calls never need them.
-      targets = call.snapshot.router.fallbacksOf(resolution.resolved).flatMap((fallback) => fallback.targets);
+      const fallbacks = call.snapshot.router.fallbacksOf(resolution.resolved).flatMap((fallback) => fallback.targets);
+      targets = reachable(call.identity, fallbacks);
       isFallback = true;
       at = -1;
       continue;

@@ -1,5 +1,5 @@
 /** Everything known about one call, from the first byte in to the last byte out; it writes its record when it ends. */
-import { type Finish, type Identity, RelayError, type Usage } from "../plugin/index.ts";
+import { type Finish, type Framing, type Identity, RelayError, type Usage } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Lease, Snapshot } from "../snapshot/snapshot.ts";
@@ -22,6 +22,14 @@ const CLIENT_STALL_MAX_MS = 300_000;
 
 export type Lane = "none" | "pass-through" | "translate" | "raw";
 
+/** What the path and query of a request say, where a dialect keeps it out of the body. */
+export interface Said {
+  readonly model?: string;
+  readonly stream?: boolean;
+  /** The envelope asked for, where there is a choice; absent = the codec's own. */
+  readonly framing?: Framing;
+}
+
 /** What the edge knows when a call begins. */
 export interface CallStart {
   readonly id: string;
@@ -29,6 +37,7 @@ export interface CallStart {
   readonly request: Request;
   /** Query with the leading `?`, credentials removed; or empty. */
   readonly query: string;
+  readonly said?: Said | undefined;
   readonly lease: Lease;
   readonly identity: Identity;
   readonly clientAddress: string;
@@ -65,6 +74,7 @@ export class Call implements Watched {
   readonly route: RelayRoute;
   readonly request: Request;
   readonly query: string;
+  readonly said: Said | undefined;
   readonly identity: Identity;
   readonly receivedAt: number;
   readonly startedMs: number;
@@ -125,6 +135,7 @@ export class Call implements Watched {
     this.route = start.route;
     this.request = start.request;
     this.query = start.query;
+    this.said = start.said;
     this.identity = start.identity;
     this.receivedAt = services.clock.now();
     this.startedMs = services.clock.monotonic();
@@ -137,6 +148,11 @@ export class Call implements Watched {
 
   get snapshot(): Snapshot {
     return this.#lease.snapshot;
+  }
+
+  /** The envelope of the client's stream. */
+  get framing(): Framing {
+    return this.said?.framing ?? this.route.codec.framing;
   }
 
   get isEnded(): boolean {
@@ -210,7 +226,8 @@ export class Call implements Watched {
 
   /** Names the provider in an upstream's failure, as far as callers may know where their calls go. */
   blame(error: RelayError): RelayError {
-    const isShown = this.snapshot.config.server.relayHeaders && error.code.startsWith("upstream-");
+    const isOpen = this.snapshot.config.server.relayHeaders && this.identity.exposeRouting !== false;
+    const isShown = isOpen && error.code.startsWith("upstream-");
     if (isShown && this.provider !== "") error.provider ??= this.provider;
     return error;
   }

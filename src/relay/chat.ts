@@ -20,6 +20,8 @@ import { withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
 import { openPassThrough } from "./pass-through.ts";
+import { resolveFor } from "./reach.ts";
+import { reframed } from "./reframe.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
 import { callUpstream, failureOf, Shape } from "./upstream.ts";
@@ -33,11 +35,12 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 export async function runChat(call: Call): Promise<Response> {
   const bytes = await readJsonBody(call);
   const top = scanTopLevel(bytes);
-  const { defaultModel } = call.snapshot.config.modelRouting;
+  const defaultModel = call.identity.defaultModel ?? call.snapshot.config.modelRouting.defaultModel;
   validateFields(top, call.route, defaultModel === null ? undefined : "model");
-  call.requestedModel = (top.value("model") as string | undefined) ?? defaultModel!;
-  call.streaming = top.kind("stream") === 0x74;
-  const resolution = call.snapshot.router.resolve(call.requestedModel);
+  const { said } = call;
+  call.requestedModel = said?.model ?? (top.value("model") as string | undefined) ?? defaultModel!;
+  call.streaming = said?.stream ?? top.kind("stream") === 0x74;
+  const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
   const work = new ChatWork(call, top);
   return withEarlyHeaders(
     call,
@@ -58,6 +61,7 @@ class ChatWork {
   get request(): ChatRequest {
     this.#request ??= this.call.route.codec.ingress!.decodeRequest(this.top.parse(), {
       model: this.call.requestedModel,
+      stream: this.call.streaming,
     });
     return this.#request;
   }
@@ -85,16 +89,21 @@ class ChatWork {
     call.lane = "pass-through";
     call.dropped = undefined;
     const asksUsage = call.streaming && takesStreamOptions(codec.id, entry.traits(model));
-    const { body, hidesUsage } = editBody(top, model, asksUsage);
+    const isNamedOutside = call.said?.model !== undefined;
+    const { body, hidesUsage } = isNamedOutside
+      ? { body: top.bytes, hidesUsage: false }
+      : editBody(top, model, asksUsage);
     const headers = forwardedHeaders(call.request.headers);
     const answer = await callUpstream(call, entry, key, this.#shape(codec, model, call.query, body, headers, key));
     try {
       const isStream = isEventStream(answer);
       if (call.streaming && isStream) {
         const framing = entry.provider.framing ?? codec.framing;
-        const watcher = codec.egress!.watcher();
-        const source = await openPassThrough({ call, entry, answer, framing, watcher, hidesUsage });
-        return streamToClient(call, source, framing, framing.contentType);
+        const egress = codec.egress!;
+        const source = await openPassThrough({ call, entry, answer, framing, egress, hidesUsage });
+        if (call.said?.framing === undefined) return streamToClient(call, source, framing, framing.contentType);
+        const { framing: asked } = call;
+        return streamToClient(call, reframed(source, framing, asked), asked, asked.contentType);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
       const bytes = await readWhole(call, entry, answer);
@@ -164,7 +173,8 @@ class ChatWork {
 
   async #streamEvents(events: EventReader, entry: ProviderEntry): Promise<Response> {
     const { call } = this;
-    const { framing, ingress } = call.route.codec;
+    const { framing } = call;
+    const { ingress } = call.route.codec;
     const encode = ingress!.streamEncoder(this.#context());
     const source = await openTranslation(call, events, encode, framing, entry.timeouts.idleMs);
     return streamToClient(call, source, framing, framing.contentType);

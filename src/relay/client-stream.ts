@@ -39,10 +39,12 @@ export function streamToClient(
     isOver = true;
     // The record comes before the close: it restores the idle timer while the connection still has its answer open.
     call.end(error?.status ?? 200, error);
-    if (error === undefined) return sink.close();
-    if (framing === undefined || ingress === undefined) return sink.error(error);
-    const frames: Frame[] = ingress.encodeStreamError(call.blame(error), call.id);
-    if (frames.length > 0) sink.enqueue(framing.encode(frames));
+    if (error !== undefined) {
+      if (framing === undefined || ingress === undefined) return sink.error(error);
+      const frames: Frame[] = ingress.encodeStreamError(call.blame(error), call.id);
+      if (frames.length > 0) sink.enqueue(framing.encode(frames));
+    }
+    if (framing?.end !== undefined) sink.enqueue(framing.end());
     sink.close();
   };
   const fail = (cause: unknown): void => finish(call.abortReason ?? RelayError.from(cause));

@@ -25,7 +25,8 @@ export async function withEarlyHeaders(call: Call, answer: Promise<Response>): P
 }
 
 function commitEarly(call: Call, answer: Promise<Response>): Response {
-  const { framing, ingress } = call.route.codec;
+  const { framing } = call;
+  const { ingress } = call.route.codec;
   const keepAlive = framing.encode([ingress!.keepAlive]);
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   let sink: ReadableStreamDefaultController<Uint8Array>;
@@ -38,6 +39,7 @@ function commitEarly(call: Call, answer: Promise<Response>): Response {
       const error = call.abortReason ?? RelayError.from(cause);
       call.end(error.status, error);
       sink.enqueue(framing.encode(ingress!.encodeStreamError(call.blame(error), call.id)));
+      if (framing.end !== undefined) sink.enqueue(framing.end());
       sink.close();
     },
   );

@@ -47,6 +47,8 @@ export function answerHeaders(call: Call, contentType: string): Record<string, s
 
 /** `x-relay-*`, so that a puzzled user sees which road the call took. */
 export function addRelayHeaders(call: Call, headers: Record<string, string>): void {
+  // Whoever uses such a key is not told where its calls go.
+  if (call.identity.exposeRouting === false) return;
   const { server } = call.snapshot.config;
   if (server.relayHeaders) {
     if (call.provider !== "") headers["x-relay-provider"] = call.provider;

@@ -1,12 +1,12 @@
 /** Pass-through lane: the client receives the upstream's own bytes; we only read over its shoulder. */
 import type { Answer } from "../net/answer.ts";
-import { type Framing, RelayError, type StreamWatcher } from "../plugin/index.ts";
+import { type Egress, type Framing, RelayError, type StreamWatcher } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { lastFrameBoundary } from "../wire/sse.ts";
 import { concat } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Source } from "./client-stream.ts";
-import { Tail } from "./tail.ts";
+import { MarkedTail, Tail } from "./tail.ts";
 import { failureOf } from "./upstream.ts";
 
 /** Of a finished stream, so much is read for usage, finish reason and end mark. */
@@ -21,7 +21,7 @@ export interface PassThrough {
   readonly entry: ProviderEntry;
   readonly answer: Answer;
   readonly framing: Framing;
-  readonly watcher: StreamWatcher;
+  readonly egress: Egress;
   /** Drop the chunk that carries nothing but usage: it was asked for on our account. */
   readonly hidesUsage: boolean;
 }
@@ -31,7 +31,8 @@ export interface PassThrough {
  * candidate may still answer. Only whole events are ever released, so that an error never lands inside one.
  */
 export async function openPassThrough(options: PassThrough): Promise<Source> {
-  const { call, entry, answer, framing, watcher } = options;
+  const { call, entry, answer, framing, egress } = options;
+  const watcher = egress.watcher();
   const { preCommitBuffer } = call.snapshot.config.limits;
   const deframe = framing.decoder();
   const held: Uint8Array[] = [];
@@ -54,7 +55,7 @@ export async function openPassThrough(options: PassThrough): Promise<Source> {
   call.firstByteMs = call.services.clock.monotonic();
   call.lastByteMs = call.services.active.now;
   call.idleMs = entry.timeouts.idleMs;
-  return new PassThroughSource(options, held.length === 1 ? held[0]! : concat(held, heldBytes));
+  return new PassThroughSource(options, watcher, held.length === 1 ? held[0]! : concat(held, heldBytes));
 }
 
 class PassThroughSource implements Source {
@@ -62,7 +63,8 @@ class PassThroughSource implements Source {
   readonly #answer: Answer;
   readonly #call: Call;
   readonly #hidesUsage: boolean;
-  readonly #tail = new Tail(TAIL_BYTES);
+  readonly #watcher: StreamWatcher;
+  readonly #tail: Tail;
   /** What was read before the commitment. */
   #early: Uint8Array | undefined;
   /** An event that has begun and not yet ended. */
@@ -73,8 +75,11 @@ class PassThroughSource implements Source {
     throw failureOf(this.#call, cause);
   };
 
-  constructor(options: PassThrough, early: Uint8Array) {
+  constructor(options: PassThrough, watcher: StreamWatcher, early: Uint8Array) {
     this.#options = options;
+    this.#watcher = watcher;
+    const { endTexts } = options.egress;
+    this.#tail = endTexts === undefined ? new Tail(TAIL_BYTES) : new MarkedTail(TAIL_BYTES, endTexts);
     this.#answer = options.answer;
     this.#call = options.call;
     this.#hidesUsage = options.hidesUsage;
@@ -95,7 +100,7 @@ class PassThroughSource implements Source {
   isComplete(): boolean {
     if (this.#isConcluded) return true;
     this.#readTail();
-    return this.#options.watcher.marked;
+    return this.#watcher.marked;
   }
 
   stop(): void {
@@ -139,7 +144,8 @@ class PassThroughSource implements Source {
   }
 
   #readTail(): void {
-    const { framing, watcher } = this.#options;
+    const { framing } = this.#options;
+    const watcher = this.#watcher;
     const read = framing.decoder();
     const bytes = this.#tail.bytes();
     // Where the beginning was lost, the first event is not whole.
@@ -151,7 +157,8 @@ class PassThroughSource implements Source {
 
   /** After the last byte: what the end of the stream says decides between success and failure. */
   #conclude(): Uint8Array | null {
-    const { framing, watcher } = this.#options;
+    const { framing } = this.#options;
+    const watcher = this.#watcher;
     const rest = this.#rest;
     this.#rest = undefined;
     if (rest !== undefined) this.#tail.push(rest);

@@ -12,6 +12,7 @@ import { type Source, streamToClient } from "./client-stream.ts";
 import { editBody } from "./edits.ts";
 import { answerHeaders, forwardedHeaders, returnedHeaders } from "./headers.ts";
 import { boundaryOf, findField } from "./multipart.ts";
+import { resolveFor } from "./reach.ts";
 import { scanTopLevel, splice } from "./scan.ts";
 import { callUpstream, carried, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
@@ -39,7 +40,7 @@ interface RawBody {
 export async function runRaw(call: Call): Promise<Response> {
   const body = call.route.body === "multipart" ? await readForm(call) : await readJson(call);
   call.requestedModel = body.model;
-  const resolution = servable(call, call.snapshot.router.resolve(body.model));
+  const resolution = servable(call, resolveFor(call.snapshot.router, call.identity, body.model));
   return attempt(call, resolution, (target, key) => tryOne(call, body, target, key));
 }
 

@@ -49,7 +49,9 @@ function concerns({ principalId, sessionId, exceptSessionId }: Revocation, ident
   return exceptSessionId === undefined || exceptSessionId !== identity.sessionId;
 }
 
-/** Towards the caller it is what the next request would hear. */
+/** Before the answer has begun, its body is that of any other 401. */
 export function revoked(): RelayError {
-  return new RelayError("unauthenticated", "Unauthorized", { wireCode: "credential_revoked" });
+  return new RelayError("unauthenticated", "The credential of this call is not valid any more.", {
+    wireCode: "credential_revoked",
+  });
 }

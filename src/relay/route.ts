@@ -15,6 +15,8 @@ export interface RelayRoute {
   readonly body: "chat" | "json" | "multipart" | "none";
   /** Raw lane: the path below the provider's API root; default: `path` without `/v1`. */
   readonly upstreamPath?: string;
+  /** The path alone says that the answer is a stream. */
+  readonly streams?: true;
   /** Top-level fields that must be there, and what their text must begin with. */
   readonly required: Readonly<Record<string, FieldKind>>;
   /** Top-level fields that may be there, and what their text must begin with; `null` is always allowed. */

@@ -1,4 +1,5 @@
 /** Runs one call from its start to its response, whatever happens on the way. */
+import { requireAddress } from "../auth/key-networks.ts";
 import { RelayError } from "../plugin/index.ts";
 import { isFinal } from "./attempt.ts";
 import { Call, type CallStart } from "./call.ts";
@@ -24,6 +25,7 @@ export async function runCall(services: RelayServices, start: CallStart): Promis
         retryAfterMs: HINT_MIN_MS,
       });
     }
+    requireAddress(call.identity, start.clientAddress);
     if (!call.identity.scopes.has(call.route.scope)) {
       throw new RelayError("forbidden", `This credential lacks the scope "${call.route.scope}".`, {
         wireCode: "insufficient_scope",

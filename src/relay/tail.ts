@@ -63,3 +63,41 @@ export class Tail {
     this.#ring = ring;
   }
 }
+
+/** Last events larger than this are not read; their stream then counts as broken off. */
+const MARKED_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Keeps everything from the last piece that holds one of the texts on: what may be the end, however large it is. */
+export class MarkedTail extends Tail {
+  readonly #texts: readonly Buffer[];
+  #marked: Uint8Array[] | undefined;
+  #size = 0;
+
+  constructor(capacity: number, texts: readonly string[]) {
+    super(capacity);
+    this.#texts = texts.map((text) => Buffer.from(text));
+  }
+
+  override get hasLost(): boolean {
+    return this.#marked === undefined && super.hasLost;
+  }
+
+  override push(chunk: Uint8Array): void {
+    const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    if (this.#texts.some((text) => buffer.includes(text))) {
+      this.#marked = [];
+      this.#size = 0;
+    }
+    if (this.#marked === undefined || this.#size + chunk.length > MARKED_BYTES_MAX) {
+      this.#marked = undefined;
+      super.push(chunk);
+      return;
+    }
+    this.#marked.push(chunk);
+    this.#size += chunk.length;
+  }
+
+  override bytes(): Uint8Array<ArrayBuffer> {
+    return this.#marked === undefined ? super.bytes() : new Uint8Array(Buffer.concat(this.#marked));
+  }
+}

@@ -2,6 +2,7 @@
 import type { Logger } from "../contract/host.ts";
 import { type Clock, type Schedule, systemClock, systemSchedule } from "../support/clock.ts";
 import { createAccountRepositories } from "./accounts.ts";
+import { backupInto } from "./backup.ts";
 import { createCalls } from "./calls.ts";
 import { fileBytes, openFile } from "./connection.ts";
 import { storeError } from "./errors.ts";
@@ -84,6 +85,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     calls,
     sizes: () => ({ accounts: fileBytes(accountsPath), records: fileBytes(recordsPath) }),
     checkpoint,
+    async backup(directory) {
+      calls.flush();
+      backupInto(directory, { accounts, accountsPath, records, recordsPath });
+    },
     async close() {
       if (isClosed) return;
       isClosed = true;

@@ -160,3 +160,15 @@ export const jsonArray = {
   },
   encoder: createEncoder,
 } as const satisfies Framing & { encoder(): (frames: readonly Frame[] | null) => Uint8Array };
+
+/** The envelope of one stream that is written piece by piece. */
+export function jsonArrayStream(): Framing {
+  const write = createEncoder();
+  return {
+    id: jsonArray.id,
+    contentType: jsonArray.contentType,
+    decoder: createDecoder,
+    encode: write,
+    end: () => write(null),
+  };
+}

@@ -80,10 +80,15 @@ export interface HouseOptions {
   readonly config?: string;
   readonly store?: Store;
   readonly hasher?: Hasher;
+  readonly clock?: ManualClock;
 }
 
-export async function openHouse({ config = "", store, hasher = quickHasher }: HouseOptions = {}): Promise<House> {
-  const clock = createManualClock();
+export async function openHouse({
+  config = "",
+  store,
+  hasher = quickHasher,
+  clock = createManualClock(),
+}: HouseOptions = {}): Promise<House> {
   const log = createMemoryLog();
   const used = store ?? (await open({ clock, schedule: clock.schedule, log }));
   let current = await configOf(config);

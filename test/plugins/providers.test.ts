@@ -2,11 +2,13 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Value } from "@sinclair/typebox/value";
 import { builtinAuth, builtinProviders } from "../../plugins/index.ts";
 import {
   type AnyProviderPlugin,
   anthropicMessages,
   openaiChat,
+  openaiResponses,
   type Provider,
   type UpstreamCall,
   type UpstreamRequest,
@@ -17,7 +19,7 @@ import { createFakeHost, type FakeHost } from "./fake-host.ts";
 const PLUGINS = join(import.meta.dir, "../../plugins");
 const SECRET = "sk-the-one-provider-key";
 
-/** Root of each preset as its vendor documents it; `openai-chat` lives below it unless the row says otherwise. */
+/** Where each provider's chat and embeddings calls go, as its vendor documents it. */
 const PRESETS: readonly (readonly [id: string, chat: string, embeddings: string | null])[] = [
   ["anthropic", "https://api.anthropic.com/v1/messages", null],
   ["cerebras", "https://api.cerebras.ai/v1/chat/completions", "https://api.cerebras.ai/v1/embeddings"],
@@ -26,6 +28,11 @@ const PRESETS: readonly (readonly [id: string, chat: string, embeddings: string 
     "fireworks",
     "https://api.fireworks.ai/inference/v1/chat/completions",
     "https://api.fireworks.ai/inference/v1/embeddings",
+  ],
+  [
+    "gemini",
+    "https://generativelanguage.googleapis.com/v1beta/models/some-model:generateContent",
+    "https://generativelanguage.googleapis.com/v1beta/models/some-model:embedContent",
   ],
   ["groq", "https://api.groq.com/openai/v1/chat/completions", "https://api.groq.com/openai/v1/embeddings"],
   ["llama-cpp", "http://127.0.0.1:8080/v1/chat/completions", "http://127.0.0.1:8080/v1/embeddings"],
@@ -42,6 +49,26 @@ const PRESETS: readonly (readonly [id: string, chat: string, embeddings: string 
   ["xai", "https://api.x.ai/v1/chat/completions", "https://api.x.ai/v1/embeddings"],
   ["zai", "https://api.z.ai/api/paas/v4/chat/completions", "https://api.z.ai/api/paas/v4/embeddings"],
 ];
+/** What differs from services with OpenAI's paths: below the root, where chat lies, who carries the key, how lists look. */
+const OWN: Readonly<Record<string, { chat: string; embeddings?: string; carrier: string; models: unknown }>> = {
+  anthropic: {
+    chat: "/v1/messages",
+    carrier: "x-api-key",
+    models: { data: [{ id: "model-a" }, { name: "no id" }, { id: "model-b" }], has_more: false },
+  },
+  gemini: {
+    chat: "/v1beta/models/some-model:generateContent",
+    embeddings: ":embedContent",
+    carrier: "x-goog-api-key",
+    models: { models: [{ name: "models/model-a" }, { displayName: "no name" }, { name: "models/model-b" }] },
+  },
+};
+const USUAL = {
+  chat: "/chat/completions",
+  embeddings: "/embeddings",
+  carrier: "authorization",
+  models: { data: [{ id: "model-a" }, { name: "no id" }, { id: "model-b" }] },
+};
 /** Runs on the operator's own machine, and asks for no key. */
 const LOCAL = ["llama-cpp", "lm-studio", "ollama-openai", "vllm"];
 
@@ -52,7 +79,7 @@ function setUp(
   id: string,
   host: FakeHost = createFakeHost({ baseUrl: pluginOf(id).baseUrl ?? "" }),
 ): Promise<Provider> {
-  return Promise.resolve(pluginOf(id).setup({} as never, host));
+  return Promise.resolve(pluginOf(id).setup(Value.Create(pluginOf(id).options) as never, host));
 }
 
 function callOf(provider: Provider, differs: Partial<UpstreamCall> = {}): UpstreamCall {
@@ -109,6 +136,8 @@ describe("the list of built-ins", () => {
 });
 
 describe.each(PRESETS)("%s", (id, chat, embeddings) => {
+  const own = { ...USUAL, ...OWN[id] };
+
   test("addresses a chat call", async () => {
     const provider = await setUp(id);
     const call = callOf(provider);
@@ -125,7 +154,7 @@ describe.each(PRESETS)("%s", (id, chat, embeddings) => {
     if (embeddings === null) return;
     const { url } = await requestOf(
       provider,
-      callOf(provider, { operation: "embeddings", path: "/embeddings", query: "?a=b" }),
+      callOf(provider, { operation: "embeddings", path: own.embeddings, query: "?a=b" }),
     );
     expect(url).toBe(`${embeddings}?a=b`);
   });
@@ -134,7 +163,8 @@ describe.each(PRESETS)("%s", (id, chat, embeddings) => {
     const provider = await setUp(id);
     const { headers, ...rest } = await requestOf(provider, callOf(provider));
     const carriers = Object.entries(headers).filter(([, value]) => value.includes(SECRET));
-    expect(carriers).toEqual([id === "anthropic" ? ["x-api-key", SECRET] : ["authorization", `Bearer ${SECRET}`]]);
+    const value = own.carrier === "authorization" ? `Bearer ${SECRET}` : SECRET;
+    expect(carriers).toEqual([[own.carrier, value]]);
     expect(JSON.stringify(rest)).not.toContain(SECRET);
     expect(Object.keys(headers)).toEqual(Object.keys(headers).map((name) => name.toLowerCase()));
   });
@@ -163,21 +193,18 @@ describe.each(PRESETS)("%s", (id, chat, embeddings) => {
     const one = await setUp(id, createFakeHost({ baseUrl: "https://one.example/api" }));
     const two = await setUp(id, createFakeHost({ baseUrl: "https://two.example" }));
     const urls = [await requestOf(one, callOf(one)), await requestOf(two, callOf(two))].map(({ url }) => url);
-    const path = id === "anthropic" ? "/v1/messages" : "/chat/completions";
-    expect(urls).toEqual([`https://one.example/api${path}`, `https://two.example${path}`]);
+    expect(urls).toEqual([`https://one.example/api${own.chat}`, `https://two.example${own.chat}`]);
   });
 
   test("lists models with the key it is given", async () => {
-    const answer = (): Response =>
-      Response.json({ data: [{ id: "model-a" }, { name: "no id" }, { id: "model-b" }], has_more: false });
-    const host = createFakeHost({ baseUrl: pluginOf(id).baseUrl!, answer });
+    const host = createFakeHost({ baseUrl: pluginOf(id).baseUrl!, answer: () => Response.json(own.models) });
     const provider = await setUp(id, host);
     expect(await provider.listModels?.(SECRET, new AbortController().signal)).toEqual(["model-a", "model-b"]);
     expect(host.fetched).toHaveLength(1);
     const { url, headers } = host.fetched[0]!;
-    expect(url).toStartWith(chat.replace(/\/(chat\/completions|messages)$/, "/models"));
+    expect(url).toStartWith(chat.replace(/\/(chat\/completions|messages|models\/.*)$/, "/models"));
     expect(url).not.toContain(SECRET);
-    expect(headers.get(id === "anthropic" ? "x-api-key" : "authorization")).toContain(SECRET);
+    expect(headers.get(own.carrier)).toContain(SECRET);
   });
 
   test("fails to list models without naming the key", async () => {
@@ -228,15 +255,64 @@ describe("openai", () => {
 
   test("finds the path of each dialect an entry may switch on", async () => {
     const provider = await setUp("openai");
-    const paths = [openaiChat, anthropicMessages].map(
+    const paths = [openaiChat, openaiResponses, anthropicMessages].map(
       async (codec) => (await requestOf(provider, callOf(provider, { codec }))).url,
     );
     expect(await Promise.all(paths)).toEqual([
       "https://api.openai.com/v1/chat/completions",
+      "https://api.openai.com/v1/responses",
       "https://api.openai.com/v1/messages",
     ]);
-    expect(provider.codecs).toEqual([openaiChat]);
     expect(provider.optionalCodecs).toContain(anthropicMessages);
+  });
+
+  test("speaks Responses at the first party; an imitation is taken to speak chat unless its entry says more", async () => {
+    expect((await setUp("openai")).codecs).toEqual([openaiChat, openaiResponses]);
+    const other = await setUp("openai", createFakeHost({ baseUrl: "https://llm.example/v1" }));
+    expect(other.codecs).toEqual([openaiChat]);
+    expect(other.optionalCodecs).toContain(openaiResponses);
+  });
+});
+
+describe("gemini", () => {
+  test.each([
+    ["gemini-2.5-flash", "gemini-2.5-flash"],
+    ["models/gemini-2.5-flash", "gemini-2.5-flash"],
+    ["a model:with/odd?signs", "a%20model%3Awith/odd%3Fsigns"],
+  ])("writes the model %s into the path", async (model, written) => {
+    const provider = await setUp("gemini");
+    const { url } = await requestOf(provider, callOf(provider, { model }));
+    expect(url).toBe(`https://generativelanguage.googleapis.com/v1beta/models/${written}:generateContent`);
+  });
+
+  test("finds tuned models in their own collection", async () => {
+    const provider = await setUp("gemini");
+    const { url } = await requestOf(provider, callOf(provider, { model: "tunedModels/mine" }));
+    expect(url).toBe("https://generativelanguage.googleapis.com/v1beta/tunedModels/mine:generateContent");
+  });
+
+  test.each([
+    ["", "?alt=sse"],
+    ["?$fields=candidates", "?$fields=candidates&alt=sse"],
+  ])("asks for a stream as events (query %p)", async (query, sent) => {
+    const provider = await setUp("gemini");
+    const { url } = await requestOf(provider, callOf(provider, { stream: true, query }));
+    expect(url).toEndWith(`/models/some-model:streamGenerateContent${sent}`);
+  });
+
+  test("lets no header of the client take the place of the key", async () => {
+    const provider = await setUp("gemini");
+    const { headers } = await requestOf(provider, callOf(provider, { headers: { "x-goog-api-key": "the client's" } }));
+    expect(headers["x-goog-api-key"]).toBe(SECRET);
+  });
+
+  test.each([
+    ["gemini-2.0-flash", "none"],
+    ["gemini-2.5-pro", "budget"],
+    ["gemini-3-pro-preview", "adaptive"],
+  ] as const)("knows how %s thinks", async (model, thinking) => {
+    const provider = await setUp("gemini");
+    expect(provider.traits?.(model)).toMatchObject({ thinking, mediaUrls: false });
   });
 });
 

@@ -30,5 +30,7 @@ export const gemini = {
     decodeError,
     readFacts,
     watcher: createWatcher,
+    // A picture stands beside the finish reason.
+    endTexts: ['"finishReason"', '"promptFeedback"', '"error"'],
   },
 } as const satisfies Codec;

@@ -31,5 +31,7 @@ export const openaiResponses = {
     decodeError,
     readFacts,
     watcher: createWatcher,
+    // The last event repeats the whole answer, and with it instructions and tools.
+    endTexts: ["response.completed", "response.incomplete", "response.failed"],
   },
 } as const satisfies Codec;

@@ -1,0 +1,66 @@
+/** Google's Gemini by its own API. API: https://ai.google.dev/api */
+import { defineProvider, type GeminiTraits, gemini, type Operation, Type, type UpstreamCall } from "monorelay/plugin";
+
+/** What the models offer beside answers. */
+const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings"]);
+
+/** Facts by model family, first match wins; seen in the vendor's model table and its 400 answers, 2026-08. */
+const FAMILIES: readonly (readonly [pattern: RegExp, traits: GeminiTraits])[] = [
+  [/gemini-(1\.|2\.0)/, { thinking: "none", mediaUrls: false }],
+  [/gemini-2\.5/, { thinking: "budget", mediaUrls: false }],
+  [/gemini-[3-9]/, { thinking: "adaptive", mediaUrls: false, toolMedia: true, structuredOutput: true }],
+];
+const UNKNOWN: GeminiTraits = { mediaUrls: false };
+
+export default defineProvider({
+  id: "gemini",
+  baseUrl: "https://generativelanguage.googleapis.com",
+  dialects: ["gemini"],
+  options: Type.Object({
+    apiVersion: Type.String({ default: "v1beta", pattern: "^v[0-9][a-z0-9]*$", description: "Version in the path" }),
+  }),
+  setup({ apiVersion }, host) {
+    const root = `${host.baseUrl}/${apiVersion}`;
+    return {
+      codecs: [gemini],
+      operations: OPERATIONS,
+      traits: (model) => FAMILIES.find(([pattern]) => pattern.test(model))?.[1] ?? UNKNOWN,
+      request: (call) => ({
+        url: `${root}/${modelPath(call.model)}${verbOf(call)}${queryOf(call)}`,
+        method: call.method,
+        headers: {
+          ...call.headers,
+          "x-goog-api-key": call.secret,
+          ...(call.body === null ? {} : { "content-type": call.contentType }),
+        },
+        body: call.body,
+      }),
+      async listModels(secret, signal) {
+        const response = await host.fetch(`${root}/models?pageSize=1000`, {
+          headers: { "x-goog-api-key": secret },
+          signal,
+        });
+        if (!response.ok) throw new Error(`the model list answered ${response.status}`);
+        const { models = [] } = (await response.json()) as { models?: { name?: unknown }[] };
+        return models.flatMap(({ name }) => (typeof name === "string" ? [name.replace(/^models\//, "")] : []));
+      },
+    };
+  },
+});
+
+/** Tuned models have a collection of their own, which their names begin with. */
+function modelPath(model: string): string {
+  const name = /^(models|tunedModels)\//.test(model) ? model : `models/${model}`;
+  return name.split("/").map(encodeURIComponent).join("/");
+}
+
+function verbOf({ operation, stream, path }: UpstreamCall): string {
+  if (operation !== "chat") return path;
+  return stream ? ":streamGenerateContent" : ":generateContent";
+}
+
+/** Streams are always asked for as events, in whichever form the client wants them. */
+function queryOf({ operation, stream, query }: UpstreamCall): string {
+  if (operation !== "chat" || !stream) return query;
+  return query === "" ? "?alt=sse" : `${query}&alt=sse`;
+}

@@ -1,0 +1,61 @@
+/** Finds the relay's route for a path that holds more than the route's name: a model and a verb, or the id of an object. */
+import { RelayError } from "../plugin/index.ts";
+import type { Said } from "../relay/call.ts";
+import type { RelayRoute } from "../relay/route.ts";
+import { jsonArrayStream } from "../wire/json-array.ts";
+import { GEMINI_ROUTES } from "./relay-routes.ts";
+
+export interface FoundRoute {
+  readonly route: RelayRoute;
+  readonly said: Said;
+  /** Of the client, without what was read from it: with the leading `?`, or empty. */
+  readonly query: string;
+  /** The credential in the query, where the family allows one there. */
+  readonly queryKey: string | undefined;
+}
+
+const GEMINI_PATH = /^\/v1(?:beta|alpha)?\/models\/(.+):([A-Za-z]+)$/;
+
+/** `undefined`: no such route. A list: the route is there, but takes only these methods. */
+export function findRelayRoute(
+  path: string,
+  method: string,
+  query: string,
+): FoundRoute | readonly string[] | undefined {
+  const gemini = GEMINI_PATH.exec(path);
+  if (gemini === null) return undefined;
+  const route = GEMINI_ROUTES.get(gemini[2]!);
+  if (route === undefined) return undefined;
+  // Below /v1 a name with a colon may also be that of a model in a list.
+  if (method !== "POST") return path.startsWith("/v1/") ? undefined : ["POST"];
+  const parameters = new URLSearchParams(query);
+  const stream = route.streams === true;
+  const isArray = stream && parameters.get("alt") !== "sse";
+  return {
+    route,
+    said: {
+      model: modelIn(gemini[1]!),
+      stream,
+      ...(isArray ? { framing: jsonArrayStream() } : {}),
+    },
+    query: withoutParameters(query, ["key", "alt", "$alt"]),
+    queryKey: parameters.get("key") ?? undefined,
+  };
+}
+
+function modelIn(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw new RelayError("bad-request", "The model in the path is malformed.", { param: "model", cause });
+  }
+}
+
+/** Leaves the others as they were written. */
+function withoutParameters(query: string, names: readonly string[]): string {
+  const kept = query
+    .replace(/^\?/, "")
+    .split("&")
+    .filter((pair) => pair !== "" && !names.includes(new URLSearchParams(pair).keys().next().value ?? ""));
+  return kept.length === 0 ? "" : `?${kept.join("&")}`;
+}
