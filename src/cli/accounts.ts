@@ -3,6 +3,7 @@ import { type Caller, NOWHERE, OPERATOR } from "../auth/caller.ts";
 import type { AuthServices } from "../auth/services.ts";
 import type { Config } from "../config/types.ts";
 import type { Logger } from "../contract/host.ts";
+import { claimMarkIn } from "../store/claim-mark.ts";
 import { findServer } from "../store/data-dir.ts";
 import { StoreError } from "../store/errors.ts";
 import { openStore } from "../store/open.ts";
@@ -47,6 +48,7 @@ export async function withAccounts<T>(
       // Calls are the server's own business; two processes need not meet in that file.
       recordsPath: ":memory:",
       busyTimeoutMs: config.database.busyTimeoutMs,
+      claimMark: claimMarkIn(located.dataDir),
       synchronous: config.database.synchronous,
       log,
       redact: (text) => text,

@@ -6,6 +6,7 @@ import { editDistance } from "../support/nearest.ts";
 import { configSchema, configShow, configValidate } from "./config.ts";
 import { CliError, EXIT, refusalOf } from "./exit.ts";
 import { addKeyCommands } from "./key.ts";
+import { printRoutes } from "./routes.ts";
 import { serve } from "./serve.ts";
 import { addUserCommands } from "./user.ts";
 
@@ -116,6 +117,13 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
   };
   addUserCommands(program, builtins, ended);
   addKeyCommands(program, builtins, ended);
+
+  program
+    .command("routes")
+    .description("print every route and who may call it")
+    .action(async () => {
+      code = await printRoutes(program.opts());
+    });
 
   program
     .command("version")

@@ -20,6 +20,7 @@ import { RetryBudget, RoutingState } from "../routing/state.ts";
 import { BuildError, buildSnapshot } from "../snapshot/build.ts";
 import { Clients } from "../snapshot/clients.ts";
 import { type Snapshot, SnapshotHolder } from "../snapshot/snapshot.ts";
+import { claimMarkIn } from "../store/claim-mark.ts";
 import { type DataDirectory, findServer, openDataDirectory } from "../store/data-dir.ts";
 import { StoreError } from "../store/errors.ts";
 import { openStore } from "../store/open.ts";
@@ -98,6 +99,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       recordsPath: config.logging.enabled ? config.logging.dbPath : ":memory:",
       busyTimeoutMs: config.database.busyTimeoutMs,
       synchronous: config.database.synchronous,
+      claimMark: claimMarkIn(located.dataDir),
       log,
       redact: (text) => redactor.redact(text),
     });

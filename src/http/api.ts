@@ -159,11 +159,25 @@ async function readBody(request: Request, snapshot: Snapshot, check: Check): Pro
     value = scanTopLevel(bytes).parse();
   }
   if (check.Check(value)) return value;
-  // Paths and rules only: a value in an error may be somebody's password.
-  const details = [...check.Errors(value)].slice(0, 50).map(({ path, message }) => ({
-    loc: ["body", ...path.split("/").filter((step) => step !== "")],
-    msg: message,
-    type: "value_error",
-  }));
-  throw new RelayError("bad-request", "The body is not valid.", { status: 422, wireCode: "validation_error", details });
+  throw new RelayError("bad-request", "The body is not valid.", {
+    status: 422,
+    wireCode: "validation_error",
+    details: problemsOf(check, value),
+  });
+}
+
+const PROBLEMS_MAX = 50;
+/** A name that is none of ours is shown only if it can be one. */
+const FIELD_NAME = /^\w{1,64}$/;
+
+/** Paths and rules only: a value in an error may be somebody's password. One problem a field, the first. */
+function problemsOf(check: Check, value: unknown): NonNullable<RelayError["details"]> {
+  const found = new Map<string, NonNullable<RelayError["details"]>[number]>();
+  for (const { path, message } of check.Errors(value)) {
+    const steps = path.split("/").filter((step) => step !== "");
+    const loc = ["body", ...steps.map((step) => (FIELD_NAME.test(step) ? step : "?"))];
+    if (!found.has(path)) found.set(path, { loc, msg: message, type: "value_error" });
+    if (found.size >= PROBLEMS_MAX) break;
+  }
+  return [...found.values()];
 }

@@ -39,7 +39,6 @@ export async function configOf(yaml = ""): Promise<Config> {
     baseDir: "/nonexistent",
     dataDir: "/nonexistent",
     env: {},
-    comingAuth: ["jwt", "api-key", "access-key"],
     resolvePlugins: async () => ({ catalog: new Map([["echo", ECHO]]), problems: [] }),
   });
   if (config === null) throw new Error(errors.map((problem) => formatProblem(problem, "test")).join("\n"));

@@ -98,7 +98,15 @@ export async function startAccounts(config = ""): Promise<AccountRelay> {
     const text = await response.text();
     answers.push(text);
     const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
-    return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      // Anew each time: the runner's toMatchObject writes its matchers into what it compares.
+      get body() {
+        return isJson ? JSON.parse(text) : undefined;
+      },
+    };
   };
   const signedIn = (body: Awaited<ReturnType<typeof readJson>>): SignedIn => ({
     id: body.user.id,
