@@ -188,6 +188,7 @@ export function createSignInFlow(options: SignInsOptions): SignInFlow {
       try {
         loginUrl = await asked(() => provider.begin({ redirectUri, state, codeChallenge, nonce, signal }));
       } catch (cause) {
+        log.warn("an identity provider cannot begin a sign-in", { provider: id, error: cause });
         throw unavailable(cause);
       }
       const isShared = callback === "shared";

@@ -27,6 +27,10 @@ export interface Discovery {
   keys(signal: AbortSignal): Promise<JSONWebKeySet>;
 }
 
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+/** As `URL` writes every spelling of one. */
+const ADDRESS = /^(\d+(\.\d+){3}|\[.*\])$/;
+
 const MAX_AGE_MS = 3_600_000;
 
 /** OpenID Connect Discovery 1.0. Asked for when first needed, then once an hour. */
@@ -60,8 +64,8 @@ function readMetadata(issuer: string, body: Json): OpenidMetadata {
   if (typeof named !== "string" || named.replace(/\/$/, "") !== issuer.replace(/\/$/, "")) {
     throw malformed("its metadata names another issuer");
   }
-  const isPlain = new URL(issuer).protocol === "http:";
-  const endpoint = (name: string): URL | undefined => readEndpoint(body, name, isPlain);
+  const own = new URL(issuer);
+  const endpoint = (name: string): URL | undefined => readEndpoint(body, name, own);
   const needed = (name: string): URL => {
     const url = endpoint(name);
     if (url === undefined) throw malformed(`its metadata has no ${name}`);
@@ -84,13 +88,19 @@ function readMetadata(issuer: string, body: Json): OpenidMetadata {
   };
 }
 
-/** https always, except that a provider on this machine without it may name further places on this machine. */
-function readEndpoint(body: JsonObject, name: string, isPlain: boolean): URL | undefined {
+/**
+ * https always, except that a provider on this machine without it may name further places on this machine. A bare
+ * address is believed of the issuer's own host alone: nobody else has a reason to go by numbers.
+ */
+function readEndpoint(body: JsonObject, name: string, issuer: URL): URL | undefined {
   const text = body[name];
   if (text === undefined || text === null || text === "") return undefined;
   const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
-  const isLoopback = url !== undefined && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
-  const isFit = url?.protocol === "https:" || (isPlain && isLoopback && url?.protocol === "http:");
+  const isLoopback = url !== undefined && LOOPBACK.test(url.hostname);
+  const isFit =
+    issuer.protocol === "http:" && isLoopback
+      ? url.protocol === "http:"
+      : url?.protocol === "https:" && (url.hostname === issuer.hostname || !ADDRESS.test(url.hostname));
   if (url === undefined || !isFit || url.username !== "" || url.password !== "" || url.hash !== "") {
     throw malformed(`its ${name} is no address to go to`);
   }

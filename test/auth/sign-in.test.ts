@@ -157,6 +157,9 @@ describe("what the provider says instead of a code", () => {
     house.says("github", new Error("fault"));
     const shown = await house.begin("github").catch((error: Error) => error.message);
     expect(shown).toBe("The identity provider is not available at the moment");
+    expect(house.log.lines.filter((line) => line === "warn an identity provider cannot begin a sign-in").length).toBe(
+      3,
+    );
   });
 });
 

@@ -288,6 +288,16 @@ const MEANING: readonly RefusedRow[] = [
     "conflict sso.providers[0].issuer",
   ],
   [
+    "organisations where there are none",
+    "sso:\n  providers: [{ id: a, type: oidc, allowed_orgs: ▲[example] }]",
+    "conflict sso.providers[0].allowed_orgs",
+  ],
+  [
+    "organisations for a plugin that knows none",
+    "sso:\n  providers: [{ id: a, type: corp-proxy, trusted_peers: [], allowed_orgs: ▲[example] }]",
+    "conflict sso.providers[0].allowed_orgs",
+  ],
+  [
     "a client id for a plugin that has none",
     "sso:\n  providers: [{ id: a, type: corp-proxy, trusted_peers: [], client_id: ▲x }]",
     "conflict sso.providers[0].client_id",

@@ -99,6 +99,14 @@ describe("R81 the cookie", () => {
   });
 });
 
+test("R56 no page of another site begins a sign-in", async () => {
+  for (const headers of [{ origin: "https://evil.example" }, { "sec-fetch-site": "cross-site" }]) {
+    const answer = await fetch(`${url}/api/auth/sso/login`, { headers });
+    expect(answer.status).toBe(403);
+    expect(answer.headers.getSetCookie()).toEqual([]);
+  }
+});
+
 test("POST is no way to begin or to come back", async () => {
   for (const path of ["login", "callback", "github/callback", "status"]) {
     const answer = await new Browser().post(`${url}/api/auth/sso/${path}`, {});

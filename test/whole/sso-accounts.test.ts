@@ -1,5 +1,6 @@
 /** Whose account a sign-in leads to, with the binary: addresses, GitHub's accounts, links, the first of all, and sso_only. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { ACCESS_KEY, missingBinary, type RunningBinary, startBinary } from "../support/binary.ts";
 import { Browser } from "../support/browser.ts";
 import { arrive, begin, exchange, goAndReturn, signIn, throughProvider } from "../support/sso.ts";
@@ -240,6 +241,41 @@ describe.skipIf(missingBinary !== undefined)(`whose account it is (${missingBina
       const answer = await fetch(`${other.url}/api/auth/sso/login`);
       expect([answer.status, await answer.json()]).toMatchObject([400, { code: "sso_disabled" }]);
       expect(await (await fetch(`${other.url}/api/info`)).json()).not.toHaveProperty("sso_providers");
+    } finally {
+      await other.stop();
+    }
+  });
+
+  test("a reload brings providers in and takes them away; a mistake changes nothing", async () => {
+    const server = "server: { access_key_scopes: [inference, management] }\n";
+    const other = await startBinary({ config: server });
+    const sync = async (config: string) => {
+      writeFileSync(other.configFile, server + config);
+      const headers = { authorization: `Bearer ${ACCESS_KEY}`, "content-type": "application/json" };
+      return (await fetch(`${other.url}/api/sync`, { method: "POST", headers, body: "{}" })).status;
+    };
+    const providers = async () => {
+      const answer = await fetch(`${other.url}/api/auth/sso/status`);
+      return ((await answer.json()) as { providers?: { id: string }[] }).providers?.map(({ id }) => id);
+    };
+    try {
+      expect(await providers()).toBeUndefined();
+      expect(await sync(configOf())).toBe(200);
+      expect(await providers()).toEqual(["company", "github", "members", "odd", "picky", "dead"]);
+      github.account = { id: 1, login: "octocat", emails: [] };
+      const flow = await begin(other.url, "github");
+      const answer = await throughProvider(other.url, flow);
+      expect(
+        await sync(
+          `${configOf()}    - { id: more, type: google, client_id: x, client_secret: x, issuer: "https://x.example" }`,
+        ),
+      ).toBe(422);
+      expect((await arrive(flow.browser, answer)).code).toBeString();
+
+      const late = await begin(other.url, "github");
+      const lateAnswer = await throughProvider(other.url, late);
+      expect(await sync("sso: { enabled: false }")).toBe(200);
+      expect((await arrive(late.browser, lateAnswer)).error).toBe("sso_disabled");
     } finally {
       await other.stop();
     }

@@ -13,12 +13,19 @@ import type { Config, SsoProviderConfig } from "../types.ts";
 type SsoSettings = Settings["sso"];
 type Written = SsoSettings["providers"][number];
 
-/** Types that need no plugin of the same name in the catalog, and whether the operator names their issuer. */
-const OWN_TYPES: Readonly<Record<string, { readonly issuer: "needed" | "possible" | "fixed" }>> = {
-  github: { issuer: "possible" },
-  google: { issuer: "fixed" },
-  oidc: { issuer: "needed" },
-  prismaauth: { issuer: "needed" },
+interface OwnType {
+  /** Whether the operator names it. */
+  readonly issuer: "needed" | "possible" | "fixed";
+  /** Whether `allowed_orgs` means anything. */
+  readonly hasOrgs: boolean;
+}
+
+/** Types that need no plugin of the same name in the catalog. */
+const OWN_TYPES: Readonly<Record<string, OwnType>> = {
+  github: { issuer: "possible", hasOrgs: true },
+  google: { issuer: "fixed", hasOrgs: false },
+  oidc: { issuer: "needed", hasOrgs: false },
+  prismaauth: { issuer: "needed", hasOrgs: false },
 };
 
 export async function checkSso(decoder: Decoder, settings: Settings, catalog: Catalog): Promise<Config["sso"]> {
@@ -102,6 +109,11 @@ async function checkEntry(
     decoder.error(`${path}.issuer`, { code: "conflict", message });
   }
   checkIssuer(decoder, `${path}.issuer`, entry.issuer);
+  const hasOrgs = own?.hasOrgs ?? (plugin?.kind !== "auth" || "allowedOrgs" in propertiesOf(plugin.options));
+  if (entry.allowedOrgs.length > 0 && !hasOrgs) {
+    const message = `would let everybody in: the type ${entry.type} knows no organisations`;
+    decoder.error(`${path}.allowed_orgs`, { code: "conflict", message });
+  }
 
   const leftovers = decoder.leftovers.get(path) ?? new Map();
   const otherKeys = ["id", "type", "label", "enabled", "client_id", "client_secret", "issuer", "scopes"];

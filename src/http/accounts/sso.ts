@@ -56,6 +56,7 @@ export function ssoRoutes(services: Pick<HttpServices, "auth" | "signIn" | "boun
       policy: open,
       async handler(context) {
         const { request, snapshot, query, identify } = context;
+        refuseForeignOrigin(request.headers);
         const entry = entryOf(snapshot, query.get("provider"));
         const returnTo = pageOf(query.get("redirect_uri"));
         const link = flag(query, "link")
