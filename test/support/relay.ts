@@ -2,6 +2,7 @@
 import { builtinAuth, builtinProviders } from "../../plugins/index.ts";
 import { type AccountDirectory, NO_ACCOUNTS } from "../../src/auth/directory.ts";
 import type { AuthServices } from "../../src/auth/services.ts";
+import { createSignInServices, type SignInServices } from "../../src/auth/sign-in-services.ts";
 import type { CatalogEntry } from "../../src/config/catalog.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
@@ -133,6 +134,9 @@ export async function startRelay(
   const http = {
     relay: services,
     auth: parts?.auth as AuthServices,
+    signIn: (parts === undefined
+      ? undefined
+      : createSignInServices(parts.auth, parts.store.settings)) as SignInServices,
     store: parts?.store as Store,
     backupDir: parts?.backupDir ?? "/nonexistent",
     showSetupToken: (token: string) => void parts?.setupTokens.push(token),
