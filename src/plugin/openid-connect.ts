@@ -63,13 +63,13 @@ interface OpenidClient {
 function createOpenidSignIn(own: OpenidClient, host: Host): SignIn {
   const { clientId, clientSecret } = own;
   const discovery = createDiscovery(host, own.issuer);
-  const keySource = createKeySource(host.now);
+  const keyFor = createKeySource(host.now, discovery.keys);
   const scope = [...new Set(["openid", ...own.scopes])].join(" ");
 
   return {
     label: own.label,
-    async begin({ redirectUri, state, codeChallenge, nonce, signal }) {
-      const { authorizationEndpoint } = await discovery.metadata(signal);
+    async begin({ redirectUri, state, codeChallenge, nonce }) {
+      const { authorizationEndpoint } = await discovery.metadata();
       return withQuery(authorizationEndpoint, {
         response_type: "code",
         client_id: clientId,
@@ -82,7 +82,7 @@ function createOpenidSignIn(own: OpenidClient, host: Host): SignIn {
       });
     },
     async finish({ code, redirectUri, codeVerifier, nonce, issuer, signal }) {
-      const metadata = await discovery.metadata(signal);
+      const metadata = await discovery.metadata();
       // RFC 9207: a code that another provider has issued must not be taken to this one.
       if (issuer === undefined ? metadata.sendsIssuer : issuer !== metadata.issuer) {
         throw new RelayError("unauthenticated", "The answer comes from another provider.", {
@@ -94,13 +94,12 @@ function createOpenidSignIn(own: OpenidClient, host: Host): SignIn {
       const answer = await exchangeCode(host, exchange);
       const idToken = answer["id_token"];
       if (typeof idToken !== "string") throw new RelayError("upstream-malformed", "The provider sent no ID token.");
-      const key = keySource.keyFor(() => discovery.keys(signal));
       const rules = { issuer: metadata.issuer, clientId, nonce, algorithms: metadata.idTokenAlgorithms };
-      const claims = await verifyIdToken(idToken, key, { ...rules, now: host.now() });
+      const claims = await verifyIdToken(idToken, keyFor, { ...rules, now: host.now() });
       return profileOf(claims, await readUserinfo(host, metadata, claims, answer.access_token, signal));
     },
-    async logoutUrl({ redirectUri, idToken, signal }) {
-      const { endSessionEndpoint } = await discovery.metadata(signal);
+    async logoutUrl({ redirectUri, idToken }) {
+      const { endSessionEndpoint } = await discovery.metadata();
       if (endSessionEndpoint === undefined) return undefined;
       return withQuery(endSessionEndpoint, {
         client_id: clientId,

@@ -301,6 +301,23 @@ describe("keys", () => {
     expect(provider.pathsAsked().filter((path) => path === "/jwks").length).toBe(before + 1);
   });
 
+  test("several people who come with a new key at once all get in, for one question", async () => {
+    await finish();
+    provider.keys = [await makeKey("two")];
+    const profiles = await Promise.all([1, 2, 3].map(() => finish()));
+    expect(profiles.map(({ subject }) => subject)).toEqual(["sub-1", "sub-1", "sub-1"]);
+    expect(provider.pathsAsked().filter((path) => path === "/jwks").length).toBe(2);
+  });
+
+  test("a look for a new key that failed is tried again", async () => {
+    await finish();
+    provider.keys = [await makeKey("two")];
+    provider.instead = (url) => (url.pathname === "/jwks" ? new Response("", { status: 503 }) : undefined);
+    expect(await failure(finish)).toBe("upstream-unavailable");
+    provider.instead = undefined;
+    expect((await finish()).subject).toBe("sub-1");
+  });
+
   test("a key that was withdrawn counts for an hour at most", async () => {
     await finish();
     const [withdrawn] = provider.keys;
@@ -401,6 +418,11 @@ describe("R69 a provider that is not well", () => {
     expect(await failure(begin)).toBe("upstream-unavailable");
     provider.instead = undefined;
     expect(await failure(() => finish({ signal: AbortSignal.abort() }))).toBe("upstream-timeout");
+  });
+
+  test("a crowd that comes at once is one question", async () => {
+    await Promise.all(Array.from({ length: 50 }, begin));
+    expect(provider.pathsAsked()).toEqual(["/.well-known/openid-configuration"]);
   });
 
   test("a failure is not remembered", async () => {
