@@ -7,7 +7,10 @@ import jwt from "./auth/jwt.ts";
 import oidc from "./auth/oidc.ts";
 import prismaauth from "./auth/prismaauth.ts";
 import anthropic from "./provider/anthropic.ts";
+import azure from "./provider/azure.ts";
+import bedrock from "./provider/bedrock.ts";
 import cerebras from "./provider/cerebras.ts";
+import cohere from "./provider/cohere.ts";
 import deepseek from "./provider/deepseek.ts";
 import echo from "./provider/echo.ts";
 import fireworks from "./provider/fireworks.ts";
@@ -18,11 +21,13 @@ import lmStudio from "./provider/lm-studio.ts";
 import mistral from "./provider/mistral.ts";
 import moonshot from "./provider/moonshot.ts";
 import nvidia from "./provider/nvidia.ts";
+import ollama from "./provider/ollama.ts";
 import ollamaOpenai from "./provider/ollama-openai.ts";
 import openai from "./provider/openai.ts";
 import openrouter from "./provider/openrouter.ts";
 import perplexity from "./provider/perplexity.ts";
 import together from "./provider/together.ts";
+import vertex from "./provider/vertex.ts";
 import vllm from "./provider/vllm.ts";
 import xai from "./provider/xai.ts";
 import zai from "./provider/zai.ts";
@@ -31,7 +36,10 @@ export const builtinAuth = [accessKey, apiKey, github, google, jwt, oidc, prisma
 
 export const builtinProviders = [
   anthropic,
+  azure,
+  bedrock,
   cerebras,
+  cohere,
   deepseek,
   echo,
   fireworks,
@@ -42,11 +50,13 @@ export const builtinProviders = [
   mistral,
   moonshot,
   nvidia,
+  ollama,
   ollamaOpenai,
   openai,
   openrouter,
   perplexity,
   together,
+  vertex,
   vllm,
   xai,
   zai,

@@ -33,10 +33,10 @@ import { createIds } from "../support/ids.ts";
 import { createLogger, type LogLevel, type ProcessLogger } from "../support/log.ts";
 import { createLogSink, inspectStderr } from "../support/log-sink.ts";
 import { createRedactor } from "../support/redact.ts";
-import { type AccessKey, ensureAccessKey } from "./access-key.ts";
+import { ensureAccessKey } from "./access-key.ts";
 import { openAuth } from "./auth.ts";
-import { renderBanner, unusedKeys } from "./banner.ts";
 import { CliError, EXIT } from "./exit.ts";
+import { greet, printSetupToken, warnOfOpenSetup } from "./greet.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
 import { prunePeriodically } from "./prune.ts";
 import { requestCap } from "./request-cap.ts";
@@ -71,7 +71,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
   const log = createLogger({
     format: "auto",
     level: "info",
-    write: (line) => sink.write(line),
+    write: (line, isRoutine) => sink.write(line, isRoutine),
     now: Date.now,
     stderr,
     redactor,
@@ -214,7 +214,20 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     watcher?.setFiles(world.watched);
     await store.initialised.set(startedAt);
     const stopPruning = prunePeriodically(store, accounts, holder, log);
-    greet(options, log, { server, world, holder, dataDir: located.dataDir, key, env });
+    const { initialized, setupTokenRequired } = await accounts.setup.status();
+    const isFirstRun = !initialized;
+    warnOfOpenSetup(log, { isFirstRun, hasSetupToken: setupTokenRequired, host: config.server.host });
+    greet(log, {
+      isQuiet: options.quiet === true,
+      url: server.url,
+      dataDir: located.dataDir,
+      configPath: world.watched[0] ?? null,
+      configText: world.text,
+      snapshot: holder.current,
+      accessKey: key.fresh,
+      isFirstRun,
+      env,
+    });
 
     const code = await runUntilStopped({
       server,
@@ -326,58 +339,6 @@ async function startListening(config: Config, handler: ReturnType<typeof createE
       `Use another port: monorelay --port ${port + 1}`,
     );
   }
-}
-
-interface Greeting {
-  readonly server: RunningServer;
-  readonly world: World;
-  readonly holder: SnapshotHolder;
-  readonly dataDir: string;
-  readonly key: AccessKey;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-/** For a person a page, for a log four lines; the access key appears in either exactly once. */
-function greet(
-  options: ServeOptions,
-  log: ProcessLogger,
-  { server, world, holder, dataDir, key, env }: Greeting,
-): void {
-  const readyMs = performance.now();
-  const providers = holder.current.providers.filter(({ enabled }) => enabled);
-  if (process.stderr.isTTY && options.quiet !== true) {
-    process.stderr.write(
-      renderBanner({
-        version: VERSION,
-        readyMs,
-        url: server.url,
-        dataDir,
-        configPath: world.watched[0] ?? null,
-        accessKey: key.fresh,
-        providers: providers.length,
-        models: holder.current.router.offered().length,
-        generation: holder.current.generation,
-        hasEcho: providers.some(({ type }) => type === "echo"),
-        unusedKeys: unusedKeys(env, world.text),
-      }),
-    );
-    return;
-  }
-  log.notice("ready", {
-    url: server.url,
-    data: dataDir,
-    providers: providers.length,
-    ready_ms: Math.round(readyMs),
-    version: VERSION,
-  });
-  // There is no other channel: the line is written past the redaction that would take the key out.
-  if (key.fresh !== null) process.stderr.write(`monorelay: access key (shown once, may call models): ${key.fresh}\n`);
-}
-
-/** There is no other channel: the line is written past the redaction that would take the token out. */
-function printSetupToken(token: string | undefined): void {
-  if (token === undefined) return;
-  process.stderr.write(`monorelay: setup token (shown once, the first registration needs it): ${token}\n`);
 }
 
 function toCliError(error: unknown, file: string | null): unknown {

@@ -25,7 +25,12 @@ export function findRelayRoute(
   const gemini = GEMINI_PATH.exec(path);
   if (gemini === null) return undefined;
   const route = GEMINI_ROUTES.get(gemini[2]!);
-  if (route === undefined) return undefined;
+  if (route === undefined) {
+    if (method !== "POST") return undefined;
+    throw new RelayError("not-found", `There is no method "${gemini[2]!.slice(0, 64)}" here.`, {
+      wireCode: "not_found",
+    });
+  }
   // Below /v1 a name with a colon may also be that of a model in a list.
   if (method !== "POST") return path.startsWith("/v1/") ? undefined : ["POST"];
   const parameters = new URLSearchParams(query);
@@ -39,8 +44,13 @@ export function findRelayRoute(
       ...(isArray ? { framing: jsonArrayStream() } : {}),
     },
     query: withoutParameters(query, ["key", "alt", "$alt"]),
-    queryKey: parameters.get("key") ?? undefined,
+    queryKey: queryKeyIn(query),
   };
+}
+
+/** Where Gemini clients may put their credential. */
+export function queryKeyIn(query: string): string | undefined {
+  return new URLSearchParams(query).get("key") ?? undefined;
 }
 
 function modelIn(text: string): string {

@@ -12,8 +12,16 @@ export interface Answer {
    * are delivered first.
    */
   read(): Uint8Array<ArrayBuffer> | null | Promise<Uint8Array<ArrayBuffer> | null>;
-  /** The rest of the body in one piece. Rejects with `too-large` beyond `max` bytes. */
-  bytes(max: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * As `read`, without a promise: `undefined` = nothing is there; `ready` is called once as soon as something is, be it
+   * the end or a failure, which is then thrown. Absent where only promises are to be had. Not beside a pending `read`.
+   */
+  take?(ready: () => void): Uint8Array<ArrayBuffer> | null | undefined;
+  /**
+   * The rest of the body in one piece, without a promise when it is all there. Rejects with `too-large` beyond `max`
+   * bytes.
+   */
+  bytes(max: number): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
   /** Drops the connection unless the body has been read to its end. Idempotent; a pending read rejects with `aborted`. */
   abort(): void;
 }

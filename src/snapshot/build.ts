@@ -8,6 +8,7 @@ import type { Config, Problem, ProviderConfig } from "../config/types.ts";
 import type { AnyAuthPlugin, AnyProviderPlugin, Codec, Host, Logger, Provider, Traits } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { KeyPool } from "../routing/key-pool.ts";
+import { createLayers } from "../routing/layers.ts";
 import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
@@ -168,6 +169,7 @@ function createEntry(
     config,
     provider,
     codecs,
+    codecsOf: byModel(provider, codecs),
     include: config.models.include.length > 0 ? config.models.include : (provider.models ?? []),
     keys: new KeyPool(config.keys, {
       strategy: keySelection.strategy,
@@ -177,6 +179,7 @@ function createEntry(
       random: input.random,
       stateOf: (keyId) => input.state.key(config.name, keyId),
     }),
+    layers: createLayers(input.config, config),
     baseUrl: isLocal ? "" : baseUrl,
     userAgent: `monorelay/${input.version}`,
     extraHeaders: Object.keys(extra).length === 0 ? undefined : extra,
@@ -195,6 +198,21 @@ function createEntry(
       }
       return traits;
     },
+  };
+}
+
+/** What the plugin says of single models, as far as the entry's `dialects` leave it; remembered for this generation. */
+function byModel({ codecsFor }: Provider, codecs: readonly Codec[]): ProviderEntry["codecsOf"] {
+  if (codecsFor === undefined) return undefined;
+  const remembered = new Map<string, readonly Codec[]>();
+  return (model) => {
+    let chosen = remembered.get(model);
+    if (chosen === undefined) {
+      const fitting = codecsFor(model).filter((codec) => codecs.includes(codec));
+      chosen = fitting.length > 0 ? fitting : codecs;
+      if (remembered.size < 4096) remembered.set(model, chosen);
+    }
+    return chosen;
   };
 }
 

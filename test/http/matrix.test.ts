@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { describeRoutes, type RouteLine, apiRoutes } from "../../src/http/routes.ts";
 import type { Policy } from "../../src/http/policy.ts";
-import { type AccountRelay, type Answer, KEY, type SignedIn, startAccounts } from "../support/accounts.ts";
+import { type AccountRelay, type Answer, KEY, PASSWORD, type SignedIn, startAccounts } from "../support/accounts.ts";
 import { ORIGIN } from "../auth/support.ts";
 import { DOCUMENTED, type May } from "./documented-routes.ts";
 
@@ -309,5 +309,35 @@ describe("R70 ★ role × route", () => {
     const all = house.answers.join("\n");
     expect(all).not.toMatch(/\$argon2id|correct horse/);
     for (const key of [revoked.key, expiredKey, goneKey, ...made.values()]) expect(all).not.toContain(key);
+  });
+});
+
+describe("R16 the access key that was granted the management scopes", () => {
+  let granted: AccountRelay;
+  beforeAll(async () => {
+    granted = await startAccounts(`server: { access_key: ${KEY}, access_key_scopes: [inference, management] }`);
+    await granted.person("olive");
+  });
+  afterAll(() => granted.stop());
+
+  test("does what an admin does, within those scopes; never what needs a person or the super admin", async () => {
+    for (const route of ROUTES) {
+      const may = mayOf(route);
+      const scope = scopeOf(may);
+      const needsPerson = may === "user" || may === "super" || may === "api-key";
+      const isHeld = scope === undefined || INFERENCE.test(scope) || !isUserScope(scope);
+      const path = pathOf(route).replaceAll(orgId, (await granted.store.accounts.orgs.findDefault())!.id);
+      const hasBody = route.method !== "GET" && route.method !== "DELETE";
+      const answer = await granted.ask(`${route.method} ${path}`, { as: KEY, ...(hasBody ? { body: BODY } : {}) });
+      const seen = answer.status >= 500 || answer.status === 401 ? answer.status : isGate(route, answer) ? 403 : "in";
+      expect([lineOf(route), seen]).toEqual([lineOf(route), needsPerson || !isHeld ? 403 : "in"]);
+    }
+  });
+
+  test("changes no super admin, and makes accounts like any admin", async () => {
+    const demote = await granted.ask("PATCH /api/users/1", { as: KEY, body: { is_active: false } });
+    expect([demote.status, demote.body.code]).toEqual([403, "super_admin_protected"]);
+    const made = await granted.ask("POST /api/users", { as: KEY, body: { username: "ursula", password: PASSWORD } });
+    expect(made.status).toBe(201);
   });
 });

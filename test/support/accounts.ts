@@ -93,7 +93,9 @@ export async function startAccounts(config = ""): Promise<AccountRelay> {
         ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === "string" || body instanceof Buffer ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
     answers.push(text);

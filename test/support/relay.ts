@@ -6,6 +6,7 @@ import { createSignInServices, type SignInServices } from "../../src/auth/sign-i
 import type { CatalogEntry } from "../../src/config/catalog.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
+import { secretValues } from "../../src/config/redact.ts";
 import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
@@ -80,6 +81,8 @@ export async function startRelay(
   });
   if (loaded.config === null)
     throw new Error(loaded.errors.map((problem) => formatProblem(problem, "test")).join("\n"));
+
+  redactor.setSecrets([KEY, ...secretValues(loaded.config, catalog)]);
 
   const records: CallRecord[] = [];
   let waiting: { count: number; resolve: () => void }[] = [];

@@ -2,11 +2,13 @@
 import type { Codec } from "../../contract/codec.ts";
 import { sse } from "../../wire/sse.ts";
 import { RELAY_SIGNATURE_PREFIX } from "../shared/envelope.ts";
+import { messagesCounting } from "./count-tokens.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { messagesLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
 import { MESSAGES } from "./wire.ts";
@@ -31,4 +33,6 @@ export const anthropicMessages = {
     readFacts,
     watcher: createWatcher,
   },
+  counting: messagesCounting,
+  layout: messagesLayout,
 } as const satisfies Codec;

@@ -1,11 +1,14 @@
 /** The dialect of Gemini's generateContent, at Google AI and at Vertex. */
 import type { Codec } from "../../contract/codec.ts";
 import { decodeRequest } from "./decode-request.ts";
+import { geminiCounting } from "./count-tokens.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
+import { geminiEmbeddings } from "./embeddings.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
 import { geminiSse } from "./framing.ts";
+import { geminiLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { OWN_SIGNATURE_MARK } from "./signatures.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
@@ -33,4 +36,7 @@ export const gemini = {
     // A picture stands beside the finish reason.
     endTexts: ['"finishReason"', '"promptFeedback"', '"error"'],
   },
+  counting: geminiCounting,
+  embeddings: geminiEmbeddings,
+  layout: geminiLayout,
 } as const satisfies Codec;

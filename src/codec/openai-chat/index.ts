@@ -3,9 +3,11 @@ import type { Codec } from "../../contract/codec.ts";
 import { sse } from "../../wire/sse.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
+import { openaiEmbeddings } from "./embeddings.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder, END_MARK } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { chatLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
 import { CHAT } from "./wire.ts";
@@ -30,4 +32,6 @@ export const openaiChat = {
     readFacts,
     watcher: createWatcher,
   },
+  embeddings: openaiEmbeddings,
+  layout: chatLayout,
 } as const satisfies Codec;

@@ -2,11 +2,13 @@
 import type { Codec } from "../../contract/codec.ts";
 import { sse } from "../../wire/sse.ts";
 import { RELAY_SIGNATURE_PREFIX } from "../shared/envelope.ts";
+import { responsesCounting } from "./count-tokens.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder, encodeResponse } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { responsesLayout } from "./layout.ts";
 import { decodeResponse } from "./response.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
 import { RESPONSES } from "./wire.ts";
@@ -34,4 +36,6 @@ export const openaiResponses = {
     // The last event repeats the whole answer, and with it instructions and tools.
     endTexts: ["response.completed", "response.incomplete", "response.failed"],
   },
+  counting: responsesCounting,
+  layout: responsesLayout,
 } as const satisfies Codec;
