@@ -21,7 +21,7 @@ const plugin = openidConnect({ id: "company", label: "Company" });
 const signal = new AbortController().signal;
 
 async function setUp(options: object = {}): Promise<SignIn> {
-  const auth = await plugin.setup({ ...CLIENT, issuer: ISSUER, ...options } as never, provider.host);
+  const auth = await plugin.setup({ ...CLIENT, issuer: ISSUER, adminGroups: [], ...options } as never, provider.host);
   return auth.signIn!;
 }
 
@@ -385,10 +385,17 @@ describe("A13 the profile", () => {
     expect(provider.requests.at(-1)!.headers.get("authorization")).toBe("Bearer access-1");
   });
 
-  test("a token that says everything is enough", async () => {
-    provider.claims = { email: "a@example.com", email_verified: true, groups: [] };
+  test.each([
+    ["everything", { groups: [] }, ["a"], false],
+    ["everything but groups, where none make admins", {}, [], false],
+    ["everything but groups, where some do", {}, ["a"], true],
+    ["everything but a name", { name: undefined, groups: [] }, ["a"], true],
+    ["everything but an address", { email: undefined, groups: [] }, ["a"], true],
+  ])("of a token that says %s", async (_name, claims, adminGroups, isAsked) => {
+    signIn = await setUp({ adminGroups });
+    provider.claims = { email: "a@example.com", email_verified: true, name: "Ada", ...claims };
     await finish();
-    expect(provider.pathsAsked()).not.toContain("/me");
+    expect(provider.pathsAsked().includes("/me")).toBe(isAsked);
   });
 
   test("no login: names at such a provider are no proof of anything", async () => {
