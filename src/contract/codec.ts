@@ -156,6 +156,8 @@ export interface Egress {
    * no sign of an error goes to its client before it is read. Default: it is read first.
    */
   readonly answerMark?: Uint8Array;
+  /** What `readFacts` would say of usage and finish, cheaper; `undefined` where only parsing tells. */
+  skimFacts?(answer: Uint8Array): Pick<AnswerFacts, "usage" | "finish"> | undefined;
   watcher(): StreamWatcher;
   /**
    * Texts one of which stands in every event that can be the last, where such an event may be large. The pass-through

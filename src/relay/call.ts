@@ -321,7 +321,8 @@ export class Call implements Watched, Ended {
 
   #readAnswer(answer: Uint8Array): void {
     try {
-      const facts = this.#answerCodec!.egress!.readFacts(parseAnswer(answer));
+      const egress = this.#answerCodec!.egress!;
+      const facts = egress.skimFacts?.(answer) ?? egress.readFacts(parseAnswer(answer));
       this.usage = facts.usage;
       this.finish = facts.finish;
     } catch (cause) {
