@@ -40,7 +40,7 @@ import { CliError, EXIT } from "./exit.ts";
 import { greet, printSetupToken, warnOfOpenSetup } from "./greet.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
 import { prunePeriodically } from "./prune.ts";
-import { requestCap } from "./request-cap.ts";
+import { requestCap } from "./runtime-settings.ts";
 import { runUntilStopped } from "./shutdown.ts";
 import { checkSurroundings, hasEnvironmentProxy } from "./surroundings.ts";
 import { configError, locateHere, readEnvironment, readWorld, type World } from "./world.ts";
