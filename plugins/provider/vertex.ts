@@ -114,11 +114,12 @@ async function keyFileOfEnvironment(): Promise<string | undefined> {
   }
 }
 
-/** Versions of Claude stand behind an `@`, which is left as it is. */
+/** Versions of Claude stand behind an `@` here, where their maker writes a dash; either is understood. */
 function modelPath({ model, stream, codec }: UpstreamCall): string {
   const name = encodeURIComponent(model).replaceAll("%40", "@");
   if (codec.id === vertexClaude.id) {
-    return `publishers/anthropic/models/${name}:${stream ? "streamRawPredict" : "rawPredict"}`;
+    const versioned = name.replace(/-(\d{8})$/, "@$1");
+    return `publishers/anthropic/models/${versioned}:${stream ? "streamRawPredict" : "rawPredict"}`;
   }
   return `publishers/google/models/${name}:${stream ? "streamGenerateContent" : "generateContent"}`;
 }
