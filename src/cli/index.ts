@@ -4,8 +4,11 @@ import type { AnyAuthPlugin, AnyProviderPlugin } from "../plugin/index.ts";
 import { COMMIT, VERSION } from "../support/build-info.ts";
 import { editDistance } from "../support/nearest.ts";
 import { configSchema, configShow, configValidate } from "./config.ts";
-import { CliError, EXIT } from "./exit.ts";
+import { CliError, EXIT, refusalOf } from "./exit.ts";
+import { addKeyCommands } from "./key.ts";
+import { printRoutes } from "./routes.ts";
 import { serve } from "./serve.ts";
+import { addUserCommands } from "./user.ts";
 
 export interface Builtins {
   readonly providers: readonly AnyProviderPlugin[];
@@ -19,8 +22,6 @@ const LATER = [
   "status",
   "doctor",
   "route",
-  "key",
-  "user",
   "connect",
   "plugin",
   "service",
@@ -36,6 +37,10 @@ export interface GlobalOptions {
   readonly dataDir?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  /** `false`: nobody is asked anything. */
+  readonly input?: boolean;
+  /** Answers what would be asked. */
+  readonly yes?: boolean;
 }
 
 /** Runs one command; resolves with the exit code. `serve` resolves when the server has stopped. */
@@ -52,10 +57,12 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
     .option("--data-dir <path>", "where databases and generated secrets live")
     .option("--json", "print data as one JSON document")
     .option("-q, --quiet", "say nothing but errors")
+    .option("--no-input", "ask nobody anything")
+    .option("--yes", "go on where a question would be asked")
     .helpOption("-h, --help", "show this help")
     .version(VERSION, "--version", "print the version");
   program.addHelpText(
-    "beforeAll",
+    "before",
     `Examples:
   monorelay                                    start with what is configured
   monorelay serve --port 9000                  start on another port
@@ -103,6 +110,19 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
     .description("print the JSON Schema of config.yml")
     .action(async () => {
       code = await configSchema(builtins);
+    });
+
+  const ended = (exitCode: number): void => {
+    code = exitCode;
+  };
+  addUserCommands(program, builtins, ended);
+  addKeyCommands(program, builtins, ended);
+
+  program
+    .command("routes")
+    .description("print every route and who may call it")
+    .action(async () => {
+      code = await printRoutes(program.opts());
     });
 
   program
@@ -154,7 +174,8 @@ function report(error: unknown, wantsJson: boolean): number {
     // commander has printed its message already, and calls help and version errors too.
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
-  const known = error instanceof CliError ? error : new CliError(EXIT.failed, "failed", describe(error));
+  const known =
+    error instanceof CliError ? error : (refusalOf(error) ?? new CliError(EXIT.failed, "failed", describe(error)));
   if (wantsJson) {
     const { code, message, hint } = known;
     process.stderr.write(

@@ -31,8 +31,6 @@ export interface LoadInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly flags?: ConfigFlags;
   readonly resolvePlugins: ResolvePlugins;
-  /** Auth plugins that this release does not have yet: in the default chain they are skipped without a word. */
-  readonly comingAuth?: readonly string[];
   /** Text that did not come from the owner's file may name paths inside the data directory only. */
   readonly isConfined?: boolean;
   readonly files?: Files;
@@ -90,8 +88,7 @@ export async function loadConfig(input: LoadInput): Promise<LoadResult> {
   place(decoder, found.warnings ?? [], warnings);
   const { catalog } = found;
 
-  const coming = input.comingAuth ?? [];
-  const auth = checkAuth(decoder, settings, catalog, coming);
+  const auth = checkAuth(decoder, settings, catalog);
   const config: Config = {
     ...settings,
     server: checkServer(decoder, settings),
@@ -102,7 +99,7 @@ export async function loadConfig(input: LoadInput): Promise<LoadResult> {
     telemetry: checkTelemetry(decoder, settings, env),
     sso: await checkSso(decoder, settings, catalog),
     sync: checkSync(decoder, settings),
-    plugins: await checkPlugins(decoder, settings, auth.chain, catalog, coming),
+    plugins: await checkPlugins(decoder, settings, auth.chain, catalog),
     secrets: { ...settings.secrets, fileDirs: settings.secrets.fileDirs ?? defaultFileDirs(input) },
   };
   warnPending(decoder);

@@ -2,9 +2,11 @@
 import type { TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Elysia } from "elysia";
+import type { Origin } from "../auth/caller.ts";
 import { type Identity, RelayError } from "../plugin/index.ts";
 import { scanTopLevel } from "../relay/scan.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
+import { originOf } from "./caller.ts";
 import { errorResponse, familyOf } from "./errors.ts";
 import { enforce, type Policy } from "./policy.ts";
 
@@ -14,6 +16,9 @@ export interface ApiContext {
   readonly requestId: string;
   readonly snapshot: Snapshot;
   readonly identity: Identity | undefined;
+  /** Who calls, when a route that is public wants to know all the same; asks the chain only then. */
+  readonly identify: () => Promise<Identity | undefined>;
+  readonly origin: Origin;
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly body: unknown;
@@ -33,6 +38,8 @@ export interface ApiRoute {
 export interface ApiCall {
   readonly requestId: string;
   readonly snapshot: Snapshot;
+  /** Of the client, behind trusted proxies too. */
+  readonly address: string;
   readonly identify: () => Promise<Identity | undefined>;
 }
 
@@ -44,8 +51,18 @@ export interface Api {
 }
 
 /** JSON answers of the management side. */
-export function json(value: unknown, status = 200, headers: Record<string, string> = {}): Response {
+export function json(value: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
   return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json", ...headers } });
+}
+
+/** 204 */
+export function noContent(headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(null, { status: 204, headers });
+}
+
+/** What simple writes answer, `http-api` section 1. */
+export function done(message: string): { readonly status: "ok"; readonly message: string } {
+  return { status: "ok", message };
 }
 
 export function createApi(routes: readonly ApiRoute[]): Api {
@@ -56,7 +73,8 @@ export function createApi(routes: readonly ApiRoute[]): Api {
     return errorResponse(familyOf(pathOf(request)), error, call?.requestId ?? "");
   });
   for (const route of routes) {
-    const check = route.body === undefined ? undefined : TypeCompiler.Compile(route.body);
+    // Compiled by the first request that needs it: seventy of them at the start would be felt.
+    let check: Check | undefined;
     app.route(
       route.method,
       route.path,
@@ -66,16 +84,19 @@ export function createApi(routes: readonly ApiRoute[]): Api {
         if (call === undefined) throw new RelayError("internal", "Internal error");
         const identity = route.policy.type === "public" ? undefined : await call.identify();
         enforce(route.policy, identity);
-        const body = check === undefined ? undefined : await readBody(request, call.snapshot, check);
-        const query = new URL(request.url).searchParams;
-        const { requestId, snapshot } = call;
+        if (route.body !== undefined) check ??= TypeCompiler.Compile(route.body);
+        else if (route.policy.type !== "public") refuseOtherTypes(request);
+        const { requestId, snapshot, identify, address } = call;
+        const body = check === undefined ? undefined : await readBody(request, snapshot, check);
         const answer = await route.handler({
           request,
           requestId,
           snapshot,
           identity,
+          identify,
+          origin: originOf(request, address, requestId, snapshot),
           params: params ?? {},
-          query,
+          query: new URL(request.url).searchParams,
           body,
         });
         return answer instanceof Response ? answer : json(answer);
@@ -101,11 +122,25 @@ function pathOf(request: Request): string {
   return new URL(request.url).pathname;
 }
 
-async function readBody(
-  request: Request,
-  snapshot: Snapshot,
-  check: ReturnType<typeof TypeCompiler.Compile>,
-): Promise<unknown> {
+type Check = ReturnType<typeof TypeCompiler.Compile>;
+
+/** A page of another site can send a form with its visitor's cookies, but no JSON. */
+function refuseOtherTypes({ method, headers }: Request): void {
+  if (method === "GET" || Number(headers.get("content-length") ?? 0) === 0) return;
+  if (!isJson(headers.get("content-type"))) throw otherType();
+}
+
+function isJson(type: string | null): boolean {
+  return type !== null && /^application\/json\s*(;|$)/i.test(type);
+}
+
+function otherType(): RelayError {
+  return new RelayError("unsupported-media-type", "The content type must be application/json.", {
+    wireCode: "unsupported_media_type",
+  });
+}
+
+async function readBody(request: Request, snapshot: Snapshot, check: Check): Promise<unknown> {
   const limit = snapshot.config.limits.maxAdminBody;
   const type = request.headers.get("content-type");
   const declared = Number(request.headers.get("content-length") ?? 0);
@@ -120,19 +155,29 @@ async function readBody(
     });
   let value: unknown = {};
   if (bytes.length > 0) {
-    if (type === null || !/^application\/json\s*(;|$)/i.test(type)) {
-      throw new RelayError("unsupported-media-type", "The content type must be application/json.", {
-        wireCode: "unsupported_media_type",
-      });
-    }
+    if (!isJson(type)) throw otherType();
     value = scanTopLevel(bytes).parse();
   }
   if (check.Check(value)) return value;
-  // Paths and rules only: a value in an error may be somebody's password.
-  const details = [...check.Errors(value)].slice(0, 50).map(({ path, message }) => ({
-    loc: ["body", ...path.split("/").filter((step) => step !== "")],
-    msg: message,
-    type: "value_error",
-  }));
-  throw new RelayError("bad-request", "The body is not valid.", { status: 422, wireCode: "validation_error", details });
+  throw new RelayError("bad-request", "The body is not valid.", {
+    status: 422,
+    wireCode: "validation_error",
+    details: problemsOf(check, value),
+  });
+}
+
+const PROBLEMS_MAX = 50;
+/** A name that is none of ours is shown only if it can be one. */
+const FIELD_NAME = /^\w{1,64}$/;
+
+/** Paths and rules only: a value in an error may be somebody's password. One problem a field, the first. */
+function problemsOf(check: Check, value: unknown): NonNullable<RelayError["details"]> {
+  const found = new Map<string, NonNullable<RelayError["details"]>[number]>();
+  for (const { path, message } of check.Errors(value)) {
+    const steps = path.split("/").filter((step) => step !== "");
+    const loc = ["body", ...steps.map((step) => (FIELD_NAME.test(step) ? step : "?"))];
+    if (!found.has(path)) found.set(path, { loc, msg: message, type: "value_error" });
+    if (found.size >= PROBLEMS_MAX) break;
+  }
+  return [...found.values()];
 }

@@ -8,6 +8,7 @@ import { runCall } from "../relay/run.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { clientAddress } from "../support/addresses.ts";
 import type { Api } from "./api.ts";
+import { sessionCookie } from "./cookies.ts";
 import { addCorsHeaders, preflight } from "./cors.ts";
 import { errorResponse, type Family, familyOf } from "./errors.ts";
 import { createHostCheck } from "./host-check.ts";
@@ -93,16 +94,32 @@ function checkEnvelope(request: Request, hostCheck: HostCheck): void {
 
 /** Who calls; `undefined` for nobody we know. Synchronous as long as the plugins are. */
 function identify(
+  services: HttpServices,
   snapshot: Snapshot,
   request: Request,
   remoteAddress: string,
   queryKey?: string,
 ): Identity | undefined | Promise<Identity | undefined> {
-  const answer = authenticate(snapshot.chain, readCredentials(request.headers, { remoteAddress, queryKey }));
-  if (answer instanceof Promise) {
-    return answer.then((settled) => (settled.type === "accept" ? settled.identity : undefined));
+  const { headers } = request;
+  let found = readCredentials(headers, { remoteAddress, queryKey });
+  // Beside any other credential a cookie does not count, so it is not even looked for.
+  if (found.type === "none" && headers.has("cookie")) {
+    found = readCredentials(headers, { remoteAddress, session: sessionCookie(headers) });
   }
-  return answer.type === "accept" ? answer.identity : undefined;
+  const answer = authenticate(snapshot.chain, found);
+  if (answer instanceof Promise) {
+    return answer.then((settled) =>
+      settled.type === "accept" ? actingIn(services, settled.identity, headers) : undefined,
+    );
+  }
+  return answer.type === "accept" ? actingIn(services, answer.identity, headers) : undefined;
+}
+
+/** A signed-in person may act in another organisation of his. Throws 403 when it is none of his. */
+function actingIn(services: HttpServices, identity: Identity, headers: Headers): Identity | Promise<Identity> {
+  if (identity.kind !== "session") return identity;
+  const org = headers.get("x-relay-org");
+  return org === null || org === "" ? identity : services.auth.orgs.enter(identity, org);
 }
 
 function relay(
@@ -117,7 +134,7 @@ function relay(
   found?: FoundRoute,
 ): Response | Promise<Response> {
   const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
-  const identity = identify(snapshot, request, address, found?.queryKey);
+  const identity = identify(services, snapshot, request, address, found?.queryKey);
   const said = found?.said;
   if (!(identity instanceof Promise)) {
     return begin(services, route, request, requestId, query, said, connection, address, identity);
@@ -169,11 +186,10 @@ async function dispatch(
       if (!("route" in found)) throw wrongMethod(found);
       return await relay(services, snapshot, found.route, request, requestId, found.query, connection, family, found);
     }
-    const { trustedProxies } = snapshot.config.server;
+    const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
     const who = async (): Promise<Identity | undefined> => {
-      const address = clientAddress(connection.address, request.headers, trustedProxies);
       const queryKey = family === "gemini" ? queryKeyIn(query) : undefined;
-      const identity = await identify(snapshot, request, address, queryKey);
+      const identity = await identify(services, snapshot, request, address, queryKey);
       if (identity !== undefined) requireAddress(identity, address);
       return identity;
     };
@@ -183,6 +199,8 @@ async function dispatch(
     }
     const methods = api.methodsAt(path);
     if (methods.length === 0) throw unknownPath(family, path);
+    // Only ids of models may hold a slash.
+    if (/%2f/i.test(path)) throw new RelayError("bad-request", "The path of the request is malformed.");
     const asked = method === "HEAD" ? "GET" : method;
     if (!methods.includes(asked)) throw wrongMethod(methods.includes("GET") ? [...methods, "HEAD"] : methods);
     // Elysia looks for the path at a fixed place behind the scheme, whatever the host; a plain one is always right.
@@ -191,8 +209,8 @@ async function dispatch(
       headers: request.headers,
       body: request.body,
     });
-    const answer = await api.handle(inner, { requestId, snapshot, identify: who });
-    return finish(answer, request, requestId, path.startsWith("/api"));
+    const answer = await api.handle(inner, { requestId, snapshot, address, identify: who });
+    return finish(answer, request, requestId, path.startsWith("/api") || family === "openrelay");
   } catch (cause) {
     return failed(services, family, cause, requestId);
   }

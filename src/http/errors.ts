@@ -18,6 +18,32 @@ export function familyOf(path: string): Family {
   return "rest";
 }
 
+const OPENRELAY_CODE: Readonly<Record<number, string>> = {
+  400: "invalid_request",
+  401: "unauthorized",
+  403: "forbidden",
+  404: "not_found",
+  409: "conflict",
+  413: "request_too_large",
+  422: "invalid_request",
+  429: "rate_limited",
+  500: "internal",
+};
+
+/** Its 401, 403 and 404 say the same whatever is behind them. */
+function openrelayMessage({ status, message, details }: RelayError): string {
+  if (status === 401) return "Unauthorized";
+  if (status === 403) return "Forbidden";
+  if (status === 404) return "Not found";
+  const [first] = details ?? [];
+  return first === undefined ? message : `${first.loc.slice(1).join(".")} ${first.msg}`.trim();
+}
+
+/** Field by field: path and rule, never a value. */
+function fieldsOf({ details }: RelayError) {
+  return details?.map(({ loc, msg, type }) => ({ loc: [...loc], msg, type }));
+}
+
 /** The body of an error in a family's words. */
 export function errorBody(family: Family, error: RelayError, requestId: string): JsonObject {
   const code = error.wireCode ?? error.code.replaceAll("-", "_");
@@ -29,21 +55,19 @@ export function errorBody(family: Family, error: RelayError, requestId: string):
     case "gemini":
       return gemini.ingress!.encodeError(error, requestId);
     case "native":
-      if (error.status === 401) return { error: { message: "Unauthorized", type: "auth_error" } };
+      // A refused sign-in is no missing credential, and its page has to tell the two apart.
+      if (error.status === 401 && error.wireCode !== "invalid_credentials")
+        return { error: { message: "Unauthorized", type: "auth_error" } };
       if (error.status >= 500 && error.code === "internal") {
         return { detail: "Internal error", code: "internal", request_id: requestId };
       }
-      if (error.details !== undefined) {
-        return { detail: error.details.map(({ loc, msg, type }) => ({ loc: [...loc], msg, type })), code };
-      }
-      return { detail: error.message, code };
+      return { detail: fieldsOf(error) ?? error.message, code };
     case "relay":
-      return { detail: error.status === 401 ? "Invalid or missing API key" : error.message };
+      if (error.status === 401) return { detail: "Invalid or missing API key" };
+      if (error.status === 404) return { detail: "API key not found" };
+      return { detail: fieldsOf(error) ?? error.message };
     case "openrelay":
-      return {
-        error: error.status === 401 ? "Unauthorized" : error.message,
-        code: error.status === 401 ? "unauthorized" : code,
-      };
+      return { error: openrelayMessage(error), code: OPENRELAY_CODE[error.status] ?? code };
     case "rest":
       return { error: error.status === 404 ? "Not found" : error.message };
   }

@@ -6,8 +6,12 @@ export type Policy =
   | { readonly type: "public" }
   /** Any valid credential; with a scope, one that holds it. */
   | { readonly type: "any"; readonly scope?: Scope }
+  /** An API key, and nothing else. */
+  | { readonly type: "api-key" }
   /** A signed-in user, session credential. */
   | { readonly type: "user" }
+  /** The role in the organisation that the path names decides, in the handler; who is not signed in needs the scope too. */
+  | { readonly type: "org"; readonly scope: Scope }
   /** Role admin and the scope. The access key acts as admin only for management scopes granted to it. */
   | { readonly type: "admin"; readonly scope: Scope }
   /** The super admin in a session. */
@@ -20,6 +24,12 @@ export function enforce(policy: Policy, identity: Identity | undefined): void {
   switch (policy.type) {
     case "any":
       if (policy.scope !== undefined && !identity.scopes.has(policy.scope)) throw insufficient(policy.scope);
+      return;
+    case "api-key":
+      if (identity.kind !== "api-key") throw refused("Only API keys have this", "api_key_required");
+      return;
+    case "org":
+      if (identity.kind !== "session" && !identity.scopes.has(policy.scope)) throw insufficient(policy.scope);
       return;
     case "user":
       if (identity.kind !== "session") throw refused("Sign in to use this", "session_required");

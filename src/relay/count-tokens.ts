@@ -96,17 +96,18 @@ function requestOf(call: Call, top: TopLevel): ChatRequest {
 function estimated(call: Call, top: TopLevel): Response {
   call.lane = "translate";
   const tokens = estimateTokens(requestOf(call, top));
-  return write(call, call.route.codec.counting!.encodeCount(tokens), { "x-relay-estimated": "true" });
+  return write(call, call.route.codec.counting!.encodeCount(tokens), true);
 }
 
-function write(call: Call, body: JsonObject, more: Record<string, string> = {}): Response {
-  return finish(call, encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>, more);
+function write(call: Call, body: JsonObject, isEstimated = false): Response {
+  return finish(call, encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>, isEstimated);
 }
 
-function finish(call: Call, bytes: Uint8Array<ArrayBuffer>, more: Record<string, string> = {}): Response {
+function finish(call: Call, bytes: Uint8Array<ArrayBuffer>, isEstimated = false): Response {
   call.bytesOut = bytes.length;
   call.firstByteMs = call.services.clock.monotonic();
-  const headers = { ...answerHeaders(call, "application/json"), ...more };
+  const headers = answerHeaders(call, "application/json");
+  if (isEstimated) headers.set("x-relay-estimated", "true");
   call.end(200);
   return new Response(bytes, { status: 200, headers });
 }

@@ -13,11 +13,23 @@ import type { AccountRepositories } from "./types.ts";
 import { areAccountsLost } from "./user-create.ts";
 import { createUsers } from "./users.ts";
 
-export function createAccountRepositories(options: AccountsOptions): AccountRepositories {
+/** `claimed` is told once the first account is kept; it must not throw. */
+export function createAccountRepositories(
+  options: AccountsOptions,
+  claimed: () => void = () => {},
+): AccountRepositories {
   const file = createAccountsFile(options);
+  const users = createUsers(file);
   const version = options.client.prepare<{ data_version: number }, []>("PRAGMA data_version");
   return {
-    users: createUsers(file),
+    users: {
+      ...users,
+      async create(user, by) {
+        const outcome = await users.create(user, by);
+        if (outcome.type === "created" && outcome.isFirst) claimed();
+        return outcome;
+      },
+    },
     tokens: createOneTimeTokens(file),
     sessions: createSessions(file),
     apiKeys: createApiKeys(file),
@@ -26,7 +38,7 @@ export function createAccountRepositories(options: AccountsOptions): AccountRepo
     audit: createAudit(file),
     throttle: createThrottleStore(file),
     reset: createReset(file),
-    areLost: () => file.read(areAccountsLost),
+    areLost: (wasClaimed = false) => file.read((db) => areAccountsLost(db, wasClaimed)),
     outsideVersion: () => version.get()?.data_version ?? 0,
   };
 }

@@ -86,7 +86,7 @@ export async function pruneCalls(write: Write, before: number): Promise<number> 
 }
 
 /** Cuts a range into parts of ever more rows, newest first, and lets other work run between them. */
-async function* partsOf(read: Read, range: IdRange): AsyncGenerator<IdRange> {
+export async function* partsOf(read: Read, range: IdRange): AsyncGenerator<IdRange> {
   let rows = PART_ROWS_FIRST;
   for (let before = range.before; before > range.from; await nextTurn()) {
     const from = read((db) => startOfPart(db, { from: range.from, before }, rows));
@@ -119,7 +119,7 @@ function countRows(db: BunSQLiteDatabase, range: IdRange, where: SQL | undefined
   return row?.n ?? 0;
 }
 
-function within({ from, before }: IdRange): SQL | undefined {
+export function within({ from, before }: IdRange): SQL | undefined {
   return and(gte(calls.id, from), lt(calls.id, before));
 }
 

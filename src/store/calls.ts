@@ -8,6 +8,7 @@ import type { Schedule } from "../support/clock.ts";
 import { createBatchQueue } from "../support/queue.ts";
 import { boundRecord, firstIdAt, type NewCallRow, toRow } from "./call-row.ts";
 import { countCalls, findCall, listCalls, pruneCalls, type Read, type Write } from "./call-search.ts";
+import { usageOfCalls } from "./call-usage.ts";
 import type { OwnedDatabase } from "./database.ts";
 import { classify, explain, isKeyConflict } from "./errors.ts";
 import type { RecordsFile } from "./records-file.ts";
@@ -141,6 +142,7 @@ export function createCalls(options: CallsOptions): Calls {
     list: (filter = {}, page = {}) => listCalls(read, filter, page),
     count: (filter = {}, max = Number.MAX_SAFE_INTEGER) => countCalls(read, filter, max),
     find: (requestId) => findCall(read, requestId),
+    usage: (filter, bucketMs) => usageOfCalls(read, filter, bucketMs),
     prune: (before) => pruneCalls(write, before),
   };
 }

@@ -2,7 +2,9 @@
 import type { Logger } from "../contract/host.ts";
 import { type Clock, type Schedule, systemClock, systemSchedule } from "../support/clock.ts";
 import { createAccountRepositories } from "./accounts.ts";
+import { backupInto } from "./backup.ts";
 import { createCalls } from "./calls.ts";
+import { accountsLost, isMarked, markClaimed } from "./claim-mark.ts";
 import { fileBytes, openFile } from "./connection.ts";
 import { storeError } from "./errors.ts";
 import { ACCOUNTS_MIGRATIONS } from "./migrate.ts";
@@ -24,6 +26,8 @@ export interface StoreOptions {
   readonly redact: (text: string) => string;
   /** Refuses to begin anew: for a data directory that is known to have had accounts. */
   readonly mustExist?: boolean;
+  /** Path of the file that keeps this knowledge; written with the first account. */
+  readonly claimMark?: string;
   readonly clock?: Clock;
   readonly schedule?: Schedule;
   readonly sleep?: (ms: number) => Promise<void>;
@@ -41,8 +45,11 @@ const FULL_CHECK_BYTES_MAX = 16 * 1024 * 1024;
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { accountsPath, recordsPath, busyTimeoutMs, synchronous, log, redact } = options;
   const { clock = systemClock, schedule = systemSchedule, sleep = Bun.sleep } = options;
-  if (options.mustExist && accountsPath !== ":memory:" && !(await Bun.file(accountsPath).exists())) {
-    throw storeError("missing", accountsPath);
+  const claimMark = accountsPath === ":memory:" ? undefined : options.claimMark;
+  const wasClaimed = claimMark !== undefined && isMarked(claimMark);
+  if (accountsPath !== ":memory:" && !(await Bun.file(accountsPath).exists())) {
+    if (options.mustExist) throw storeError("missing", accountsPath);
+    if (wasClaimed) throw accountsLost(accountsPath, claimMark);
   }
   const accounts = openFile({
     path: accountsPath,
@@ -77,13 +84,34 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
 
   const accountsOptions = { ...patience, client: accounts, path: accountsPath };
+  const claimed = () => {
+    try {
+      if (claimMark !== undefined) markClaimed(claimMark);
+    } catch (error) {
+      log.error("the file that tells of accounts cannot be written", { path: claimMark, error });
+    }
+  };
+  const repositories = createAccountRepositories(accountsOptions, claimed);
+  try {
+    if (claimMark !== undefined && (await repositories.areLost(wasClaimed)))
+      throw accountsLost(accountsPath, claimMark);
+    if (await repositories.users.hasAny()) claimed();
+  } catch (error) {
+    accounts.close();
+    records.close();
+    throw error;
+  }
   return {
-    accounts: createAccountRepositories(accountsOptions),
+    accounts: repositories,
     settings: createSettings(accountsOptions),
     initialised: createInitialisedMark(accountsOptions),
     calls,
     sizes: () => ({ accounts: fileBytes(accountsPath), records: fileBytes(recordsPath) }),
     checkpoint,
+    async backup(directory) {
+      calls.flush();
+      backupInto(directory, { accounts, accountsPath, records, recordsPath });
+    },
     async close() {
       if (isClosed) return;
       isClosed = true;

@@ -108,8 +108,11 @@ export interface AccountRepositories {
   readonly audit: AuditRepository;
   readonly throttle: ThrottleRepository;
   readonly reset: ResetRepository;
-  /** Whether accounts existed and none does now: something has taken them away. */
-  areLost(): Promise<boolean>;
+  /**
+   * Whether accounts existed and none does now, though nobody has cleared them. `wasClaimed`: something outside of the
+   * database knows of them.
+   */
+  areLost(wasClaimed?: boolean): Promise<boolean>;
   /** Changes whenever another connection has written to the file: what is cached may be old then. */
   outsideVersion(): number;
 }

@@ -104,6 +104,21 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
+/** Tokens that an upstream did not tell count as none. */
+export interface CallUsageBucket {
+  /** Its first instant, ms since epoch. */
+  readonly at: number;
+  readonly requests: number;
+  readonly errors: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+export interface CallUsage extends Omit<CallUsageBucket, "at"> {
+  /** By time. */
+  readonly series: readonly CallUsageBucket[];
+}
+
 export interface CallRepository {
   /** Queues the record. Never throws, never waits: trouble with the file is this room's, not the caller's. */
   append(record: CallRecord): void;
@@ -115,6 +130,8 @@ export interface CallRepository {
   count(filter?: CallFilter, max?: number): Promise<number>;
   /** The newest call of this request id. */
   find(requestId: string): Promise<StoredCall | undefined>;
+  /** What the matching calls have used, with a bucket for every `bucketMs` (ms) in which there was one. */
+  usage(filter: CallFilter, bucketMs: number): Promise<CallUsage>;
   /** Deletes calls started before this instant (ms since epoch), in small steps; returns how many. */
   prune(before: number): Promise<number>;
   readonly state: CallQueueState;
@@ -155,6 +172,8 @@ export interface Store {
   sizes(): { readonly accounts: number; readonly records: number };
   /** Moves the write-ahead logs into the files, as far as nobody else reads them. */
   checkpoint(): void;
+  /** Copies both files into a directory of their own (made, 0700), each as of one instant. Throws a `StoreError`. */
+  backup(directory: string): Promise<void>;
   /** Writes what is queued and closes both files. Idempotent. */
   close(): Promise<void>;
 }

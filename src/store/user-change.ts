@@ -21,6 +21,7 @@ export function updateUser(
   if (refusal !== undefined || before === undefined) return { type: refusal ?? "not-found" };
   const { isActive, isAdmin, email } = patch;
   if (email !== undefined && isEmailOfAnother(db, email, id)) return { type: "email-taken" };
+  if (isActive === undefined && isAdmin === undefined && email === undefined) return { type: "updated", user: before };
   const isEnding = isActive === false && before.isActive;
   db.update(users)
     .set({

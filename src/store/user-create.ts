@@ -1,5 +1,5 @@
 /** How an account comes into being: admitted, named and placed in its organisations in one transaction. */
-import { and, eq, gt, isNotNull, isNull, sql } from "drizzle-orm";
+import { and, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import type { AccountsDb } from "./accounts-file.ts";
 import { writeAudit } from "./audit.ts";
 import { identities, invites, memberships, meta, oneTimeTokens, orgs, users } from "./schema-accounts.ts";
@@ -157,12 +157,14 @@ function join(db: AccountsDb, now: number, orgId: string, userId: number, role: 
     .run();
 }
 
-/** Whether there were accounts and now there are none. */
-export function areAccountsLost(db: AccountsDb): boolean {
-  const mark = db
-    .select()
+/** Whether there were accounts and now there are none, without anybody having cleared them. */
+export function areAccountsLost(db: AccountsDb, wasClaimed: boolean): boolean {
+  if (db.select({ id: users.id }).from(users).limit(1).get() !== undefined) return false;
+  const marks = db
+    .select({ key: meta.key })
     .from(meta)
-    .where(and(eq(meta.key, CLAIMED), isNotNull(meta.value)))
-    .get();
-  return mark !== undefined && db.select({ id: users.id }).from(users).limit(1).get() === undefined;
+    .where(and(inArray(meta.key, [CLAIMED, SETUP_FORCED]), isNotNull(meta.value)))
+    .all();
+  const has = (key: string) => marks.some((mark) => mark.key === key);
+  return has(CLAIMED) || (wasClaimed && !has(SETUP_FORCED));
 }

@@ -39,7 +39,6 @@ export async function configOf(yaml = ""): Promise<Config> {
     baseDir: "/nonexistent",
     dataDir: "/nonexistent",
     env: {},
-    comingAuth: ["jwt", "api-key", "access-key"],
     resolvePlugins: async () => ({ catalog: new Map([["echo", ECHO]]), problems: [] }),
   });
   if (config === null) throw new Error(errors.map((problem) => formatProblem(problem, "test")).join("\n"));
@@ -80,10 +79,15 @@ export interface HouseOptions {
   readonly config?: string;
   readonly store?: Store;
   readonly hasher?: Hasher;
+  readonly clock?: ManualClock;
 }
 
-export async function openHouse({ config = "", store, hasher = quickHasher }: HouseOptions = {}): Promise<House> {
-  const clock = createManualClock();
+export async function openHouse({
+  config = "",
+  store,
+  hasher = quickHasher,
+  clock = createManualClock(),
+}: HouseOptions = {}): Promise<House> {
   const log = createMemoryLog();
   const used = store ?? (await open({ clock, schedule: clock.schedule, log }));
   let current = await configOf(config);

@@ -44,7 +44,7 @@ const DEFAULTS = {
   },
   auth: {
     // The default names plugins of later releases; they are skipped.
-    chain: ["access-key"],
+    chain: ["jwt", "api-key", "access-key"],
     registration: "open",
     setup_token: null,
     jwt: {
@@ -162,7 +162,7 @@ const DEFAULTS = {
   plugins: {
     dir: "/etc/monorelay/plugins",
     list: [],
-    options: { "access-key": {} },
+    options: { jwt: {}, "api-key": {}, "access-key": {} },
     isolate: "none",
     require_hash: false,
   },

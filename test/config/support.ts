@@ -18,6 +18,8 @@ const provider = (entry: Partial<CatalogEntry> = {}): CatalogEntry => ({
 
 /** One of each kind that the rules tell apart. */
 export const CATALOG: Catalog = new Map<string, CatalogEntry>([
+  ["jwt", { kind: "auth", options: Type.Object({}) }],
+  ["api-key", { kind: "auth", options: Type.Object({}) }],
   ["access-key", { kind: "auth", options: Type.Object({}) }],
   [
     "corp-proxy",
@@ -89,7 +91,6 @@ export function load(content: LoadInput["content"], input: Partial<LoadInput> = 
     baseDir: BASE_DIR,
     dataDir: DATA_DIR,
     env: {},
-    comingAuth: ["jwt", "api-key"],
     files: memoryFiles({}),
     resolvePlugins: async () => ({ catalog: CATALOG, problems: [] }),
     ...input,

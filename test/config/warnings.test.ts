@@ -20,17 +20,11 @@ const ROWS: readonly Row[] = [
   ],
   [
     "a long but simple access key on a public address",
-    "server:\n  host: 0.0.0.0\n  access_key: ▲aaaaaaaaaaaaaaaa\nauth: { ▲registration: closed }",
+    "server:\n  host: 0.0.0.0\n  access_key: ▲aaaaaaaaaaaaaaaa\nauth: { registration: closed }",
     "bad_value server.access_key",
-    "unsupported auth.registration",
   ],
   ["open registration on a public address", "server:\n  host: ▲0.0.0.0", "conflict server.host"],
-  [
-    "a bare name among the sso admins",
-    "sso:\n  admin_usernames: [▲octocat]",
-    "unsupported sso",
-    "bad_value sso.admin_usernames[0]",
-  ],
+  ["a bare name among the sso admins", "sso:\n  admin_usernames: [▲octocat]", "bad_value sso.admin_usernames[0]"],
   [
     "a remote cache of models",
     "providers:\n  a:\n    provider_type: echo\n    ▲remote_models_cache: [x]",
@@ -49,12 +43,6 @@ const ROWS: readonly Row[] = [
     "unsupported model_routing.groups",
     "conflict model_routing.groups.Chat",
   ],
-  ["an auth plugin of a later release, written", "auth:\n  chain: [▲jwt, access-key]", "unsupported auth.chain[0]"],
-  [
-    "options for an auth plugin of a later release",
-    "plugins:\n  options:\n    jwt: ▲{ a: 1 }",
-    "unsupported plugins.options.jwt",
-  ],
 ];
 
 test.each(ROWS.map((row) => [row[0], row] as const))("%s", async (_name, [, marked, ...expected]) => {
@@ -72,12 +60,12 @@ describe("without a word", () => {
     [
       "a strong access key on a public address",
       `server: { host: 0.0.0.0, access_key: ${STRONG} }\nauth: { setup_token: auto }`,
-      ["unsupported auth.setup_token"],
+      [],
     ],
     [
       "a UUID as access key on a public address",
       "server: { host: 0.0.0.0, access_key: 3f2b8c1e-9d4a-4e6f-8b7c-1a2d3e4f5a6b }\nauth: { setup_token: auto }",
-      ["unsupported auth.setup_token"],
+      [],
     ],
     ["a weak key that is switched off", "server: { access_key: abc, access_key_enabled: false }", []],
     ["web_reverse that is null", "providers: { a: { provider_type: echo, web_reverse: null } }", []],
@@ -90,9 +78,9 @@ describe("without a word", () => {
   });
 });
 
-test("plugins of later releases are left out of the chain either way", async () => {
-  expect((await loadGood(null)).auth.chain).toEqual(["access-key"]);
-  expect((await loadGood("auth: { chain: [jwt, access-key] }")).auth.chain).toEqual(["access-key"]);
+test("the chain is as it is written, and by default all three", async () => {
+  expect((await loadGood(null)).auth.chain).toEqual(["jwt", "api-key", "access-key"]);
+  expect((await loadGood("auth: { chain: [access-key, jwt] }")).auth.chain).toEqual(["access-key", "jwt"]);
 });
 
 describe("keys whose feature is still to come", () => {

@@ -40,7 +40,6 @@ const load = (name: string, block: string) =>
     baseDir: "/nonexistent",
     dataDir: "/nonexistent",
     env: ENV,
-    comingAuth: ["jwt", "api-key"],
     resolvePlugins: async () => ({ catalog: CATALOG, problems: [] }),
   });
 

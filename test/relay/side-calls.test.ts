@@ -151,6 +151,7 @@ describe("counting tokens", () => {
     const { up, under } = await start({ json: { input_tokens: 14, x_new: 1 } });
     const body = { model: "claude-sonnet-4-6", ...ask, x: 1 };
     const answer = await under.post("/v1/messages/count_tokens?beta=true", body, { "anthropic-beta": "b-1" });
+    expect(answer.headers.get("content-type")).toBe("application/json");
     expect(await readJson(answer)).toEqual({ input_tokens: 14, x_new: 1 });
     expect(up.received[0]).toMatchObject({ path: "/v1/messages/count_tokens", query: "?beta=true" });
     expect(JSON.parse(up.received[0]!.text)).toEqual(body);
@@ -226,6 +227,7 @@ describe("counting tokens", () => {
         messages: [{ role: "user", content: "x".repeat(400) }],
       });
       expect(answer.headers.get("x-relay-estimated")).toBe("true");
+      expect(answer.headers.get("content-type")).toBe("application/json");
       expect(await readJson(answer)).toEqual({ input_tokens: 104 });
     }
     expect(up.received).toHaveLength(1);

@@ -1,14 +1,15 @@
 /** A relay in this process, made of the real parts: configuration text in, HTTP out, records and log lines at hand. */
 import { builtinAuth, builtinProviders } from "../../plugins/index.ts";
 import { type AccountDirectory, NO_ACCOUNTS } from "../../src/auth/directory.ts";
+import type { AuthServices } from "../../src/auth/services.ts";
+import { createSignInServices, type SignInServices } from "../../src/auth/sign-in-services.ts";
 import type { CatalogEntry } from "../../src/config/catalog.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
 import { secretValues } from "../../src/config/redact.ts";
 import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
-import { healthRoutes } from "../../src/http/health.ts";
-import { syncRoutes } from "../../src/http/admin/sync.ts";
+import { apiRoutes } from "../../src/http/routes.ts";
 import { listen } from "../../src/http/server.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
@@ -17,7 +18,7 @@ import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
 import { buildSnapshot } from "../../src/snapshot/build.ts";
 import { Clients } from "../../src/snapshot/clients.ts";
 import { SnapshotHolder } from "../../src/snapshot/snapshot.ts";
-import type { CallRecord } from "../../src/store/types.ts";
+import type { CallRecord, Store } from "../../src/store/types.ts";
 import { createManualClock, type ManualClock, systemClock } from "../../src/support/clock.ts";
 import { createIds } from "../../src/support/ids.ts";
 import { createLogger } from "../../src/support/log.ts";
@@ -41,9 +42,22 @@ export interface TestRelay {
   stop(): Promise<void>;
 }
 
+/** What tests of the account routes bring along; the others never get as far as asking for it. */
+export interface AccountParts {
+  readonly auth: AuthServices;
+  readonly store: Store;
+  readonly clock: ManualClock;
+  readonly backupDir: string;
+  readonly setupTokens: string[];
+}
+
 /** `config`: YAML; an access key is added unless it sets one. */
-export async function startRelay(config: string, accounts: AccountDirectory = NO_ACCOUNTS): Promise<TestRelay> {
-  const clock = createManualClock();
+export async function startRelay(
+  config: string,
+  accounts: AccountDirectory = NO_ACCOUNTS,
+  parts?: AccountParts,
+): Promise<TestRelay> {
+  const clock = parts?.clock ?? createManualClock();
   const logLines: string[] = [];
   const redactor = createRedactor([KEY]);
   const log = createLogger({
@@ -119,6 +133,13 @@ export async function startRelay(config: string, accounts: AccountDirectory = NO
   let port = 0;
   const http = {
     relay: services,
+    auth: parts?.auth as AuthServices,
+    signIn: (parts === undefined
+      ? undefined
+      : createSignInServices(parts.auth, parts.store.settings)) as SignInServices,
+    store: parts?.store as Store,
+    backupDir: parts?.backupDir ?? "/nonexistent",
+    showSetupToken: (token: string) => void parts?.setupTokens.push(token),
     holder,
     ids: createIds({
       now: clock.now,
@@ -138,7 +159,7 @@ export async function startRelay(config: string, accounts: AccountDirectory = NO
     unixSocket: null,
     tls: null,
     bodyBytesMax: loaded.config.limits.maxUpload,
-    handler: createEdge(http, createApi([...healthRoutes(http, "/nonexistent"), ...syncRoutes(http)])),
+    handler: createEdge(http, createApi(apiRoutes(http, "/nonexistent"))),
   });
   port = server.port;
   const url = `http://127.0.0.1:${port}`;

@@ -6,20 +6,14 @@ import { suggest } from "../suggest.ts";
 import { itemPath } from "../tree.ts";
 import type { ApiKeysConfig, AuthConfig } from "../types.ts";
 
-/** `coming`: ids of auth plugins that this release does not have yet. */
-export function checkAuth(
-  decoder: Decoder,
-  settings: Settings,
-  catalog: Catalog,
-  coming: readonly string[],
-): AuthConfig {
+export function checkAuth(decoder: Decoder, settings: Settings, catalog: Catalog): AuthConfig {
   const { auth } = settings;
   const { jwt, password } = auth;
   if (jwt.refreshTtlMs < jwt.accessTtlMs) outOfOrder(decoder, "auth.jwt.refresh_ttl", "auth.jwt.access_ttl");
   if (jwt.sessionTtlMs < jwt.refreshTtlMs) outOfOrder(decoder, "auth.jwt.session_ttl", "auth.jwt.refresh_ttl");
   if (password.maxLength < password.minLength)
     outOfOrder(decoder, "auth.password.max_length", "auth.password.min_length");
-  return { ...auth, chain: checkChain(decoder, auth.chain, catalog, coming) };
+  return { ...auth, chain: checkChain(decoder, auth.chain, catalog) };
 }
 
 function outOfOrder(decoder: Decoder, path: string, lower: string): void {
@@ -29,7 +23,7 @@ function outOfOrder(decoder: Decoder, path: string, lower: string): void {
   if (!decoder.isFaulty(path) && !decoder.isFaulty(lower)) decoder.error(written, { code: "out_of_range", message });
 }
 
-function checkChain(decoder: Decoder, chain: readonly string[], catalog: Catalog, coming: readonly string[]): string[] {
+function checkChain(decoder: Decoder, chain: readonly string[], catalog: Catalog): string[] {
   // A file that repeats the default says nothing of its own.
   const isOwn = decoder.changed.has("auth.chain");
   const known = [...catalog].filter(([, entry]) => entry.kind === "auth").map(([id]) => id);
@@ -37,10 +31,8 @@ function checkChain(decoder: Decoder, chain: readonly string[], catalog: Catalog
     if (known.includes(id)) return true;
     const path = itemPath("auth.chain", index);
     if (!isOwn) return false;
-    if (coming.includes(id)) {
-      decoder.warn(path, { code: "unsupported", message: `${id} is not part of this release yet and is skipped` });
-    } else if (!decoder.isFaultyBelow("plugins")) {
-      const suggestion = suggest(id, [...known, ...coming]);
+    if (!decoder.isFaultyBelow("plugins")) {
+      const suggestion = suggest(id, known);
       decoder.error(path, { code: "bad_reference", message: "is not an auth plugin of this relay", suggestion });
     }
     return false;

@@ -44,7 +44,6 @@ export async function checkPlugins(
   settings: Settings,
   chain: readonly string[],
   catalog: Catalog,
-  coming: readonly string[],
 ): Promise<Config["plugins"]> {
   const { plugins } = settings;
   const names = new Map<string, string>();
@@ -70,8 +69,6 @@ export async function checkPlugins(
         code: "conflict",
         message: "is a provider plugin: its options stand in the provider's block",
       });
-    } else if (plugin === undefined && coming.includes(id)) {
-      decoder.warn(path, { code: "unsupported", message: `${id} is not part of this release yet` });
     } else if (plugin === undefined) {
       decoder.unknownKey(
         base,

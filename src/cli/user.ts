@@ -1,0 +1,211 @@
+/** `monorelay user`: makes, lists and changes accounts in the data directory, beside a running server or without one. */
+import type { Command } from "commander";
+import { randomBase62, systemRandom } from "../auth/randomness.ts";
+import { notFound } from "../auth/refusals.ts";
+import { RelayError } from "../contract/errors.ts";
+import { userView } from "../http/accounts/views.ts";
+import { allPages } from "../http/query.ts";
+import type { User, UserPatch } from "../store/types.ts";
+import { type OpenAccounts, operator, withAccounts } from "./accounts.ts";
+import { CliError, EXIT } from "./exit.ts";
+import type { Builtins, GlobalOptions } from "./index.ts";
+import { askSecret, canAsk, confirm, readSecretInput } from "./prompt.ts";
+import { printJson, renderList, say, timeText } from "./output.ts";
+
+interface PasswordOptions extends GlobalOptions {
+  readonly passwordStdin?: boolean;
+}
+interface CreateOptions extends PasswordOptions {
+  readonly email?: string;
+  readonly role?: "user" | "admin";
+  readonly generate?: boolean;
+}
+interface SetOptions extends GlobalOptions {
+  readonly role?: "user" | "admin";
+  readonly active?: boolean;
+  readonly inactive?: boolean;
+  readonly email?: string;
+}
+interface ResetOptions extends PasswordOptions {
+  readonly link?: boolean;
+}
+
+/** 142 bits. */
+const GENERATED_LENGTH = 24;
+
+export function addUserCommands(program: Command, builtins: Builtins, ended: (code: number) => void): void {
+  const globals = () => program.opts<GlobalOptions>();
+  const user = program.command("user").description("make, list and change accounts");
+  user.addHelpText(
+    "before",
+    `Examples:
+  monorelay user create alice --generate       the first account is the super admin
+  monorelay user set bob --role admin
+  monorelay user reset-password bob            prints a link that works once
+`,
+  );
+  user
+    .command("create <name>")
+    .description("make an account; the first one ever is the super admin")
+    .option("--email <address>", "e-mail address")
+    .option("--role <role>", "user or admin", roleOption)
+    .option("--password-stdin", "read the password from standard input")
+    .option("--generate", "make a password and print it")
+    .action(async (name: string, options: CreateOptions) =>
+      ended(await userCreate(name, { ...globals(), ...options }, builtins)),
+    );
+  user
+    .command("list")
+    .description("list accounts")
+    .action(async () => ended(await userList(globals(), builtins)));
+  user
+    .command("set <name>")
+    .description("change an account")
+    .option("--role <role>", "user or admin", roleOption)
+    .option("--active", "let it in again")
+    .option("--inactive", "shut it out: its sessions end, its keys stop working")
+    .option("--email <address>", "e-mail address; an empty one takes it away")
+    .action(async (name: string, options: SetOptions) =>
+      ended(await userSet(name, { ...globals(), ...options }, builtins)),
+    );
+  user
+    .command("reset-password <name>")
+    .description("print a link to set a new password, or set one; ends all sessions of the account")
+    .option("--link", "print a link that works once, for 24 hours (default)")
+    .option("--password-stdin", "read the new password from standard input")
+    .action(async (name: string, options: ResetOptions) =>
+      ended(await userResetPassword(name, { ...globals(), ...options }, builtins)),
+    );
+}
+
+function roleOption(text: string): "user" | "admin" {
+  if (text === "user" || text === "admin") return text;
+  throw new CliError(EXIT.usage, "bad_option", "--role must be user or admin.");
+}
+
+async function userCreate(name: string, options: CreateOptions, builtins: Builtins): Promise<number> {
+  const password = await newPassword(options);
+  return withAccounts(options, builtins, async ({ services }) => {
+    const input = {
+      username: name,
+      password,
+      ...(options.email === undefined ? {} : { email: options.email }),
+      ...(options.role === undefined ? {} : { isAdmin: options.role === "admin" }),
+    };
+    const make = async () => {
+      try {
+        return await services.accounts.create(input, operator);
+      } catch (error) {
+        if (!RelayError.is(error) || error.wireCode !== "setup_token_required") throw error;
+        // Who may write here owns the instance, and needs no proof of it.
+        return services.accounts.create({ ...input, setupToken: await services.setup.make() }, operator);
+      }
+    };
+    const { user } = await make();
+    if (options.json === true) printJson({ ...userView(user), ...(options.generate === true ? { password } : {}) });
+    else if (options.generate === true) process.stdout.write(`${password}\n`);
+    say(
+      options,
+      `${user.username}: made, ${roleText(user)}${options.generate === true ? "; password shown once" : ""}`,
+    );
+    return EXIT.done;
+  });
+}
+
+async function newPassword(options: CreateOptions): Promise<string> {
+  if (options.generate === true && options.passwordStdin === true) {
+    throw new CliError(EXIT.usage, "bad_option", "--generate and --password-stdin exclude each other.");
+  }
+  if (options.generate === true) return randomBase62(GENERATED_LENGTH, systemRandom);
+  if (options.passwordStdin === true) return readSecretInput("--password-stdin");
+  return askPassword(options, "Give --generate or --password-stdin.");
+}
+
+async function askPassword(options: GlobalOptions, hint: string): Promise<string> {
+  if (!canAsk(options)) throw new CliError(EXIT.usage, "missing_password", "A password is needed.", hint);
+  const password = await askSecret("Password: ");
+  if ((await askSecret("Once more: ")) === password) return password;
+  throw new CliError(EXIT.usage, "password_mismatch", "The two passwords differ; nothing was changed.");
+}
+
+async function userList(options: GlobalOptions, builtins: Builtins): Promise<number> {
+  return withAccounts(options, builtins, async ({ services }) => {
+    const users = await allPages((page) => services.accounts.list({}, page));
+    if (options.json === true) {
+      printJson({ users: users.map(userView), next_cursor: null });
+      return EXIT.done;
+    }
+    const keys = await allPages((page) => services.apiKeys.list({ status: "active" }, page, operator.identity));
+    const isForPerson = process.stdout.isTTY === true;
+    const now = Date.now();
+    const columns = [
+      { title: "ID", value: ({ id }: User) => id },
+      { title: "NAME", value: ({ username }: User) => username },
+      { title: "EMAIL", value: ({ email }: User) => email },
+      { title: "ROLE", value: roleText },
+      { title: "STATE", value: ({ isActive }: User) => (isActive ? "active" : "inactive") },
+      { title: "KEYS", value: ({ id }: User) => keys.filter(({ userId }) => userId === id).length },
+      { title: "LAST_LOGIN", value: ({ lastLoginAt }: User) => timeText(lastLoginAt, now, isForPerson) },
+    ];
+    process.stdout.write(renderList(columns, users, isForPerson));
+    return EXIT.done;
+  });
+}
+
+async function userSet(name: string, options: SetOptions, builtins: Builtins): Promise<number> {
+  if (options.active === true && options.inactive === true) {
+    throw new CliError(EXIT.usage, "bad_option", "--active and --inactive exclude each other.");
+  }
+  const patch: UserPatch = {
+    ...(options.role === undefined ? {} : { isAdmin: options.role === "admin" }),
+    ...(options.active === true ? { isActive: true } : {}),
+    ...(options.inactive === true ? { isActive: false } : {}),
+    ...(options.email === undefined ? {} : { email: options.email === "" ? null : options.email }),
+  };
+  if (Object.keys(patch).length === 0) {
+    const hint = "Give --role, --active, --inactive or --email.";
+    throw new CliError(EXIT.usage, "nothing_to_do", "There is nothing to change.", hint);
+  }
+  return withAccounts(options, builtins, async ({ services }) => {
+    const { id } = await findUser(services, name);
+    const user = await services.accounts.update(id, patch, operator);
+    if (options.json === true) printJson(userView(user));
+    say(options, `${user.username}: ${roleText(user)}, ${user.isActive ? "active" : "inactive"}`);
+    return EXIT.done;
+  });
+}
+
+async function userResetPassword(name: string, options: ResetOptions, builtins: Builtins): Promise<number> {
+  if (options.link === true && options.passwordStdin === true) {
+    throw new CliError(EXIT.usage, "bad_option", "--link and --password-stdin exclude each other.");
+  }
+  const password = options.passwordStdin === true ? await readSecretInput("--password-stdin") : undefined;
+  await confirm(`All sessions of ${name} will end.`, options);
+  return withAccounts(options, builtins, async ({ services, url }) => {
+    const { id, username } = await findUser(services, name);
+    const { token, expiresAt } = await services.accounts.createReset(id, operator);
+    if (password === undefined) {
+      await services.accounts.logout(id, operator);
+      const resetUrl = `${url}/login#reset=${token}`;
+      if (options.json === true) printJson({ reset_url: resetUrl, expires_at: new Date(expiresAt).toISOString() });
+      else process.stdout.write(`${resetUrl}\n`);
+      say(options, `${username}: the link works once, for 24 hours`);
+    } else {
+      await services.accounts.resetPassword({ token, newPassword: password }, operator.origin);
+      if (options.json === true) printJson({ success: true });
+      say(options, `${username}: the password is set, all sessions have ended`);
+    }
+    return EXIT.done;
+  });
+}
+
+/** By name, as people know accounts. */
+export async function findUser({ accounts }: OpenAccounts["services"], name: string): Promise<User> {
+  const user = await accounts.findByName(name);
+  if (user === undefined) throw notFound(`There is no account "${name.slice(0, 64)}"`);
+  return user;
+}
+
+function roleText({ role }: User): string {
+  return role === "super_admin" ? "super admin" : role;
+}

@@ -1,0 +1,161 @@
+/** The routes that clients of OpenRelay call, `http-api` section 11.3: camelCase, bare arrays, organisations in the path. */
+import { Type } from "@sinclair/typebox";
+import { forbidden, notFound } from "../../auth/refusals.ts";
+import type { Identity } from "../../plugin/index.ts";
+import { type ApiContext, type ApiRoute, noContent } from "../api.ts";
+import { callerOf } from "../caller.ts";
+import { allPages } from "../query.ts";
+import type { HttpServices } from "../services.ts";
+import { Body, Nullable, Text } from "./fields.ts";
+import { defaultOrg, homeOrg } from "./home-org.ts";
+import { expiry } from "./key-body.ts";
+import { openrelayKeyView, shownScopes } from "./key-views.ts";
+import { instant } from "./views.ts";
+
+const CreateKey = Body({
+  name: Text(),
+  scopes: Type.Optional(Type.Array(Text())),
+  expiresAt: Type.Optional(Nullable(Text())),
+});
+const AddMember = Body({ email: Text(), role: Type.Union([Type.Literal("admin"), Type.Literal("member")]) });
+
+const TYPES: Readonly<Record<Identity["kind"], string>> = {
+  session: "user",
+  "api-key": "api_key",
+  service: "access_key",
+};
+
+const keysRead = { type: "any", scope: "keys:read" } as const;
+const keysWrite = { type: "any", scope: "keys:write" } as const;
+
+export function openrelayFamilyRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
+  /** The organisation in the path with the identity that acts in it. Throws 403 for one that is not the caller's. */
+  const enter = async (context: ApiContext): Promise<Identity> => {
+    const { identity } = callerOf(context);
+    const id = context.params["orgId"]!;
+    if (identity.kind === "session") return services.auth.orgs.enter(identity, id);
+    if ((await homeOrg(services.auth, identity)) !== id) throw forbidden("forbidden", "Forbidden");
+    return identity;
+  };
+  return [
+    {
+      method: "GET",
+      path: "/v1/me",
+      policy: { type: "any" },
+      async handler(context) {
+        const { identity } = callerOf(context);
+        const { id, name, userId } = identity;
+        const email = userId === null ? null : (await services.auth.accounts.get(userId)).email;
+        return {
+          id,
+          type: TYPES[identity.kind],
+          orgId: (await homeOrg(services.auth, identity)) ?? null,
+          name,
+          email,
+          role: identity.orgRole ?? null,
+          scopes: [...identity.scopes],
+        };
+      },
+    },
+    {
+      method: "GET",
+      path: "/v1/orgs",
+      policy: { type: "any" },
+      async handler(context) {
+        const { identity } = callerOf(context);
+        const own = await defaultOrg(services.auth.parts, identity);
+        if (own !== undefined) return [{ id: own.id, name: own.name, role: null }];
+        const orgs = await allPages((page) => services.auth.orgs.list(identity, false, page));
+        return orgs.map(({ id, name, role }) => ({ id, name, role }));
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/orgs/:orgId/api-keys/create",
+      policy: keysWrite,
+      body: CreateKey,
+      async handler(context) {
+        const identity = await enter(context);
+        const { name, scopes, expiresAt } = context.body as typeof CreateKey.static;
+        const { key, secret } = await services.auth.apiKeys.create(
+          {
+            name,
+            orgId: context.params["orgId"]!,
+            ...(scopes === undefined ? {} : { scopes }),
+            ...(expiresAt === undefined ? {} : { expiresAt: expiry("expiresAt", expiresAt) }),
+          },
+          { style: "openrelay" },
+          { ...callerOf(context), identity },
+        );
+        return {
+          id: key.publicId,
+          key: secret,
+          keyPrefix: key.prefix,
+          name: key.name,
+          scopes: shownScopes(key.scopes),
+          createdAt: instant(key.createdAt),
+        };
+      },
+    },
+    {
+      method: "GET",
+      path: "/v1/orgs/:orgId/api-keys",
+      policy: keysRead,
+      async handler(context) {
+        const identity = await enter(context);
+        const filter = { orgId: context.params["orgId"]! };
+        const keys = await allPages((page) => services.auth.apiKeys.list(filter, page, identity));
+        return keys.map(openrelayKeyView);
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/v1/orgs/:orgId/api-keys/:id",
+      policy: keysWrite,
+      async handler(context) {
+        const identity = await enter(context);
+        const key = await services.auth.apiKeys.get(context.params["id"]!, identity);
+        if (key.orgId !== context.params["orgId"]) throw notFound();
+        await services.auth.apiKeys.revoke(key.id, { ...callerOf(context), identity });
+        return noContent();
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/orgs/:orgId/members/add",
+      policy: { type: "org", scope: "orgs:write" },
+      body: AddMember,
+      async handler(context) {
+        const identity = await enter(context);
+        const { email, role } = context.body as typeof AddMember.static;
+        const added = await services.auth.orgs.addOrInvite(context.params["orgId"]!, email, role, {
+          ...callerOf(context),
+          identity,
+        });
+        const now = services.auth.parts.clock.now();
+        if (added.type === "invited") return memberView({ userId: null, email, role, invitedAt: now, joinedAt: null });
+        const { member } = added;
+        return memberView({ ...member, email, invitedAt: null });
+      },
+    },
+  ];
+}
+
+function memberView(member: {
+  readonly userId: number | null;
+  readonly role: string;
+  readonly email: string;
+  readonly invitedAt: number | null;
+  readonly joinedAt: number | null;
+}) {
+  return {
+    userId: member.userId,
+    role: member.role,
+    email: member.email,
+    // Nobody is asked for them here.
+    fullName: null,
+    avatarUrl: null,
+    invitedAt: member.invitedAt === null ? null : instant(member.invitedAt),
+    joinedAt: member.joinedAt === null ? null : instant(member.joinedAt),
+  };
+}

@@ -1,0 +1,34 @@
+/** The whole table of management routes, and every route of the relay with who may call it. */
+import { accountRoutes } from "./accounts/index.ts";
+import { syncRoutes } from "./admin/sync.ts";
+import type { ApiRoute } from "./api.ts";
+import { healthRoutes } from "./health.ts";
+import type { Policy } from "./policy.ts";
+import { GEMINI_ROUTES, RELAY_ROUTES } from "./relay-routes.ts";
+import type { HttpServices } from "./services.ts";
+
+export function apiRoutes(services: HttpServices, dataDir: string): ApiRoute[] {
+  return [...healthRoutes(services, dataDir), ...syncRoutes(services), ...accountRoutes(services)];
+}
+
+export interface RouteLine {
+  readonly method: string;
+  readonly path: string;
+  readonly policy: Policy;
+  /** `relay`: a call that goes to a provider and leaves a record. */
+  readonly kind: "relay" | "models" | "management";
+}
+
+/** Every method and path that is served, in the order of their tables. */
+export function describeRoutes(routes: readonly ApiRoute[]): readonly RouteLine[] {
+  return [
+    ...[...RELAY_ROUTES, ...GEMINI_ROUTES.values()].map(
+      ({ method, path, scope }): RouteLine => ({ method, path, policy: { type: "any", scope }, kind: "relay" }),
+    ),
+    ...["/v1/models", "/v1/models/:id"].map(
+      // Without a credential too, while `server.public_models` is on; one that is shown has to be good.
+      (path): RouteLine => ({ method: "GET", path, policy: { type: "any", scope: "models:read" }, kind: "models" }),
+    ),
+    ...routes.map(({ method, path, policy }): RouteLine => ({ method, path, policy, kind: "management" })),
+  ];
+}

@@ -1,0 +1,261 @@
+/** Organisations, members, invitations, the audit trail and the reset over HTTP. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { call } from "../../store/samples.ts";
+import { type AccountRelay, PASSWORD, type SignedIn, startAccounts } from "../../support/accounts.ts";
+
+let house: AccountRelay;
+let owner: SignedIn;
+let boss: SignedIn;
+let user: SignedIn;
+let other: SignedIn;
+let orgId: string;
+beforeAll(async () => {
+  house = await startAccounts();
+  owner = await house.person("olive");
+  boss = await house.person("boris");
+  user = await house.person("ursula");
+  other = await house.person("oscar");
+  await house.promote(boss, owner);
+  orgId = (await owner.identity()).orgId!;
+});
+afterAll(() => house.stop());
+
+describe("organisations", () => {
+  test("everybody is a member of the default one; only admins make others, and own what they make", async () => {
+    const { body } = await house.ask("GET /api/orgs", { as: user });
+    expect(body).toEqual({
+      items: [
+        { id: orgId, name: "Default", role: "member", is_default: true, created_at: expect.stringMatching(/Z$/) },
+      ],
+      next_cursor: null,
+    });
+    expect((await house.ask("POST /api/orgs", { as: user, body: { name: "Mine" } })).body.code).toBe("admin_required");
+    for (const name of ["", "x".repeat(101), "a\u0000b"]) {
+      expect((await house.ask("POST /api/orgs", { as: boss, body: { name } })).status).toBe(422);
+    }
+    const made = await house.ask("POST /api/orgs", { as: boss, body: { name: "Lab" } });
+    expect([made.status, made.body.role, made.body.is_default]).toEqual([201, "owner", false]);
+  });
+
+  test("R26 to who is no member it does not exist; members read, its admins write, its owner deletes", async () => {
+    const org = (await house.ask("POST /api/orgs", { as: boss, body: { name: "Team" } })).body.id;
+    const at = `/api/orgs/${org}`;
+    for (const line of [`GET ${at}`, `GET ${at}/members`, `DELETE ${at}`, `DELETE ${at}/members/1`]) {
+      expect([line, (await house.ask(line, { as: user })).status]).toEqual([line, 404]);
+    }
+    const add = (body: object, as = boss) => house.ask(`POST ${at}/members`, { as, body });
+    expect((await add({ user_id: user.id, email: "x@example.com" })).status).toBe(422);
+    expect((await add({})).status).toBe(422);
+    expect((await add({ user_id: 999_999 })).status).toBe(404);
+    const added = await add({ user_id: user.id, role: "member" });
+    expect([added.status, added.body]).toEqual([
+      201,
+      { user_id: user.id, username: "ursula", email: null, role: "member", joined_at: expect.stringMatching(/Z$/) },
+    ]);
+
+    expect((await house.ask(`GET ${at}`, { as: user })).body.role).toBe("member");
+    const asMember: [string, object][] = [
+      [`PATCH ${at}`, { name: "Ours" }],
+      [`POST ${at}/members`, { user_id: other.id }],
+      [`PATCH ${at}/members/${user.id}`, { role: "owner" }],
+    ];
+    for (const [line, body] of asMember) {
+      const answer = await house.ask(line, { as: user, body });
+      expect([line, answer.status, answer.body.code]).toEqual([line, 403, "org_role_required"]);
+    }
+    expect((await house.ask(`PATCH ${at}/members/${user.id}`, { as: boss, body: { role: "admin" } })).body.role).toBe(
+      "admin",
+    );
+    // An admin of it without any role in the house.
+    expect((await house.ask(`PATCH ${at}`, { as: user, body: { name: "Ours" } })).body.name).toBe("Ours");
+    expect((await add({ user_id: other.id, role: "owner" }, user)).status).toBe(403);
+    expect((await add({ user_id: other.id }, user)).status).toBe(201);
+    expect((await house.ask(`PATCH ${at}`, { as: user, body: { limits: { rpm: 1 } } })).body.code).toBe(
+      "admin_required",
+    );
+    expect((await house.ask(`DELETE ${at}`, { as: user })).body.code).toBe("org_role_required");
+
+    const last = await house.ask(`PATCH ${at}/members/${boss.id}`, { as: owner, body: { role: "member" } });
+    expect([last.status, last.body.code]).toEqual([409, "last_owner"]);
+    expect((await house.ask(`DELETE ${at}/members/${boss.id}`, { as: owner })).body.code).toBe("last_owner");
+    expect((await house.ask(`DELETE ${at}/members/${other.id}`, { as: boss })).status).toBe(204);
+    expect((await house.ask(`GET ${at}`, { as: other })).status).toBe(404);
+
+    await house.ask("POST /api/keys", { as: boss, body: { name: "there", org_id: org } });
+    expect((await house.ask(`DELETE ${at}`, { as: boss })).body.code).toBe("has_active_keys");
+    const { items } = (await house.ask(`GET /api/keys?org_id=${org}`, { as: boss })).body;
+    await house.ask(`DELETE /api/keys/${items[0].id}`, { as: boss });
+    expect((await house.ask(`DELETE ${at}`, { as: boss })).status).toBe(204);
+    expect((await house.ask(`DELETE /api/orgs/${orgId}`, { as: owner })).body.code).toBe("default_org");
+  });
+
+  test("x-relay-org lets a person act in another organisation of his, and in no other", async () => {
+    const org = (await house.ask("POST /api/orgs", { as: boss, body: { name: "Second" } })).body.id;
+    const me = (as: SignedIn, id: string) => house.ask("GET /api/auth/me", { as, headers: { "x-relay-org": id } });
+    expect((await me(boss, org)).body.principal.org_id).toBe(org);
+    expect((await me(boss, "")).body.principal.org_id).toBe(orgId);
+    for (const id of [org, "org_nothing"]) {
+      const answer = await me(user, id);
+      expect([answer.status, answer.body.code]).toEqual([403, "forbidden"]);
+    }
+    const chat = await house.ask("POST /v1/chat/completions", {
+      as: boss,
+      headers: { "x-relay-org": org },
+      body: { model: "echo", messages: [{ role: "user", content: "hi" }] },
+    });
+    expect(chat.status).toBe(200);
+    expect((await house.relay.recorded(1)).at(-1)).toMatchObject({ orgId: org, principal: `user:${boss.id}` });
+  });
+});
+
+describe("invitations", () => {
+  test("made by admins, told once, good for one account, and gone when revoked", async () => {
+    const invite = (body: object) => house.ask("POST /api/invites", { as: boss, body });
+    const made = await invite({ email: "new@example.com", role: "member", expires_in: 3600 });
+    expect(made.status).toBe(201);
+    expect(Object.keys(made.body)).toEqual(["id", "code", "url", "expires_at"]);
+    expect(made.body.url).toEndWith(`/login#invite=${made.body.code}`);
+    const { code, id } = made.body;
+    const list = await house.ask("GET /api/invites", { as: boss });
+    expect(list.body.items[0]).toMatchObject({ id, email: "new@example.com", used_at: null });
+    expect(list.text).not.toContain(code);
+
+    const register = (username: string, email: string) =>
+      house.ask("POST /api/auth/register", { body: { username, email, password: PASSWORD, invite_code: code } });
+    expect((await register("eve", "eve@example.com")).body.code).toBe("invite_invalid");
+    expect((await register("nina", "new@example.com")).status).toBe(200);
+    expect((await register("nils", "new@example.com")).status).toBeGreaterThanOrEqual(403);
+
+    const second = (await invite({})).body;
+    expect((await house.ask(`DELETE /api/invites/${second.id}`, { as: boss })).status).toBe(204);
+    expect((await house.ask(`DELETE /api/invites/${second.id}`, { as: boss })).status).toBe(404);
+    for (const body of [{ expires_in: 1 }, { email: "no address" }, { role: "king" }, { org_id: "org_nothing" }]) {
+      expect([body, (await invite(body)).status]).toEqual([body, "org_id" in body ? 404 : 422]);
+    }
+  });
+});
+
+describe("R76 the audit trail", () => {
+  test("tells who did what, also what was refused, and holds no secret", async () => {
+    await house.ask(`PATCH /api/users/${other.id}`, { as: boss, body: { is_admin: true } });
+    await house.ask(`PATCH /api/users/${owner.id}`, { as: boss, body: { is_active: false } });
+    const { body, text } = await house.ask("GET /api/audit?limit=2", { as: boss });
+    expect(body.items).toEqual([
+      {
+        id: expect.any(Number),
+        at: expect.stringMatching(/Z$/),
+        actor: `user:${boss.id}`,
+        via: "jwt",
+        ip: expect.any(String),
+        action: "user.update",
+        target: `user:${owner.id}`,
+        before: null,
+        after: null,
+        outcome: "super_admin_protected",
+        request_id: expect.stringMatching(/^req_/),
+      },
+      expect.objectContaining({
+        action: "user.update",
+        target: `user:${other.id}`,
+        before: expect.objectContaining({ role: "user" }),
+        after: expect.objectContaining({ role: "admin" }),
+        outcome: "ok",
+      }),
+    ]);
+    expect(body.next_cursor).not.toBeNull();
+    const next = await house.ask(`GET /api/audit?limit=2&cursor=${body.next_cursor}`, { as: boss });
+    expect(next.body.items[0].id).toBeLessThan(body.items[1].id);
+    const filtered = await house.ask(`GET /api/audit?action=api_key.create&actor=user:${boss.id}`, { as: boss });
+    expect(filtered.body.items.length).toBeGreaterThan(0);
+    expect(filtered.body.items.every(({ action }: { action: string }) => action === "api_key.create")).toBe(true);
+    expect((await house.ask("GET /api/audit?date_from=yesterday", { as: boss })).status).toBe(422);
+    expect(text).not.toMatch(/argon2|correct horse|mr_[0-9A-Za-z]{38}/);
+  });
+
+  test("each write adds exactly one line", async () => {
+    const count = async () => (await house.services.audit.list({}, { limit: 200 })).items.length;
+    const key = (await house.ask("POST /api/keys", { as: user, body: { name: "audited" } })).body.id;
+    const writes: [line: string, as: SignedIn, body?: object][] = [
+      [`PATCH /api/keys/${key}`, user, { name: "renamed" }],
+      [`POST /api/keys/${key}/rotate`, user, { grace_seconds: 0 }],
+      [`PATCH /api/users/${other.id}`, boss, { is_admin: false }],
+      [`POST /api/users/${other.id}/logout`, boss],
+      [`POST /api/users/${other.id}/password-reset`, boss],
+      ["POST /api/invites", boss, {}],
+      ["POST /api/orgs", boss, { name: "Audited" }],
+    ];
+    for (const [line, as, body] of writes) {
+      const before = await count();
+      const { status } = await house.ask(line, { as, ...(body === undefined ? {} : { body }) });
+      expect([line, status < 300, (await count()) - before]).toEqual([line, true, 1]);
+    }
+  });
+});
+
+describe("R75 the reset of all data", () => {
+  const clear = (as: SignedIn | string, body: object) => house.ask("POST /api/admin/clear-data", { as, body });
+
+  test("needs the super admin, in a session, freshly proved, with the exact phrase; else nothing happens", async () => {
+    house.clock.advance(5 * 60_000 + 1);
+    const stale = await clear(owner, { confirm: "RESET ALL DATA" });
+    expect([stale.status, stale.body.code]).toEqual([403, "reauth_required"]);
+    await house.ask("POST /api/auth/reauth", { as: owner, body: { password: PASSWORD } });
+    for (const confirm of ["", "reset all data", "RESET ALL DATA ", "RESET"]) {
+      const answer = await clear(owner, { confirm });
+      expect([answer.status, answer.body.detail[0].loc]).toEqual([422, ["body", "confirm"]]);
+    }
+    const all = { confirm: "RESET ALL DATA" };
+    expect((await clear(boss, all)).body.code).toBe("super_admin_required");
+    expect((await clear(await house.key(owner, ["*"]), all)).body.code).toBe("super_admin_required");
+    for (const scope of [[], ["everything"], "users"]) expect((await clear(owner, { ...all, scope })).status).toBe(422);
+    expect((await house.ask("GET /api/auth/me", { as: user })).status).toBe(200);
+    expect(() => readdirSync(house.backupDir)).toThrow();
+  });
+
+  test("clears what was named, and keeps a private copy of everything", async () => {
+    house.store.calls.append(call());
+    const logs = await clear(owner, { confirm: "RESET ALL DATA", scope: ["logs", "stats"] });
+    expect(logs.body).toEqual({
+      status: "ok",
+      message: expect.any(String),
+      backup: expect.stringContaining(house.backupDir),
+      cleared: { logs: 1, stats: 0 },
+    });
+    expect(await house.store.calls.count()).toBe(0);
+    const copies = readdirSync(logs.body.backup).sort();
+    expect(copies).toEqual(["monorelay.db", "requests.db"]);
+    for (const name of copies) expect(statSync(join(logs.body.backup, name)).mode & 0o777).toBe(0o600);
+    const copy = new Database(join(logs.body.backup, "requests.db"), { readonly: true });
+    expect(copy.query("SELECT count(*) AS n FROM calls").get()).toEqual({ n: 1 });
+    copy.close();
+
+    const keys = await clear(owner, { confirm: "RESET ALL DATA", scope: ["keys"] });
+    expect(keys.body.cleared.keys).toBeGreaterThan(0);
+    expect((await house.ask("GET /api/keys?status=all", { as: owner })).body.items).toEqual([]);
+    expect((await house.ask("GET /api/auth/me", { as: user })).status).toBe(200);
+  });
+
+  test("R46 with the accounts gone, the next first one needs a token that only the operator saw; the trail stays", async () => {
+    const before = (await house.services.audit.list({}, { limit: 200 })).items.length;
+    const done = await clear(owner, { confirm: "RESET ALL DATA" });
+    expect(done.body.cleared.users).toBeGreaterThan(4);
+    for (const who of [owner, boss, user]) expect((await house.ask("GET /api/auth/me", { as: who })).status).toBe(401);
+    expect((await house.ask("GET /api/setup/status")).body).toMatchObject({
+      needs_setup: true,
+      setup_token_required: true,
+    });
+    expect(house.setupTokens).toHaveLength(1);
+    expect(house.answers.join()).not.toContain(house.setupTokens[0]!);
+
+    const register = (setup_token?: string) =>
+      house.ask("POST /api/auth/register", { body: { username: "next", password: PASSWORD, setup_token } });
+    expect((await register()).body.code).toBe("setup_token_required");
+    expect((await register(house.setupTokens[0]!)).body.user.is_super_admin).toBe(true);
+    const after = await house.services.audit.list({}, { limit: 200 });
+    expect(after.items.length).toBeGreaterThan(Math.min(before, 199));
+    expect(after.items.some(({ action }) => action === "accounts.clear")).toBe(true);
+  });
+});

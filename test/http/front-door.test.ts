@@ -1,0 +1,210 @@
+/** Requests that try to get past the credential: spellings of hosts and paths, carriers, bodies nobody asked for. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { apiRoutes, describeRoutes } from "../../src/http/routes.ts";
+import { type AccountRelay, KEY, type SignedIn, startAccounts } from "../support/accounts.ts";
+
+const ROUTES = describeRoutes(apiRoutes(undefined as never, "/nonexistent"));
+const PROTECTED = ROUTES.filter(({ policy, kind }) => policy.type !== "public" && kind === "management");
+const plain = (path: string) => path.replace(/\/:\w+/g, "/1");
+
+let house: AccountRelay;
+let user: SignedIn;
+beforeAll(async () => {
+  house = await startAccounts();
+  await house.person("olive");
+  user = await house.person("ursula");
+});
+afterAll(() => house.stop());
+
+/** Bytes as no HTTP library would send them; the status of the answer, 0 when the connection just ended. */
+async function raw(bytes: string): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let text = "";
+  const socket = await Bun.connect({
+    hostname: "127.0.0.1",
+    port: Number(new URL(house.relay.url).port),
+    socket: {
+      data: (each, data) => {
+        text += data.toString("latin1");
+        if (text.includes("\r\n")) each.end();
+      },
+      close: () => resolve(text),
+      error: () => resolve(text),
+    },
+  });
+  socket.write(bytes);
+  return Number(/^HTTP\/1\.1 (\d{3})/.exec(await promise)?.[1] ?? 0);
+}
+
+describe("R10 ★ policy belongs to the route", () => {
+  const hosts: [name: string, lines: string][] = [
+    ["one letter", "Host: x\r\n"],
+    ["three letters", "Host: abc\r\n"],
+    ["a short name", "Host: a.b\r\n"],
+    ["empty", "Host:\r\n"],
+    ["two", "Host: localhost\r\nHost: other\r\n"],
+    ["a path in it", "Host: x/health?\r\n"],
+    ["a fragment in it", "Host: x#\r\n"],
+    ["a user in it", "Host: x@y\r\n"],
+    ["an IPv6 address", "Host: [::1]\r\n"],
+    [
+      "headers that rewrite",
+      "Host: localhost\r\nX-Original-URL: /health\r\nX-Rewrite-URL: /health\r\nX-Forwarded-Prefix: /health\r\n",
+    ],
+    ["a method in a header", "Host: localhost\r\nX-HTTP-Method-Override: OPTIONS\r\n"],
+    ["a credential with an underscore", `Host: localhost\r\nX_Api_Key: ${KEY}\r\n`],
+  ];
+  test.each(hosts)(
+    "a Host that is %s opens no protected route",
+    async (_name, lines) => {
+      for (const { method, path } of PROTECTED) {
+        const status = await raw(`${method} ${plain(path)} HTTP/1.1\r\n${lines}Content-Length: 0\r\n\r\n`);
+        expect([method, path, status, status >= 200 && status < 300]).toEqual([method, path, status, false]);
+        expect([400, 401]).toContain(status);
+      }
+    },
+    30_000,
+  );
+
+  const spellings: [name: string, of: (path: string) => string][] = [
+    ["doubled slashes", (path) => `/${path}`],
+    ["a slash at the end", (path) => `${path}/`],
+    ["a dot segment", (path) => `/.${path}`],
+    ["a way through a public path", (path) => `/health/..${path}`],
+    ["encoded dots", (path) => `/health/%2e%2e${path}`],
+    ["an encoded slash", (path) => path.replace(/\/(?=[^/]*$)/, "%2f")],
+    ["an encoded letter", (path) => path.replace("/api", "/%61pi").replace("/v1", "/%761")],
+    ["upper case", (path) => path.toUpperCase()],
+    ["a parameter", (path) => `${path};x`],
+    ["an encoded NUL", (path) => `${path}%00`],
+    ["an extension", (path) => `${path}.json`],
+    ["a bare question mark", (path) => `${path}?`],
+    ["a backslash", (path) => path.replace("/", "\\")],
+    ["the absolute form", (path) => `http://localhost${path}`],
+    ["a doubled version", (path) => path.replace(/^\/v1/, "/v1/v1")],
+    ["a key in the query", (path) => `${path}?key=${KEY}&api_key=${KEY}&access_token=${KEY}`],
+  ];
+  test.each(spellings)(
+    "a path with %s opens no protected route",
+    async (_name, of) => {
+      for (const { method, path } of PROTECTED) {
+        const status = await raw(
+          `${method} ${of(plain(path))} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`,
+        );
+        expect([method, path, status, status >= 200 && status < 300]).toEqual([method, path, status, false]);
+        expect(status).toBeLessThan(500);
+      }
+    },
+    30_000,
+  );
+
+  test("other methods answer 401, 404 or 405 or nothing at all, and OPTIONS tells a stranger nothing", async () => {
+    for (const { path } of PROTECTED) {
+      for (const method of ["HEAD", "OPTIONS", "TRACE", "PROPFIND", "get"]) {
+        const status = await raw(`${method} ${plain(path)} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`);
+        // A preflight below /v1 is answered before anybody is asked who he is, and says nothing.
+        const isPreflight = method === "OPTIONS" && path.startsWith("/v1");
+        expect([method, path, isPreflight ? 204 : [0, 400, 401, 404, 405].includes(status)]).toEqual([
+          method,
+          path,
+          isPreflight ? 204 : true,
+        ]);
+      }
+    }
+  }, 30_000);
+});
+
+describe("R2 the carrier changes nothing", () => {
+  test("same status on every route, with and without the scope, whichever header carries the key", async () => {
+    const broad = await house.key(user, ["account"]);
+    const narrow = await house.key(user, ["credits:read"]);
+    const carry: Record<string, (key: string) => Record<string, string>> = {
+      bearer: (key) => ({ authorization: `Bearer ${key}` }),
+      "lower case": (key) => ({ authorization: `bearer  ${key}` }),
+      "x-api-key": (key) => ({ "X-API-Key": key }),
+      "x-access-key": (key) => ({ "x-access-key": ` ${key}\t` }),
+      "x-goog-api-key": (key) => ({ "x-goog-api-key": key }),
+      both: (key) => ({ authorization: `Bearer ${key}`, "x-api-key": key }),
+    };
+    for (const { method, path, kind } of ROUTES) {
+      for (const key of [broad, narrow]) {
+        const statuses: Record<string, number> = {};
+        for (const [name, headers] of Object.entries(carry)) {
+          const hasBody = method !== "GET" && method !== "DELETE";
+          const answer = await house.ask(`${method} ${plain(path).replace("{model}", "x")}`, {
+            headers: headers(key),
+            ...(hasBody ? { body: { surprise: true } } : {}),
+          });
+          statuses[name] = answer.status;
+        }
+        expect([method, path, kind, new Set(Object.values(statuses)).size]).toEqual([method, path, kind, 1]);
+      }
+    }
+  }, 30_000);
+
+  test("R1 ★ two different credentials are refused, also when both are good, and neither is tried for the other", async () => {
+    const [one, two] = [await house.key(user, ["account"]), await house.key(user, ["account"])];
+    const carriers = ["authorization", "x-api-key", "x-access-key", "x-goog-api-key"];
+    const shown = (name: string, key: string) => (name === "authorization" ? `Bearer ${key}` : key);
+    for (const a of carriers) {
+      for (const b of carriers) {
+        if (a === b) continue;
+        const ask = (left: string, right: string) =>
+          house.ask("GET /v1/me", { headers: { [a]: shown(a, left), [b]: shown(b, right) } });
+        expect([a, b, (await ask(one, one)).status]).toEqual([a, b, 200]);
+        for (const other of [two, KEY, user.token, "no-key-of-anybody-0123456789"]) {
+          expect([a, b, (await ask(one, other)).status]).toEqual([a, b, 401]);
+        }
+      }
+    }
+  });
+});
+
+describe("what stands before everything else", () => {
+  test("R13 ★ a stranger's body is not read: 401 at once, whatever length it claims", async () => {
+    for (const path of ["/api/keys", "/v1/orgs/1/api-keys/create", "/api/users", "/api/admin/clear-data"]) {
+      const began = performance.now();
+      const status = await raw(
+        `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{`,
+      );
+      expect([path, status]).toEqual([path, 401]);
+      expect(performance.now() - began).toBeLessThan(1000);
+    }
+  });
+
+  test("a body over limits.max_admin_body is 413 in the family's words", async () => {
+    const body = JSON.stringify({ name: "x".repeat(2_000_000) });
+    const native = await house.ask("POST /api/keys", { as: user, body });
+    expect([native.status, native.body.code]).toEqual([413, "request_too_large"]);
+    const org = (await user.identity()).orgId;
+    const openrelay = await house.ask(`POST /v1/orgs/${org}/api-keys/create`, { as: user, body });
+    expect([openrelay.status, openrelay.body.code]).toEqual([413, "request_too_large"]);
+    const relay = await house.ask("POST /api/v1/auth/api-keys", { as: user, body });
+    expect([relay.status, Object.keys(relay.body)]).toEqual([413, ["detail"]]);
+  });
+
+  test("unknown paths and wrong methods are told in their family's words, without asking who it is", async () => {
+    const rows: [line: string, status: number, body: object][] = [
+      ["GET /api/nothing", 404, { detail: "Not found", code: "not_found" }],
+      ["GET /v1/orgs/x/nothing", 404, { error: "Not found", code: "not_found" }],
+      ["GET /api/v1/auth/api-keys/x/y", 404, { detail: "API key not found" }],
+      ["DELETE /api/users", 405, { detail: expect.any(String), code: "method_not_allowed" }],
+      ["PUT /v1/me", 405, { error: expect.any(String), code: "method_not_allowed" }],
+    ];
+    for (const [line, status, body] of rows) {
+      const answer = await house.ask(line);
+      expect([line, answer.status, answer.body]).toEqual([line, status, body]);
+    }
+    expect((await house.ask("DELETE /api/users")).headers.get("allow")).toBe("GET, POST, HEAD");
+  });
+
+  test("R83 no page of another origin reads an answer of /api, nor is its origin ever echoed", async () => {
+    for (const origin of ["https://evil.example", "null", `${house.relay.url}.evil.example`]) {
+      for (const line of ["GET /api/auth/me", "OPTIONS /api/auth/me", "GET /api/setup/status"]) {
+        const { headers } = await house.ask(line, { as: user, headers: { origin } });
+        expect([line, headers.get("access-control-allow-origin")]).toEqual([line, null]);
+        expect(headers.get("access-control-allow-credentials")).toBeNull();
+      }
+    }
+  });
+});

@@ -1,0 +1,222 @@
+/** API keys in their table: found by the whole digest, over for good once revoked, and counted. */
+import { describe, expect, test } from "bun:test";
+import type { AccountRepositories, CreateKeyRules } from "../../src/store/types.ts";
+import { createManualClock, type ManualClock } from "../../src/support/clock.ts";
+import { makeDirectory, open, pathsIn } from "./fixtures.ts";
+import { actor, newKey, newUser } from "./people.ts";
+
+const RULES: CreateKeyRules = { liveMax: 100, idempotency: null };
+const by = actor("user:1");
+
+async function house(): Promise<{ accounts: AccountRepositories; clock: ManualClock }> {
+  const clock = createManualClock();
+  const { accounts } = await open({ clock });
+  for (const name of ["alice", "bob"]) await accounts.users.create(newUser(name), actor());
+  return { accounts, clock };
+}
+
+describe("finding", () => {
+  test("R20 by the whole digest; two that begin alike belong to their own owners", async () => {
+    const { accounts } = await house();
+    const alike = "0123456789abcdef".repeat(3);
+    await accounts.apiKeys.create(newKey("a", { hash: `${alike}0`, userId: 1 }), RULES, by);
+    await accounts.apiKeys.create(newKey("b", { hash: `${alike}1`, userId: 2 }), RULES, by);
+    expect((await accounts.apiKeys.standing(`${alike}0`))?.owner?.username).toBe("alice");
+    expect((await accounts.apiKeys.standing(`${alike}1`))?.owner?.username).toBe("bob");
+    for (const near of [alike, `${alike}2`, `${alike}0 `, "", "%"]) {
+      expect(await accounts.apiKeys.standing(near)).toBeUndefined();
+    }
+  });
+
+  test("with its owner and organisation as they are now", async () => {
+    const { accounts } = await house();
+    await accounts.apiKeys.create(newKey("k", { userId: 2 }), RULES, by);
+    expect(await accounts.apiKeys.standing("hash of k")).toMatchObject({
+      owner: { username: "bob", role: "user", isActive: true },
+      orgRole: "member",
+    });
+    await accounts.users.update(2, { isAdmin: true, isActive: false }, by);
+    await accounts.orgs.removeMember("org_default", 2, by);
+    expect(await accounts.apiKeys.standing("hash of k")).toMatchObject({
+      owner: { role: "admin", isActive: false },
+      orgRole: null,
+    });
+  });
+
+  test("R72 no row that is given out holds the digest", async () => {
+    const { accounts } = await house();
+    const made = await accounts.apiKeys.create(newKey("k"), RULES, by);
+    const all = [
+      made,
+      await accounts.apiKeys.find("key_k"),
+      await accounts.apiKeys.list(),
+      await accounts.audit.list(),
+    ];
+    expect(JSON.stringify(all)).not.toContain("hash of k");
+  });
+
+  test("by either of its ids", async () => {
+    const { accounts } = await house();
+    await accounts.apiKeys.create(newKey("k"), RULES, by);
+    expect((await accounts.apiKeys.find("key_k"))?.key.id).toBe("uuid-k");
+    expect((await accounts.apiKeys.find("uuid-k"))?.key.publicId).toBe("key_k");
+    expect(await accounts.apiKeys.find("key_")).toBeUndefined();
+  });
+});
+
+describe("making", () => {
+  test("no more than the owner may have; revoked and expired ones do not count, nor do those of others", async () => {
+    const { accounts, clock } = await house();
+    const rules = { ...RULES, liveMax: 2 };
+    const make = (name: string, own: object = {}) => accounts.apiKeys.create(newKey(name, own), rules, by);
+    await make("a");
+    await make("b", { expiresAt: clock.now() + 1000 });
+    expect((await make("c")).type).toBe("too-many");
+    expect((await make("bobs", { userId: 2 })).type).toBe("created");
+    clock.advance(1000);
+    expect((await make("c")).type).toBe("created");
+    expect((await make("d")).type).toBe("too-many");
+    await accounts.apiKeys.revoke("key_a", by);
+    expect((await make("d")).type).toBe("created");
+  });
+
+  test("of thirty at once with room for ten, ten", async () => {
+    const { accounts } = await house();
+    const outcomes = await Promise.all(
+      Array.from({ length: 30 }, (_, index) =>
+        accounts.apiKeys.create(newKey(`k${index}`), { ...RULES, liveMax: 10 }, by),
+      ),
+    );
+    expect(outcomes.filter(({ type }) => type === "created")).toHaveLength(10);
+  });
+
+  test("not for an account that is gone or inactive, nor in an organisation that is not there", async () => {
+    const { accounts } = await house();
+    await accounts.users.update(2, { isActive: false }, by);
+    expect((await accounts.apiKeys.create(newKey("a", { userId: 2 }), RULES, by)).type).toBe("owner-refused");
+    expect((await accounts.apiKeys.create(newKey("a", { userId: 99 }), RULES, by)).type).toBe("owner-refused");
+    expect((await accounts.apiKeys.create(newKey("a", { orgId: "org_x" }), RULES, by)).type).toBe("org-not-found");
+    expect((await accounts.apiKeys.list()).items).toEqual([]);
+  });
+
+  test("a repeated request gets the key it made; with other contents it is a conflict; after a day it is new", async () => {
+    const { accounts, clock } = await house();
+    const idempotency = { key: "i", digest: "d", withinMs: 1000 };
+    const make = (name: string, own: object = {}) =>
+      accounts.apiKeys.create(newKey(name), { ...RULES, idempotency: { ...idempotency, ...own } }, by);
+    const both = await Promise.all([make("a"), make("b")]);
+    expect(both.map(({ type }) => type).sort()).toEqual(["created", "replayed"]);
+    expect(await make("c", { digest: "other" })).toEqual({ type: "conflict" });
+    expect((await accounts.apiKeys.list()).items).toHaveLength(1);
+    clock.advance(1000);
+    expect((await make("d")).type).toBe("created");
+  });
+});
+
+describe("R22 revoking", () => {
+  test("is for good, and twice is once", async () => {
+    const { accounts, clock } = await house();
+    await accounts.apiKeys.create(newKey("k"), RULES, by);
+    const at = clock.now();
+    expect(await accounts.apiKeys.revoke("key_k", by)).toBe("revoked");
+    clock.advance(1000);
+    expect(await accounts.apiKeys.revoke("uuid-k", by)).toBe("already");
+    expect((await accounts.apiKeys.find("key_k"))?.key.revokedAt).toBe(at);
+    expect(await accounts.apiKeys.update("key_k", { expiresAt: null, name: "risen" }, by)).toBeUndefined();
+    expect(await accounts.apiKeys.rotate("key_k", newKey("next"), 0, by)).toBeUndefined();
+    expect(await accounts.apiKeys.revoke("key_unknown", by)).toBe("not-found");
+    expect((await accounts.audit.list({ action: "api_key.revoke" })).items).toHaveLength(1);
+  });
+
+  test("another connection to the file is told that something has changed", async () => {
+    const paths = pathsIn(makeDirectory());
+    const here = await open(paths);
+    const there = await open(paths);
+    await here.accounts.users.create(newUser("alice"), actor());
+    await here.accounts.apiKeys.create(newKey("k"), RULES, by);
+    const before = here.accounts.outsideVersion();
+    expect(here.accounts.outsideVersion()).toBe(before);
+    await here.accounts.apiKeys.touch([{ id: "uuid-k", at: 1 }]);
+    expect(here.accounts.outsideVersion()).toBe(before);
+    await there.accounts.apiKeys.revoke("key_k", by);
+    expect(here.accounts.outsideVersion()).not.toBe(before);
+    expect((await here.accounts.apiKeys.standing("hash of k"))?.key.revokedAt).not.toBeNull();
+  });
+});
+
+test("rotating puts a new key beside the old one, which ends after the grace and never later than it would have", async () => {
+  const { accounts, clock } = await house();
+  const now = clock.now();
+  await accounts.apiKeys.create(newKey("a"), RULES, by);
+  await accounts.apiKeys.create(newKey("b", { expiresAt: now + 500 }), RULES, by);
+  expect((await accounts.apiKeys.rotate("key_a", newKey("a2", { replaces: "uuid-a" }), 1000, by))?.replaces).toBe(
+    "uuid-a",
+  );
+  await accounts.apiKeys.rotate("key_b", newKey("b2"), 1000, by);
+  expect((await accounts.apiKeys.find("key_a"))?.key.expiresAt).toBe(now + 1000);
+  expect((await accounts.apiKeys.find("key_b"))?.key.expiresAt).toBe(now + 500);
+  clock.advance(500);
+  expect(await accounts.apiKeys.rotate("key_b", newKey("b3"), 1000, by)).toBeUndefined();
+});
+
+test("R28 when a key was last used never goes back", async () => {
+  const { accounts } = await house();
+  await accounts.apiKeys.create(newKey("k"), RULES, by);
+  for (const at of [50, 20, 60, 59]) await accounts.apiKeys.touch([{ id: "uuid-k", at }]);
+  expect((await accounts.apiKeys.find("key_k"))?.key.lastUsedAt).toBe(60);
+});
+
+test("lists narrow by owner, organisation and state, newest first, a page at a time", async () => {
+  const { accounts, clock } = await house();
+  await accounts.orgs.create({ id: "org_two", name: "Two" }, 1, by);
+  const keys: [string, object][] = [
+    ["1-alice", { userId: 1 }],
+    ["2-bob", { userId: 2 }],
+    ["3-two", { userId: 1, orgId: "org_two" }],
+    ["4-expired", { userId: 1, expiresAt: clock.now() + 1 }],
+    ["5-revoked", { userId: 1 }],
+    ["6-nobody", { userId: null, style: "imported" }],
+  ];
+  for (const [name, own] of keys) await accounts.apiKeys.create(newKey(name, own), RULES, by);
+  await accounts.apiKeys.revoke("key_5-revoked", by);
+  clock.advance(1);
+  const names = async (filter: object) =>
+    (await accounts.apiKeys.list(filter)).items.map(({ name }) => name[0]).join("");
+  expect(await names({})).toBe("654321");
+  expect(await names({ status: "active" })).toBe("6321");
+  expect(await names({ status: "expired" })).toBe("4");
+  expect(await names({ status: "revoked" })).toBe("5");
+  expect(await names({ status: "not-revoked" })).toBe("64321");
+  expect(await names({ userId: 1, status: "active" })).toBe("31");
+  expect(await names({ orgId: "org_two" })).toBe("3");
+  expect(await names({ isOwnerless: true })).toBe("6");
+  expect(await names({ style: "imported" })).toBe("6");
+  expect(await accounts.apiKeys.hasImported()).toBe(true);
+  expect(await accounts.apiKeys.publicIdsOf(1)).toHaveLength(3);
+
+  const first = await accounts.apiKeys.list({}, { limit: 4 });
+  const rest = await accounts.apiKeys.list({}, { limit: 4, cursor: first.nextCursor! });
+  expect([...first.items, ...rest.items].map(({ name }) => name[0]).join("")).toBe("654321");
+  expect(rest.nextCursor).toBeNull();
+});
+
+describe("organisations", () => {
+  test("keep an owner, and are not deleted while keys live in them", async () => {
+    const { accounts } = await house();
+    await accounts.orgs.create({ id: "org_two", name: "Two" }, 2, actor("user:2"));
+    expect((await accounts.orgs.setMemberRole("org_two", 2, "admin", by)).type).toBe("last-owner");
+    expect(await accounts.orgs.removeMember("org_two", 2, by)).toBe("last-owner");
+    expect((await accounts.orgs.addMember("org_two", 1, "owner", by)).type).toBe("added");
+    expect((await accounts.orgs.addMember("org_two", 1, "member", by)).type).toBe("already");
+    expect((await accounts.orgs.addMember("org_two", 99, "member", by)).type).toBe("not-found");
+    const both = await Promise.all([1, 2].map((id) => accounts.orgs.removeMember("org_two", id, by)));
+    expect(both.sort()).toEqual(["last-owner", "removed"]);
+
+    await accounts.apiKeys.create(newKey("k", { orgId: "org_two" }), RULES, by);
+    expect(await accounts.orgs.delete("org_two", by)).toBe("has-active-keys");
+    await accounts.apiKeys.revoke("key_k", by);
+    expect(await accounts.orgs.delete("org_two", by)).toBe("deleted");
+    expect(await accounts.orgs.delete("org_default", by)).toBe("is-default");
+    expect(await accounts.orgs.delete("org_two", by)).toBe("not-found");
+  });
+});
