@@ -26,6 +26,10 @@ export type Lane = "none" | "pass-through" | "translate" | "raw";
 export interface Said {
   readonly model?: string;
   readonly stream?: boolean;
+  /** Of the object that the path names. */
+  readonly id?: string;
+  /** The path below the API root, where the route's own holds names. */
+  readonly path?: string;
   /** The envelope asked for, where there is a choice; absent = the codec's own. */
   readonly framing?: Framing;
 }
