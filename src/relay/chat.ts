@@ -122,7 +122,7 @@ class ChatWork implements Work<Response> {
     const { body, hidesUsage } = isNamedOutside
       ? { body: top.bytes, hidesUsage: false }
       : editBody(top, call.requestedModel, model, asksUsage);
-    const headers = forwardedHeaders(call.request.headers);
+    const headers = this.#headers();
     const shape = this.#shape(codec, model, call.query, body, headers, key);
     try {
       const answer = await callUpstream(call, entry, shape);
@@ -160,7 +160,7 @@ class ChatWork implements Work<Response> {
     call.lane = "translate";
     const body = encoder.encode(JSON.stringify(this.#encode(target, codec))) as Uint8Array<ArrayBuffer>;
     const isSame = codec.id === call.route.codec.id;
-    const headers = isSame ? forwardedHeaders(call.request.headers) : {};
+    const headers = isSame ? this.#headers() : {};
     const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
     try {
       const answer = await callUpstream(call, entry, shape);
@@ -235,6 +235,12 @@ class ChatWork implements Work<Response> {
     }
     call.idleMs = 0;
     return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(collect(events), this.#context())));
+  }
+
+  #headers(): Readonly<Record<string, string>> {
+    const { request, moreHeaders } = this.call;
+    const forwarded = forwardedHeaders(request.headers);
+    return moreHeaders === undefined ? forwarded : { ...forwarded, ...moreHeaders };
   }
 
   #shape(

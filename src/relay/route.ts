@@ -16,6 +16,14 @@ export interface ObjectUse {
   readonly isDeprecated?: true;
 }
 
+/** A body of another dialect is known by a field that the route's own dialect does not have. */
+export interface OtherShape {
+  readonly field: string;
+  /** A field that would say otherwise. */
+  readonly unless?: string;
+  readonly route: RelayRoute;
+}
+
 export interface RelayRoute {
   /** The path as documented, e.g. `/v1/chat/completions`; shown in records and metrics. */
   readonly path: string;
@@ -34,6 +42,10 @@ export interface RelayRoute {
   readonly upstreamPath?: string;
   /** The route is about a thing that lies with an upstream; its `body` is passed on as it is. */
   readonly object?: ObjectUse;
+  /** Bodies of other dialects that come here all the same. */
+  readonly alsoTakes?: readonly OtherShape[];
+  /** A field of the body, a text or a list of them, that is to be a header towards the upstream. */
+  readonly headerField?: { readonly field: string; readonly header: string };
   /** The path alone says that the answer is a stream. */
   readonly streams?: true;
   /** Top-level fields that must be there, and what their text must begin with. */
