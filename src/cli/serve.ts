@@ -298,6 +298,7 @@ function createRelayServices(store: Store, log: ProcessLogger, redact: (text: st
     clock: systemClock,
     log,
     records: { push: (record) => store.calls.append(record) },
+    objects: store.objects,
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
     budget: new RetryBudget(),

@@ -181,6 +181,8 @@ export interface Codec {
   readonly framing: Framing;
   readonly ingress?: Ingress;
   readonly egress?: Egress;
+  /** The vendor keeps answers unless told otherwise, and later calls may continue them by their ids. */
+  readonly keepsAnswers?: true;
   /** Dialects that clients speak have one. */
   readonly layout?: RequestLayout;
   /** Absent: the dialect cannot ask for a count. */
