@@ -223,6 +223,79 @@ describe("credentials of the surroundings", () => {
     expect(JSON.stringify([lent, signed])).not.toMatch(/environment-secret|options-secret/);
   });
 
+  test("bedrock reads a profile of AWS's own files, its region too, and says when it cannot", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "monorelay-aws-"));
+    const [secrets, settings] = [join(folder, "credentials"), join(folder, "config")];
+    writeFileSync(
+      secrets,
+      "# keys\n[default]\naws_access_key_id = ASIADEFAULT000000001\n\n[ team ]\r\naws_access_key_id=ASIAPROFILE000000001\r\naws_secret_access_key = profile-secret= \n",
+    );
+    writeFileSync(settings, "[profile team]\nregion = eu-north-1\ns3 =\n  region = nowhere\n");
+    process.env["AWS_SHARED_CREDENTIALS_FILE"] = secrets;
+    process.env["AWS_CONFIG_FILE"] = settings;
+    const provider = await setUp("bedrock", { profile: "team" });
+    const request = await requestOf(provider, { secret: "" });
+    expect(request.url).toStartWith("https://bedrock-runtime.eu-north-1.amazonaws.com/");
+    expect(request.headers["authorization"]).toContain("Credential=ASIAPROFILE000000001/");
+    expect(await failure(() => setUp("bedrock", { profile: "default" }))).toContain(
+      '"default" does not exist, or holds no keys',
+    );
+    expect(await failure(() => setUp("bedrock", { profile: "nobody" }))).toContain('"nobody"');
+    rmSync(folder, { recursive: true });
+    expect(await failure(() => setUp("bedrock", { profile: "team" }))).not.toContain("profile-secret");
+  });
+
+  describe("a role taken on", () => {
+    const options = {
+      ...{ region: "eu-west-1", accessKeyId: "ASIAOPTIONS000000001", secretAccessKey: "options-secret" },
+      roleArn: "arn:aws:iam::123456789012:role/relay",
+    };
+    const lent = { AccessKeyId: "ASIALENT000000000001", SecretAccessKey: "lent-secret", SessionToken: "lent-session" };
+    const answer =
+      (body: object, status = 200) =>
+      () =>
+        Response.json(body, { status });
+
+    test("its keys sign the calls, and it is taken on once", async () => {
+      const body = {
+        AssumeRoleResponse: { AssumeRoleResult: { Credentials: { ...lent, Expiration: 1_700_003_600 } } },
+      };
+      const host = createFakeHost({ answer: answer(body) });
+      const provider = await setUp("bedrock", options, host);
+      expect(host.fetched).toEqual([]);
+      const requests = await Promise.all([1, 2, 3].map(() => requestOf(provider, { secret: "" })));
+      for (const { headers } of requests) {
+        expect(headers["authorization"]).toContain("Credential=ASIALENT000000000001/");
+        expect(headers["x-amz-security-token"]).toBe("lent-session");
+      }
+      expect(host.fetched.map(({ url }) => url)).toEqual(["https://sts.eu-west-1.amazonaws.com/"]);
+      expect(host.fetched[0]!.headers.get("authorization")).toMatch(
+        /Credential=ASIAOPTIONS000000001\/\d{8}\/eu-west-1\/sts\//,
+      );
+      // A key of one's own needs no role.
+      expect((await requestOf(provider)).headers["authorization"]).toBe(`Bearer ${SECRET}`);
+    });
+
+    test.each([
+      ["refused", answer({ Error: { Message: "options-secret" } }, 403), "upstream-credential"],
+      ["failing", answer({}, 500), "upstream-unavailable"],
+      ["answering something else", answer({ hello: "world" }), "upstream-malformed"],
+    ])("%s", async (_what, reply, code) => {
+      const provider = await setUp("bedrock", options, createFakeHost({ answer: reply }));
+      const error = await requestOf(provider, { secret: "" }).catch((thrown: unknown) => thrown);
+      if (!RelayError.is(error)) throw new Error("it did not object");
+      expect(error.code).toBe(code as never);
+      expect(error.message).not.toContain("options-secret");
+    });
+
+    test("needs somebody who takes it on", async () => {
+      const alone = { roleArn: options.roleArn };
+      expect(await failure(() => setUp("bedrock", alone))).toContain("role_arn needs keys");
+      process.env["AWS_BEARER_TOKEN_BEDROCK"] = "environment-bearer";
+      expect(await failure(() => setUp("bedrock", alone))).toContain("role_arn needs keys");
+    });
+  });
+
   test("vertex reads the key file that Google's own tools read, and says when it cannot", async () => {
     const { privateKey } = generateKeyPairSync("rsa", {
       modulusLength: 2048,
