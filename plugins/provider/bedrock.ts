@@ -68,7 +68,7 @@ export default defineProvider({
     const region = options.region ?? profile?.region ?? env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"] ?? "us-east-1";
     const base = host.baseUrl === "" ? `https://bedrock-runtime.${region}.amazonaws.com` : host.baseUrl;
     const own = pairOf(accessKeyId, secretAccessKey, sessionToken) ?? profile?.pair;
-    const standing: AwsCredential | undefined = own === undefined ? credentialOfEnvironment() : { pair: own };
+    const standing: AwsCredential | undefined = own === undefined ? credentialOfEnvironment(base) : { pair: own };
     if (roleArn !== undefined && (standing === undefined || "bearer" in standing)) {
       throw new Error("role_arn needs keys that may take the role on: access_key_id, profile or AWS_ACCESS_KEY_ID");
     }

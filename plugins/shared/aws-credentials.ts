@@ -14,10 +14,14 @@ export function pairOf(
   return { accessKeyId: id, secretAccessKey: secret, ...(session ? { sessionToken: session } : {}) };
 }
 
-/** What the surroundings lend a process at AWS, in the order of AWS's own tools. */
-export function credentialOfEnvironment(): AwsCredential | undefined {
+/**
+ * What the surroundings lend a process at AWS, in the order of AWS's own tools. A bearer key is lent for AWS's own hosts
+ * alone: whoever may point an entry elsewhere must not be sent what its configuration never held.
+ */
+export function credentialOfEnvironment(baseUrl: string): AwsCredential | undefined {
   const { env } = process;
-  if (env["AWS_BEARER_TOKEN_BEDROCK"]) return { bearer: env["AWS_BEARER_TOKEN_BEDROCK"] };
+  const isOwnHost = /^https:\/\/[^/?#@]+\.amazonaws\.com(?:\.cn)?(?:[:/]|$)/.test(baseUrl);
+  if (isOwnHost && env["AWS_BEARER_TOKEN_BEDROCK"]) return { bearer: env["AWS_BEARER_TOKEN_BEDROCK"] };
   const pair = pairOf(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"]);
   return pair === undefined ? undefined : { pair };
 }

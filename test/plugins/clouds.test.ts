@@ -223,6 +223,25 @@ describe("credentials of the surroundings", () => {
     expect(JSON.stringify([lent, signed])).not.toMatch(/environment-secret|options-secret/);
   });
 
+  test("what is lent for the vendor's own hosts goes to no other", async () => {
+    process.env["AWS_BEARER_TOKEN_BEDROCK"] = "environment-bearer";
+    process.env["GOOGLE_APPLICATION_CREDENTIALS"] = "/nonexistent/key.json";
+    for (const baseUrl of [
+      "https://elsewhere.example",
+      "https://amazonaws.com.elsewhere.example",
+      "http://x.amazonaws.com",
+    ]) {
+      const provider = await setUp("bedrock", {}, createFakeHost({ baseUrl }));
+      expect(await failure(() => requestOf(provider, { secret: "" }))).toContain("no credentials");
+    }
+    const elsewhere = createFakeHost({ baseUrl: "https://googleapis.com.elsewhere.example" });
+    const vertex = await setUp("vertex", { location: "global" }, elsewhere);
+    expect(await failure(() => requestOf(vertex, { secret: "" }))).toContain("no credentials");
+    const own = createFakeHost({ baseUrl: "https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com" });
+    const { headers } = await requestOf(await setUp("bedrock", {}, own), { secret: "" });
+    expect(headers["authorization"]).toBe("Bearer environment-bearer");
+  });
+
   test("bedrock reads a profile of AWS's own files, its region too, and says when it cannot", async () => {
     const folder = mkdtempSync(join(tmpdir(), "monorelay-aws-"));
     const [secrets, settings] = [join(folder, "credentials"), join(folder, "config")];
