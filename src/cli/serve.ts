@@ -301,6 +301,7 @@ function createRelayServices(store: Store, log: ProcessLogger, redact: (text: st
     log,
     ledger: new Ledger(systemSchedule),
     records: { push: (record) => store.calls.append(record) },
+    objects: store.objects,
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
     budget: new RetryBudget(),

@@ -105,6 +105,10 @@ export interface Traits {
    * Absent: nobody's, and what would need them is lost.
    */
   readonly family?: "claude" | "nova";
+  /** ollama: how much context the model is loaded with, tokens. Absent: the server's own, which is small. */
+  readonly contextTokens?: number;
+  /** ollama: how long the model stays loaded after a call, e.g. `5m`; `-1` = for ever. */
+  readonly keepLoaded?: string | number;
 }
 
 export interface EncodeTarget {
@@ -188,6 +192,8 @@ export interface Codec {
   readonly framing: Framing;
   readonly ingress?: Ingress;
   readonly egress?: Egress;
+  /** The vendor keeps answers unless told otherwise, and later calls may continue them by their ids. */
+  readonly keepsAnswers?: true;
   /** Dialects that clients speak have one. */
   readonly layout?: RequestLayout;
   /** Absent: the dialect cannot ask for a count. */

@@ -19,7 +19,7 @@ import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
 import { buildSnapshot } from "../../src/snapshot/build.ts";
 import { Clients } from "../../src/snapshot/clients.ts";
 import { SnapshotHolder } from "../../src/snapshot/snapshot.ts";
-import type { CallRecord, Store } from "../../src/store/types.ts";
+import type { CallRecord, ObjectRepository, Store, UpstreamObject } from "../../src/store/types.ts";
 import { createManualClock, type ManualClock, systemClock } from "../../src/support/clock.ts";
 import { createIds } from "../../src/support/ids.ts";
 import { createLogger } from "../../src/support/log.ts";
@@ -41,6 +41,24 @@ export interface TestRelay {
   /** Moves the clock and lets the watch look. */
   tick(ms: number): void;
   stop(): Promise<void>;
+}
+
+/** The map of upstream objects, without a database. */
+function createMemoryObjects(): ObjectRepository {
+  const known = new Map<string, UpstreamObject>();
+  return {
+    async add(objects) {
+      for (const object of objects) if (!known.has(object.id)) known.set(object.id, object);
+    },
+    find: async (id) => known.get(id),
+    list: async (kind, orgId, max) =>
+      [...known.values()]
+        .filter((object) => object.kind === kind && object.orgId === orgId)
+        .toReversed()
+        .slice(0, max),
+    remove: async (id) => void known.delete(id),
+    prune: async () => 0,
+  };
 }
 
 /** What tests of the account routes bring along; the others never get as far as asking for it. */
@@ -98,6 +116,7 @@ export async function startRelay(
       },
     },
     ledger: new Ledger(),
+    objects: parts?.store.objects ?? createMemoryObjects(),
     active: new ActiveCalls(clock),
     held: new HeldBytes(),
     budget: new RetryBudget(),
