@@ -14,6 +14,7 @@ import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
 import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
 import { cutRevokedCalls } from "../relay/revoked.ts";
+import { createGuardedFetcher } from "../net/guarded.ts";
 import type { RelayServices } from "../relay/services.ts";
 import { RetryBudget, RoutingState } from "../routing/state.ts";
 import { BuildError, buildSnapshot } from "../snapshot/build.ts";
@@ -284,6 +285,7 @@ function createRelayServices(store: Store, log: ProcessLogger, redact: (text: st
     log,
     records: { push: (record) => store.calls.append(record) },
     objects: store.objects,
+    media: createGuardedFetcher(systemClock),
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
     budget: new RetryBudget(),

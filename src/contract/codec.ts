@@ -152,6 +152,8 @@ export interface Egress {
   /** Facts of a whole answer in the pass-through lane. Throws `upstream-malformed` when it is no answer at all. */
   readFacts(body: JsonObject): AnswerFacts;
   watcher(): StreamWatcher;
+  /** With `mediaUrls: false`: addresses that the upstream reads all the same, e.g. of files it keeps itself. */
+  readsUrl?(url: string): boolean;
   /**
    * Texts one of which stands in every event that can be the last, where such an event may be large. The pass-through
    * lane keeps the end of a stream from there on; without them its last 16 KiB.
