@@ -169,7 +169,7 @@ export function scrub(call: Call, text: string, key: PoolKey): string {
 /** How vendors write whose account a key belongs to; limits and quotas are complained of in these words. */
 const ACCOUNTS: readonly RegExp[] = [
   /\b((?:org|proj|acct|user)[-_])(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{16,}\b/g,
-  /\b(projects\/|project_number:)[\w-]{6,}/g,
+  /\b(project_number:)\d{6,}/g,
   /\b(arn:aws[\w-]*:[\w-]*:[\w-]*:)\d{12}\b/g,
 ];
 
