@@ -17,6 +17,8 @@ export interface Settings {
   readonly directory: string;
   /** Of one measurement. */
   readonly seconds: number;
+  /** Not measured: as much as possible, so that what is compiled on the way has been. */
+  readonly isWarmUp?: boolean;
 }
 
 export interface Case {
@@ -30,6 +32,8 @@ export interface Case {
   measure(target: Target, settings: Settings, isTranslated: boolean): Promise<Figures>;
   /** Also measured with the relay translating. */
   readonly hasTranslated: boolean;
+  /** Also measured with an API key in place of the access key. */
+  readonly hasApiKey?: boolean;
 }
 
 const PATH = "/v1/chat/completions";
@@ -40,21 +44,27 @@ interface WholeCase {
   readonly bytes: number;
   readonly kind: "prose" | "code";
   readonly connections: number;
+  /** A pause of each connection between its calls: all targets then carry the same load. Default: none. */
+  readonly thinkMs?: number;
   readonly hasTranslated: boolean;
+  readonly hasApiKey?: boolean;
 }
 
-function wholeCase({ name, about, bytes, kind, connections, hasTranslated }: WholeCase): Case {
+function wholeCase(plan: WholeCase): Case {
+  const { name, about, bytes, kind, connections, thinkMs = 0, hasTranslated, hasApiKey = false } = plan;
   return {
     name,
     about,
     hasTranslated,
+    hasApiKey,
     targets: ["direct", "nginx", "relay"],
     shown: ["requests_per_s", "cpu_us_per_request", "p50_us", "p99_us"],
-    measure: (target, { cores, directory, seconds }, isTranslated) => {
+    measure: (target, { cores, directory, seconds, isWarmUp = false }, isTranslated) => {
       const messages = kind === "prose" ? oneMessage(bytes) : manyMessages(bytes);
       const body = chatBody((isTranslated ? TRANSLATED_PREFIX : "") + WHOLE_MODEL, messages, false);
       const bodyFile = writeBody(directory, `${name}${isTranslated ? "-translated" : ""}`, body);
-      return measureWhole(target, { path: PATH, bodyFile, connections, seconds: Math.ceil(seconds) }, cores);
+      const load = { path: PATH, bodyFile, connections, seconds: Math.ceil(seconds), thinkMs: isWarmUp ? 0 : thinkMs };
+      return measureWhole(target, load, cores);
     },
   };
 }
@@ -97,6 +107,17 @@ export const CASES: readonly Case[] = [
     kind: "prose",
     connections: 32,
     hasTranslated: true,
+    hasApiKey: true,
+  }),
+  wholeCase({
+    name: "chat-steady",
+    about: "the same calls at the same pace for all: 32 connections, a pause of 4 ms behind each call",
+    bytes: 520,
+    kind: "prose",
+    connections: 32,
+    thinkMs: 4,
+    hasTranslated: true,
+    hasApiKey: true,
   }),
   wholeCase({
     name: "latency",
@@ -140,6 +161,15 @@ export const CASES: readonly Case[] = [
     bytes: 100_000,
     kind: "prose",
     connections: 8,
+    hasTranslated: true,
+  }),
+  wholeCase({
+    name: "body-100k-steady",
+    about: "the same at the same pace for all: 16 connections, a pause of 4 ms behind each call",
+    bytes: 100_000,
+    kind: "prose",
+    connections: 16,
+    thinkMs: 4,
     hasTranslated: true,
   }),
   wholeCase({

@@ -8,6 +8,8 @@ export interface BannerFacts {
   readonly configPath: string | null;
   /** Only at the very first start; shown this once. */
   readonly accessKey: string | null;
+  /** Nobody has an account yet. */
+  readonly isFirstRun: boolean;
   readonly providers: number;
   readonly models: number;
   readonly generation: number;
@@ -43,6 +45,9 @@ export function renderBanner(facts: BannerFacts): string {
     `  Config      ${facts.configPath ?? "none, using defaults"}`,
     `  Serving     ${facts.providers} providers · ${facts.models} models · generation ${facts.generation}`,
   ];
+  if (facts.isFirstRun) {
+    lines.push("", "  First run. The first account becomes super admin: monorelay user create NAME");
+  }
   if (facts.accessKey !== null) {
     lines.push("", `  Access key (shown once, may call models): ${facts.accessKey}`);
     if (facts.hasEcho) lines.push("  Try it now, no provider needed:", ...curl(facts.url, facts.accessKey));

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AuthServices } from "../auth/services.ts";
+import { createSignInServices } from "../auth/sign-in-services.ts";
 import { diffConfigs } from "../config/diff.ts";
 import { formatProblem } from "../config/problem.ts";
 import { secretValues } from "../config/redact.ts";
@@ -13,6 +14,7 @@ import { listen, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
 import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
+import { Ledger } from "../relay/ledger.ts";
 import { cutRevokedCalls } from "../relay/revoked.ts";
 import { createGuardedFetcher } from "../net/guarded.ts";
 import type { RelayServices } from "../relay/services.ts";
@@ -28,15 +30,15 @@ import type { Store } from "../store/types.ts";
 import { createSync, type SyncAnswer } from "../sync/sync.ts";
 import { watchFiles } from "../sync/watch.ts";
 import { VERSION } from "../support/build-info.ts";
-import { systemClock } from "../support/clock.ts";
+import { systemClock, systemSchedule } from "../support/clock.ts";
 import { createIds } from "../support/ids.ts";
 import { createLogger, type LogLevel, type ProcessLogger } from "../support/log.ts";
 import { createLogSink, inspectStderr } from "../support/log-sink.ts";
 import { createRedactor } from "../support/redact.ts";
-import { type AccessKey, ensureAccessKey } from "./access-key.ts";
+import { ensureAccessKey } from "./access-key.ts";
 import { openAuth } from "./auth.ts";
-import { renderBanner, unusedKeys } from "./banner.ts";
 import { CliError, EXIT } from "./exit.ts";
+import { greet, printSetupToken, warnOfOpenSetup } from "./greet.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
 import { prunePeriodically } from "./prune.ts";
 import { requestCap } from "./request-cap.ts";
@@ -195,6 +197,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     const http = {
       relay: services,
       auth: accounts,
+      signIn: createSignInServices(accounts, store.settings),
       store,
       backupDir: join(located.dataDir, "backups"),
       showSetupToken: printSetupToken,
@@ -213,7 +216,20 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     watcher?.setFiles(world.watched);
     await store.initialised.set(startedAt);
     const stopPruning = prunePeriodically(store, accounts, holder, log);
-    greet(options, log, { server, world, holder, dataDir: located.dataDir, key, env });
+    const { initialized, setupTokenRequired } = await accounts.setup.status();
+    const isFirstRun = !initialized;
+    warnOfOpenSetup(log, { isFirstRun, hasSetupToken: setupTokenRequired, host: config.server.host });
+    greet(log, {
+      isQuiet: options.quiet === true,
+      url: server.url,
+      dataDir: located.dataDir,
+      configPath: world.watched[0] ?? null,
+      configText: world.text,
+      snapshot: holder.current,
+      accessKey: key.fresh,
+      isFirstRun,
+      env,
+    });
 
     const code = await runUntilStopped({
       server,
@@ -228,6 +244,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     stopPruning();
     watcher?.close();
     services.active.stop();
+    services.ledger.flush();
     return code;
   } catch (error) {
     throw toCliError(error, located.configFile);
@@ -283,6 +300,7 @@ function createRelayServices(store: Store, log: ProcessLogger, redact: (text: st
   return {
     clock: systemClock,
     log,
+    ledger: new Ledger(systemSchedule),
     records: { push: (record) => store.calls.append(record) },
     objects: store.objects,
     media: createGuardedFetcher(systemClock),
@@ -327,58 +345,6 @@ async function startListening(config: Config, handler: ReturnType<typeof createE
       `Use another port: monorelay --port ${port + 1}`,
     );
   }
-}
-
-interface Greeting {
-  readonly server: RunningServer;
-  readonly world: World;
-  readonly holder: SnapshotHolder;
-  readonly dataDir: string;
-  readonly key: AccessKey;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-/** For a person a page, for a log four lines; the access key appears in either exactly once. */
-function greet(
-  options: ServeOptions,
-  log: ProcessLogger,
-  { server, world, holder, dataDir, key, env }: Greeting,
-): void {
-  const readyMs = performance.now();
-  const providers = holder.current.providers.filter(({ enabled }) => enabled);
-  if (process.stderr.isTTY && options.quiet !== true) {
-    process.stderr.write(
-      renderBanner({
-        version: VERSION,
-        readyMs,
-        url: server.url,
-        dataDir,
-        configPath: world.watched[0] ?? null,
-        accessKey: key.fresh,
-        providers: providers.length,
-        models: holder.current.router.offered().length,
-        generation: holder.current.generation,
-        hasEcho: providers.some(({ type }) => type === "echo"),
-        unusedKeys: unusedKeys(env, world.text),
-      }),
-    );
-    return;
-  }
-  log.notice("ready", {
-    url: server.url,
-    data: dataDir,
-    providers: providers.length,
-    ready_ms: Math.round(readyMs),
-    version: VERSION,
-  });
-  // There is no other channel: the line is written past the redaction that would take the key out.
-  if (key.fresh !== null) process.stderr.write(`monorelay: access key (shown once, may call models): ${key.fresh}\n`);
-}
-
-/** There is no other channel: the line is written past the redaction that would take the token out. */
-function printSetupToken(token: string | undefined): void {
-  if (token === undefined) return;
-  process.stderr.write(`monorelay: setup token (shown once, the first registration needs it): ${token}\n`);
 }
 
 function toCliError(error: unknown, file: string | null): unknown {

@@ -33,6 +33,7 @@ export const gemini = {
     streamDecoder: createStreamDecoder,
     decodeError,
     readFacts,
+    answerMark: new TextEncoder().encode('"candidates"'),
     watcher: createWatcher,
     readsUrl: isReadableAddress,
     // A picture stands beside the finish reason.
