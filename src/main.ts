@@ -13,4 +13,6 @@ const [{ run }, { builtinAuth, builtinProviders }] = await Promise.all([
 ]);
 process.exitCode = await run(args, { providers: builtinProviders, auth: builtinAuth });
 // Timers of plugins must not keep a finished command alive.
+// A slow reader has not taken all of it yet; one that has left is not waited for.
+await new Promise<void>((resolve) => process.stdout.end(() => resolve()));
 process.exit();

@@ -4,6 +4,7 @@ import {
   bedrockConverse,
   bedrockInvokeClaude,
   defineProvider,
+  type Operation,
   RelayError,
   signAws,
   type Traits,
@@ -11,6 +12,8 @@ import {
   type UpstreamCall,
 } from "monorelay/plugin";
 import { hostedClaudeTraits } from "../shared/claude.ts";
+
+const OPERATIONS = new Set<Operation>(["count-tokens"]);
 
 const EVENT_STREAM = "application/vnd.amazon.eventstream";
 
@@ -92,13 +95,14 @@ export default defineProvider({
     };
 
     return {
+      operations: OPERATIONS,
       codecs: [bedrockConverse, bedrockInvokeClaude],
       // The maker's own form is the more faithful one: nothing of it has to be said in other words.
       codecsFor: (model) => (CLAUDE.test(model) ? [bedrockInvokeClaude, bedrockConverse] : [bedrockConverse]),
       traits: traitsOf,
       async request(call) {
         const body = bytesOf(call);
-        const url = `${base}/model/${encodeURIComponent(call.model)}/${verbOf(call)}`;
+        const url = `${base}/model/${encodeURIComponent(modelOf(call))}${verbOf(call)}`;
         const headers = {
           accept: call.stream ? EVENT_STREAM : "application/json",
           "content-type": call.contentType,
@@ -119,9 +123,15 @@ export default defineProvider({
   },
 });
 
-function verbOf({ codec, stream }: UpstreamCall): string {
-  if (codec.id === bedrockInvokeClaude.id) return stream ? "invoke-with-response-stream" : "invoke";
-  return stream ? "converse-stream" : "converse";
+function verbOf({ operation, codec, stream, path }: UpstreamCall): string {
+  if (operation !== "chat") return path;
+  if (codec.id === bedrockInvokeClaude.id) return stream ? "/invoke-with-response-stream" : "/invoke";
+  return stream ? "/converse-stream" : "/converse";
+}
+
+/** Only models themselves count; the profiles that spread calls over regions do not. */
+function modelOf({ operation, model }: UpstreamCall): string {
+  return operation === "chat" ? model : model.replace(/^(?:us|us-gov|eu|apac|jp|au|ca|global)\./, "");
 }
 
 function bytesOf({ body }: UpstreamCall): string | Uint8Array<ArrayBuffer> {

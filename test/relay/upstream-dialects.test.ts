@@ -102,3 +102,61 @@ describe("ollama", () => {
     expect(upstream.received).toHaveLength(0);
   });
 });
+
+describe("token counts", () => {
+  const ask = { system: "Be brief.", messages: user };
+  const start = async (entry: object) => {
+    upstream = await startUpstream();
+    relay = await startRelay(JSON.stringify({ providers: { cloud: { base_url: upstream.url, ...entry } } }));
+  };
+  const count = (model: string) => relay.post("/v1/messages/count_tokens", { model, ...ask });
+  const sent = () => {
+    expect(upstream.received).toHaveLength(1);
+    const [{ path, query, text } = { path: "", query: "", text: "{}" }] = upstream.received;
+    return { path: path + query, body: JSON.parse(text) as unknown };
+  };
+
+  test("at Bedrock, for the model behind a profile", async () => {
+    await start({ provider_type: "bedrock", keys: [{ key: "a-bedrock-key" }] });
+    upstream.script({ json: { inputTokens: 42 } });
+    const answer = await count("us.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    expect(await answer.json()).toEqual({ input_tokens: 42 });
+    expect(sent()).toEqual({
+      path: "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens",
+      body: {
+        input: {
+          converse: { system: [{ text: "Be brief." }], messages: [{ role: "user", content: [{ text: "Hi" }] }] },
+        },
+      },
+    });
+  });
+
+  test("at Vertex, where Claude is counted by a model of its own", async () => {
+    await start({ provider_type: "vertex", project: "p", keys: [{ key: "an-express-key" }] });
+    upstream.script({ json: { input_tokens: 42 } });
+    expect(await (await count("claude-sonnet-4-5-20250929")).json()).toEqual({ input_tokens: 42 });
+    expect(sent()).toEqual({
+      path: "/v1/projects/p/locations/global/publishers/anthropic/models/count-tokens:rawPredict",
+      body: { model: "claude-sonnet-4-5@20250929", system: "Be brief.", messages: user },
+    });
+  });
+
+  test("at Vertex, where Gemini wants a whole request unwrapped", async () => {
+    await start({ provider_type: "vertex", keys: [{ key: "an-express-key" }] });
+    upstream.script({ json: { totalTokens: 42 } });
+    expect(await (await count("gemini-2.5-flash")).json()).toEqual({ input_tokens: 42 });
+    expect(sent()).toEqual({
+      path: "/v1/publishers/google/models/gemini-2.5-flash:countTokens",
+      body: {
+        contents: [{ role: "user", parts: [{ text: "Hi" }] }],
+        systemInstruction: { parts: [{ text: "Be brief." }] },
+      },
+    });
+  });
+
+  test("nowhere else: Ollama and Cohere are not asked", async () => {
+    await start({ provider_type: "ollama" });
+    expect((await count("llama3")).status).toBe(404);
+    expect(upstream.received).toHaveLength(0);
+  });
+});
