@@ -16,6 +16,7 @@ import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
 import { Ledger } from "../relay/ledger.ts";
 import { cutRevokedCalls } from "../relay/revoked.ts";
+import { createGuardedFetcher } from "../net/guarded.ts";
 import type { RelayServices } from "../relay/services.ts";
 import { RetryBudget, RoutingState } from "../routing/state.ts";
 import { BuildError, buildSnapshot } from "../snapshot/build.ts";
@@ -302,6 +303,7 @@ function createRelayServices(store: Store, log: ProcessLogger, redact: (text: st
     ledger: new Ledger(systemSchedule),
     records: { push: (record) => store.calls.append(record) },
     objects: store.objects,
+    media: createGuardedFetcher(systemClock),
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
     budget: new RetryBudget(),

@@ -39,7 +39,6 @@ export const PENDING: readonly Pending[] = [
   { path: "limits.org" },
   { path: "limits.access_key" },
   { path: "limits.reserve_output_tokens" },
-  { path: "network.allow_private_networks" },
   { path: "cache" },
   { path: "prices" },
   { path: "logging.content_preview_length" },

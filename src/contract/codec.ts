@@ -163,6 +163,8 @@ export interface Egress {
   /** What `readFacts` would say of usage and finish, cheaper; `undefined` where only parsing tells. */
   skimFacts?(answer: Uint8Array): Pick<AnswerFacts, "usage" | "finish"> | undefined;
   watcher(): StreamWatcher;
+  /** With `mediaUrls: false`: addresses that the upstream reads all the same, e.g. of files it keeps itself. */
+  readsUrl?(url: string): boolean;
   /**
    * Texts one of which stands in every event that can be the last, where such an event may be large. The pass-through
    * lane keeps the end of a stream from there on; without them its last 16 KiB.

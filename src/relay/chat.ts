@@ -15,6 +15,7 @@ import { withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
 import { Losses } from "./losses.ts";
+import { withMediaBytes } from "./media.ts";
 import { atPlace } from "./objects.ts";
 import { openPassThrough } from "./pass-through.ts";
 import { resolveFor } from "./reach.ts";
@@ -53,6 +54,7 @@ async function continueAnswer(call: Call, id: string, resolution: Resolution, wo
 class ChatWork implements Work<Response> {
   #request: ChatRequest | undefined;
   #isToolless = false;
+  #fetched: { readonly codec: Codec; readonly request: ChatRequest } | undefined;
 
   constructor(
     private readonly call: Call,
@@ -164,7 +166,9 @@ class ChatWork implements Work<Response> {
     const { call } = this;
     const { entry, model } = target;
     call.lane = "translate";
-    const body = encoder.encode(JSON.stringify(this.#encode(target, codec))) as Uint8Array<ArrayBuffer>;
+    const needsBytes = entry.traits(model).mediaUrls === false;
+    const request = needsBytes ? await this.#withBytes(codec) : this.request;
+    const body = encoder.encode(JSON.stringify(this.#encode(request, target, codec))) as Uint8Array<ArrayBuffer>;
     const isSame = codec.id === call.route.codec.id;
     const headers = isSame ? this.#headers() : {};
     const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
@@ -243,6 +247,14 @@ class ChatWork implements Work<Response> {
     return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(collect(events), this.#context())));
   }
 
+  /** Fetched once, however many candidates of the same dialect are tried. */
+  async #withBytes(codec: Codec): Promise<ChatRequest> {
+    if (this.#fetched?.codec !== codec) {
+      this.#fetched = { codec, request: await withMediaBytes(this.call, this.request, codec) };
+    }
+    return this.#fetched.request;
+  }
+
   #headers(): Readonly<Record<string, string>> {
     const { request, moreHeaders } = this.call;
     const forwarded = forwardedHeaders(request.headers);
@@ -261,11 +273,11 @@ class ChatWork implements Work<Response> {
   }
 
   /** The body for a foreign upstream; what it cannot say is named, refused or sent all the same, as configured. */
-  #encode({ entry, model }: Target, codec: Codec): JsonObject {
+  #encode(request: ChatRequest, { entry, model }: Target, codec: Codec): JsonObject {
     const { call, top } = this;
     const losses = new Losses(call);
     const body = codec.egress!.encodeRequest(
-      { ...this.request, model },
+      { ...request, model },
       { model, traits: entry.traits(model), lose: losses.lose },
     );
     if (this.#isToolless) losses.note("tools");

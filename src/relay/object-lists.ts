@@ -5,7 +5,8 @@ import type { Call } from "./call.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
 import { type Place, whereIs } from "./object-places.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
-import { parseAnswer, readWhole } from "./whole.ts";
+import { parseAnswer } from "./answer-text.ts";
+import { readWhole } from "./whole.ts";
 
 /** Of one caller's objects of one kind, so many are known here; older ones are found by their ids alone. */
 const OWN_MAX = 10_000;

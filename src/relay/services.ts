@@ -1,4 +1,5 @@
 /** What every call is lent by the house; one instance for the life of the process. */
+import type { GuardedFetcher } from "../net/guarded.ts";
 import type { ProcessLogger } from "../support/log.ts";
 import type { RetryBudget } from "../routing/state.ts";
 import type { CallRecord, ObjectRepository } from "../store/types.ts";
@@ -16,6 +17,8 @@ export interface RelayServices {
   readonly records: { push(record: CallRecord): void };
   /** Where files, batches and the like lie, and whose they are. */
   readonly objects: ObjectRepository;
+  /** For media that callers name by URL. */
+  readonly media: GuardedFetcher;
   readonly active: ActiveCalls;
   readonly held: HeldBytes;
   readonly budget: RetryBudget;

@@ -11,6 +11,8 @@ import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
 import { listen } from "../../src/http/server.ts";
+import type { Lookup } from "../../src/net/dial.ts";
+import { createGuardedFetcher } from "../../src/net/guarded.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
 import { Ledger } from "../../src/relay/ledger.ts";
@@ -75,6 +77,7 @@ export async function startRelay(
   config: string,
   accounts: AccountDirectory = NO_ACCOUNTS,
   parts?: AccountParts,
+  names?: Lookup,
 ): Promise<TestRelay> {
   const clock = parts?.clock ?? createManualClock();
   const logLines: string[] = [];
@@ -115,8 +118,9 @@ export async function startRelay(
         waiting = waiting.filter(({ count }) => records.length < count);
       },
     },
-    ledger: new Ledger(),
     objects: parts?.store.objects ?? createMemoryObjects(),
+    media: createGuardedFetcher(systemClock, names),
+    ledger: new Ledger(),
     active: new ActiveCalls(clock),
     held: new HeldBytes(),
     budget: new RetryBudget(),
