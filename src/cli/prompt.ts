@@ -16,21 +16,28 @@ export async function readSecretInput(flag: string): Promise<string> {
 
 /** Nothing of what is typed appears. Ctrl-C ends the process as it would anywhere. */
 export async function askSecret(question: string): Promise<string> {
-  process.stderr.write(question);
   const { stdin } = process;
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let text = "";
+  const take = (piece: string): void => {
+    for (const character of piece) {
+      if (character === "\u0003") process.exit(130);
+      if (character === "\r" || character === "\n" || character === "\u0004") return resolve(text);
+      text = character === "\u007f" || character === "\b" ? [...text].slice(0, -1).join("") : text + character;
+    }
+  };
+  // Not as a stream to iterate over: that would end with the first answer, and there is a second one to ask for.
   stdin.setRawMode(true);
   stdin.setEncoding("utf8");
-  let text = "";
+  stdin.on("data", take);
+  stdin.resume();
+  // Only now: what is typed at the sight of it must not be shown any more.
+  process.stderr.write(question);
   try {
-    for await (const piece of stdin) {
-      for (const character of piece as string) {
-        if (character === "\r" || character === "\n" || character === "\u0004") return text;
-        if (character === "\u0003") process.exit(130);
-        text = character === "\u007f" || character === "\b" ? [...text].slice(0, -1).join("") : text + character;
-      }
-    }
-    return text;
+    return await promise;
   } finally {
+    stdin.off("data", take);
+    stdin.pause();
     stdin.setRawMode(false);
     process.stderr.write("\n");
   }

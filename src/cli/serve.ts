@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AuthServices } from "../auth/services.ts";
+import { createSignInServices } from "../auth/sign-in-services.ts";
 import { diffConfigs } from "../config/diff.ts";
 import { formatProblem } from "../config/problem.ts";
 import { secretValues } from "../config/redact.ts";
@@ -194,6 +195,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     const http = {
       relay: services,
       auth: accounts,
+      signIn: createSignInServices(accounts, store.settings),
       store,
       backupDir: join(located.dataDir, "backups"),
       showSetupToken: printSetupToken,

@@ -12,6 +12,9 @@ const FIELDS_MAX = 256;
  */
 const FULL_CHECK_BYTES = 16 * 1024;
 const SHORT_STRING = 48;
+/** Bytes between two quotes that stand close together, and how far to walk byte by byte before looking ahead again. */
+const NEAR = 96;
+const WALK = 1024;
 
 /** Where one top-level value lies: `bytes.subarray(start, end)` is its JSON text. */
 export interface Field {
@@ -309,10 +312,22 @@ class Scanner {
       }
       let backslashes = 0;
       while (bytes[quote - 1 - backslashes] === BACKSLASH && quote - 1 - backslashes >= at) backslashes += 1;
+      const isNear = quote - at < NEAR;
       at = quote + 1;
       if (backslashes % 2 === 0) {
         this.#at = at;
         return;
+      }
+      if (!isNear) continue;
+      // Where escaped quotes stand close together, as in code, looking at each byte is quicker than looking for each quote.
+      const walkUntil = Math.min(length, at + WALK);
+      while (at < walkUntil) {
+        const byte = bytes[at];
+        if (byte === QUOTE) {
+          this.#at = at + 1;
+          return;
+        }
+        at += byte === BACKSLASH ? 2 : 1;
       }
     }
   }

@@ -2,9 +2,11 @@
 import { builtinAuth, builtinProviders } from "../../plugins/index.ts";
 import { type AccountDirectory, NO_ACCOUNTS } from "../../src/auth/directory.ts";
 import type { AuthServices } from "../../src/auth/services.ts";
+import { createSignInServices, type SignInServices } from "../../src/auth/sign-in-services.ts";
 import type { CatalogEntry } from "../../src/config/catalog.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
+import { secretValues } from "../../src/config/redact.ts";
 import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
@@ -80,6 +82,8 @@ export async function startRelay(
   if (loaded.config === null)
     throw new Error(loaded.errors.map((problem) => formatProblem(problem, "test")).join("\n"));
 
+  redactor.setSecrets([KEY, ...secretValues(loaded.config, catalog)]);
+
   const records: CallRecord[] = [];
   let waiting: { count: number; resolve: () => void }[] = [];
   const services: RelayServices = {
@@ -130,6 +134,9 @@ export async function startRelay(
   const http = {
     relay: services,
     auth: parts?.auth as AuthServices,
+    signIn: (parts === undefined
+      ? undefined
+      : createSignInServices(parts.auth, parts.store.settings)) as SignInServices,
     store: parts?.store as Store,
     backupDir: parts?.backupDir ?? "/nonexistent",
     showSetupToken: (token: string) => void parts?.setupTokens.push(token),
