@@ -23,9 +23,13 @@ const client = {
   clientId: Type.String({ minLength: 1, description: "Client id at the identity provider" }),
   clientSecret: Type.Secret({ minLength: 1, description: "Client secret at the identity provider" }),
   scopes: Type.Optional(Type.Array(Type.String(), { description: "Scopes to ask for beside openid" })),
+  adminGroups: Type.Array(Type.String(), { default: [], description: "Groups whose members are admins" }),
 };
 const WITH_ISSUER = Type.Object({ ...client, issuer: Type.String({ description: "Issuer URL" }) });
 const WITHOUT_ISSUER = Type.Object(client);
+
+/** Claims that an account may be named after, the likeliest to be a short name first. */
+const NAMES = ["preferred_username", "nickname", "name"] as const;
 
 /** Characters of a JWT; a hint that is none is left out. */
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
@@ -58,18 +62,19 @@ interface OpenidClient {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly scopes: readonly string[];
+  readonly adminGroups: readonly string[];
 }
 
 function createOpenidSignIn(own: OpenidClient, host: Host): SignIn {
   const { clientId, clientSecret } = own;
   const discovery = createDiscovery(host, own.issuer);
-  const keySource = createKeySource(host.now);
+  const keyFor = createKeySource(host.now, discovery.keys);
   const scope = [...new Set(["openid", ...own.scopes])].join(" ");
 
   return {
     label: own.label,
-    async begin({ redirectUri, state, codeChallenge, nonce, signal }) {
-      const { authorizationEndpoint } = await discovery.metadata(signal);
+    async begin({ redirectUri, state, codeChallenge, nonce }) {
+      const { authorizationEndpoint } = await discovery.metadata();
       return withQuery(authorizationEndpoint, {
         response_type: "code",
         client_id: clientId,
@@ -82,7 +87,7 @@ function createOpenidSignIn(own: OpenidClient, host: Host): SignIn {
       });
     },
     async finish({ code, redirectUri, codeVerifier, nonce, issuer, signal }) {
-      const metadata = await discovery.metadata(signal);
+      const metadata = await discovery.metadata();
       // RFC 9207: a code that another provider has issued must not be taken to this one.
       if (issuer === undefined ? metadata.sendsIssuer : issuer !== metadata.issuer) {
         throw new RelayError("unauthenticated", "The answer comes from another provider.", {
@@ -94,13 +99,13 @@ function createOpenidSignIn(own: OpenidClient, host: Host): SignIn {
       const answer = await exchangeCode(host, exchange);
       const idToken = answer["id_token"];
       if (typeof idToken !== "string") throw new RelayError("upstream-malformed", "The provider sent no ID token.");
-      const key = keySource.keyFor(() => discovery.keys(signal));
       const rules = { issuer: metadata.issuer, clientId, nonce, algorithms: metadata.idTokenAlgorithms };
-      const claims = await verifyIdToken(idToken, key, { ...rules, now: host.now() });
+      const claims = await verifyIdToken(idToken, keyFor, { ...rules, now: host.now() });
+      if (isEnough(claims, own.adminGroups.length > 0)) return profileOf(claims, undefined);
       return profileOf(claims, await readUserinfo(host, metadata, claims, answer.access_token, signal));
     },
-    async logoutUrl({ redirectUri, idToken, signal }) {
-      const { endSessionEndpoint } = await discovery.metadata(signal);
+    async logoutUrl({ redirectUri, idToken }) {
+      const { endSessionEndpoint } = await discovery.metadata();
       if (endSessionEndpoint === undefined) return undefined;
       return withQuery(endSessionEndpoint, {
         client_id: clientId,
@@ -117,6 +122,12 @@ function withQuery(endpoint: URL, fields: Readonly<Record<string, string>>): URL
   return url;
 }
 
+/** Whether the token says all that matters here. */
+function isEnough(claims: IdTokenClaims, needsGroups: boolean): boolean {
+  const hasName = NAMES.some((name) => text(claims[name]) !== undefined);
+  return hasName && claims["email"] !== undefined && (!needsGroups || claims["groups"] !== undefined);
+}
+
 /** Asked only when the token says too little; what it says must be about the same person (section 5.3.2). */
 async function readUserinfo(
   host: Host,
@@ -125,8 +136,7 @@ async function readUserinfo(
   accessToken: string,
   signal: AbortSignal,
 ): Promise<JsonObject | undefined> {
-  const isEnough = claims["email"] !== undefined && claims["groups"] !== undefined;
-  if (userinfoEndpoint === undefined || isEnough) return undefined;
+  if (userinfoEndpoint === undefined) return undefined;
   const headers = { authorization: `Bearer ${accessToken}` };
   const { status, body } = await askProvider(host, userinfoEndpoint, { headers, signal });
   // A client that may not ask still has a valid ID token.
@@ -145,9 +155,8 @@ function profileOf(claims: IdTokenClaims, userinfo: JsonObject | undefined): Pro
   const emailSource = claims["email"] === undefined ? userinfo : claims;
   const email = emailSource?.["email"];
   const isVerified = emailSource?.["email_verified"] === true || emailSource?.["email_verified"] === "true";
-  const first = (...names: string[]): string | undefined =>
-    names.flatMap((name) => [text(claims[name]), text(userinfo?.[name])]).find((value) => value !== undefined);
-  const displayName = first("preferred_username", "nickname", "name");
+  const names = NAMES.flatMap((name) => [text(claims[name]), text(userinfo?.[name])]);
+  const displayName = names.find((value) => value !== undefined);
   const groups = claims["groups"] ?? userinfo?.["groups"];
   return {
     subject: claims.sub,

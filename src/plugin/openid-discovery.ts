@@ -3,6 +3,7 @@ import type { JSONWebKeySet } from "jose";
 import type { Json, JsonObject } from "../contract/chat.ts";
 import { RelayError } from "../contract/errors.ts";
 import type { Host } from "../contract/host.ts";
+import { sharing } from "../support/sharing.ts";
 import { askProvider, isObject } from "./oauth.ts";
 import { ID_TOKEN_ALGORITHMS } from "./openid-token.ts";
 
@@ -23,8 +24,8 @@ export interface OpenidMetadata {
 
 export interface Discovery {
   /** Throws `upstream-*`: the provider cannot be reached, or says what cannot be. */
-  metadata(signal: AbortSignal): Promise<OpenidMetadata>;
-  keys(signal: AbortSignal): Promise<JSONWebKeySet>;
+  metadata(): Promise<OpenidMetadata>;
+  keys(): Promise<JSONWebKeySet>;
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
@@ -33,23 +34,26 @@ const ADDRESS = /^(\d+(\.\d+){3}|\[.*\])$/;
 
 const MAX_AGE_MS = 3_600_000;
 
-/** OpenID Connect Discovery 1.0. Asked for when first needed, then once an hour. */
-export function createDiscovery(host: Pick<Host, "fetch" | "now">, issuer: string): Discovery {
+/** OpenID Connect Discovery 1.0. Asked for when first needed, then once an hour; by one of many that wait for it. */
+export function createDiscovery(host: Pick<Host, "fetch" | "now" | "signal">, issuer: string): Discovery {
   let known: { readonly metadata: OpenidMetadata; readonly at: number } | undefined;
 
-  const metadata = async (signal: AbortSignal): Promise<OpenidMetadata> => {
-    if (known !== undefined && Math.abs(host.now() - known.at) < MAX_AGE_MS) return known.metadata;
+  const { signal } = host;
+  const read = async (): Promise<OpenidMetadata> => {
     const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
     const { status, body } = await askProvider(host, url, { signal });
     if (status !== 200) throw malformed(`its metadata has status ${status}`);
     known = { metadata: readMetadata(issuer, body), at: host.now() };
     return known.metadata;
   };
+  const readOnce = sharing(read);
+  const metadata = async (): Promise<OpenidMetadata> =>
+    known !== undefined && Math.abs(host.now() - known.at) < MAX_AGE_MS ? known.metadata : readOnce();
 
   return {
     metadata,
-    async keys(signal) {
-      const { jwksUri } = await metadata(signal);
+    async keys() {
+      const { jwksUri } = await metadata();
       const { status, body } = await askProvider(host, jwksUri, { signal });
       if (status !== 200 || !isObject(body) || !Array.isArray(body["keys"])) throw malformed("its keys are no key set");
       return body as unknown as JSONWebKeySet;

@@ -2,6 +2,7 @@
 import { createLocalJWKSet, type JSONWebKeySet, errors as joseErrors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import type { JsonObject } from "../contract/chat.ts";
 import { RelayError } from "../contract/errors.ts";
+import { sharing } from "../support/sharing.ts";
 
 /** Signatures that only the holder of a private key can make: a shared secret or none is never enough. */
 export const ID_TOKEN_ALGORITHMS = [
@@ -78,17 +79,13 @@ const KEYS_MAX_AGE_MS = 3_600_000;
 /** A key nobody knows is looked for once in so long: names of keys are free to invent. */
 const UNKNOWN_KEY_PAUSE_MS = 5 * 60_000;
 
-/** The provider's signing keys: kept for an hour, read again at once when a new one appears. */
-export interface KeySource {
-  keyFor(load: () => Promise<JSONWebKeySet>): JWTVerifyGetKey;
-}
-
-/** `now`: ms since epoch. */
-export function createKeySource(now: () => number): KeySource {
+/** The provider's signing keys: kept for an hour, read again at once when a new one appears. `now`: ms since epoch. */
+export function createKeySource(now: () => number, load: () => Promise<JSONWebKeySet>): JWTVerifyGetKey {
   let known: { readonly find: ReturnType<typeof createLocalJWKSet>; readonly at: number } | undefined;
   let lastUnknownAt = Number.NEGATIVE_INFINITY;
+  let lookedFor: Promise<{ readonly find: ReturnType<typeof createLocalJWKSet> }> | undefined;
 
-  const read = async (load: () => Promise<JSONWebKeySet>) => {
+  const read = sharing(async () => {
     const keys = await load();
     try {
       known = { find: createLocalJWKSet(keys), at: now() };
@@ -96,20 +93,27 @@ export function createKeySource(now: () => number): KeySource {
       throw new RelayError("upstream-malformed", "The identity provider's keys are no key set.");
     }
     return known;
+  });
+  const lookAnew = () => {
+    lastUnknownAt = now();
+    lookedFor = read();
+    lookedFor.catch(() => {
+      lastUnknownAt = Number.NEGATIVE_INFINITY;
+    });
   };
 
-  return {
-    keyFor: (load) => async (header, token) => {
-      const isFresh = known !== undefined && Math.abs(now() - known.at) < KEYS_MAX_AGE_MS;
-      const current = known !== undefined && isFresh ? known : await read(load);
-      try {
-        return await current.find(header, token);
-      } catch (error) {
-        const isUnknown = error instanceof joseErrors.JWKSNoMatchingKey;
-        if (!isUnknown || !isFresh || Math.abs(now() - lastUnknownAt) < UNKNOWN_KEY_PAUSE_MS) throw error;
-        lastUnknownAt = now();
-        return await (await read(load)).find(header, token);
-      }
-    },
+  return async (header, token) => {
+    const isFresh = known !== undefined && Math.abs(now() - known.at) < KEYS_MAX_AGE_MS;
+    const current = known !== undefined && isFresh ? known : await read();
+    try {
+      return await current.find(header, token);
+    } catch (error) {
+      if (!(error instanceof joseErrors.JWKSNoMatchingKey) || !isFresh) throw error;
+      if (Math.abs(now() - lastUnknownAt) >= UNKNOWN_KEY_PAUSE_MS) lookAnew();
+      // Those who come while others look wait with them: all of them may be right.
+      const latest = await lookedFor;
+      if (latest === undefined) throw error;
+      return await latest.find(header, token);
+    }
   };
 }

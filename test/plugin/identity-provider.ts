@@ -50,8 +50,11 @@ export interface IdentityProvider {
   pathsAsked(): string[];
 }
 
+/** Made once: a good RSA key takes its time. */
+let firstKey: Promise<Key> | undefined;
+
 export async function startIdentityProvider(): Promise<IdentityProvider> {
-  const first = await makeKey("one");
+  const first = await (firstKey ??= makeKey("one"));
   const provider: IdentityProvider = {
     host: undefined as never,
     now: 1_750_000_000_000,

@@ -21,7 +21,7 @@ const plugin = openidConnect({ id: "company", label: "Company" });
 const signal = new AbortController().signal;
 
 async function setUp(options: object = {}): Promise<SignIn> {
-  const auth = await plugin.setup({ ...CLIENT, issuer: ISSUER, ...options } as never, provider.host);
+  const auth = await plugin.setup({ ...CLIENT, issuer: ISSUER, adminGroups: [], ...options } as never, provider.host);
   return auth.signIn!;
 }
 
@@ -301,6 +301,23 @@ describe("keys", () => {
     expect(provider.pathsAsked().filter((path) => path === "/jwks").length).toBe(before + 1);
   });
 
+  test("several people who come with a new key at once all get in, for one question", async () => {
+    await finish();
+    provider.keys = [await makeKey("two")];
+    const profiles = await Promise.all([1, 2, 3].map(() => finish()));
+    expect(profiles.map(({ subject }) => subject)).toEqual(["sub-1", "sub-1", "sub-1"]);
+    expect(provider.pathsAsked().filter((path) => path === "/jwks").length).toBe(2);
+  });
+
+  test("a look for a new key that failed is tried again", async () => {
+    await finish();
+    provider.keys = [await makeKey("two")];
+    provider.instead = (url) => (url.pathname === "/jwks" ? new Response("", { status: 503 }) : undefined);
+    expect(await failure(finish)).toBe("upstream-unavailable");
+    provider.instead = undefined;
+    expect((await finish()).subject).toBe("sub-1");
+  });
+
   test("a key that was withdrawn counts for an hour at most", async () => {
     await finish();
     const [withdrawn] = provider.keys;
@@ -368,10 +385,17 @@ describe("A13 the profile", () => {
     expect(provider.requests.at(-1)!.headers.get("authorization")).toBe("Bearer access-1");
   });
 
-  test("a token that says everything is enough", async () => {
-    provider.claims = { email: "a@example.com", email_verified: true, groups: [] };
+  test.each([
+    ["everything", { groups: [] }, ["a"], false],
+    ["everything but groups, where none make admins", {}, [], false],
+    ["everything but groups, where some do", {}, ["a"], true],
+    ["everything but a name", { name: undefined, groups: [] }, ["a"], true],
+    ["everything but an address", { email: undefined, groups: [] }, ["a"], true],
+  ])("of a token that says %s", async (_name, claims, adminGroups, isAsked) => {
+    signIn = await setUp({ adminGroups });
+    provider.claims = { email: "a@example.com", email_verified: true, name: "Ada", ...claims };
     await finish();
-    expect(provider.pathsAsked()).not.toContain("/me");
+    expect(provider.pathsAsked().includes("/me")).toBe(isAsked);
   });
 
   test("no login: names at such a provider are no proof of anything", async () => {
@@ -401,6 +425,11 @@ describe("R69 a provider that is not well", () => {
     expect(await failure(begin)).toBe("upstream-unavailable");
     provider.instead = undefined;
     expect(await failure(() => finish({ signal: AbortSignal.abort() }))).toBe("upstream-timeout");
+  });
+
+  test("a crowd that comes at once is one question", async () => {
+    await Promise.all(Array.from({ length: 50 }, begin));
+    expect(provider.pathsAsked()).toEqual(["/.well-known/openid-configuration"]);
   });
 
   test("a failure is not remembered", async () => {

@@ -184,7 +184,10 @@ describe("the examples", () => {
     };
     const host = createFakeHost({ answer: () => Response.json(metadata) });
     const plugin = loaded.auth.find(({ id }) => id === "corp-id")!;
-    const { signIn } = await plugin.setup({ clientId: "relay", clientSecret: "a-client-secret" } as never, host);
+    const { signIn } = await plugin.setup(
+      { clientId: "relay", clientSecret: "a-client-secret", adminGroups: [] } as never,
+      host,
+    );
     expect(signIn?.label).toBe("Corp");
     expect(host.fetched).toEqual([]);
     const login = { redirectUri: "https://relay.example.com/cb", state: "s", codeChallenge: "c", nonce: "n" };

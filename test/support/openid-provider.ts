@@ -1,7 +1,7 @@
 /** A real OpenID provider on loopback (the package `oidc-provider`): it insists on PKCE and says who answers. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { exportJWK, generateKeyPair } from "jose";
-import { type Configuration, Provider } from "oidc-provider";
+import type { Configuration } from "oidc-provider";
 
 export interface Account {
   readonly sub: string;
@@ -28,7 +28,19 @@ export interface OpenidProvider {
   stop(): Promise<void>;
 }
 
+/** It warns of the runtime, and of a memory that forgets: neither matters here. */
+async function quietly<T>(work: () => T | Promise<T>): Promise<T> {
+  const { warn, info } = console;
+  Object.assign(console, { warn: () => {}, info: () => {} });
+  try {
+    return await work();
+  } finally {
+    Object.assign(console, { warn, info });
+  }
+}
+
 export async function startOpenidProvider(): Promise<OpenidProvider> {
+  const { Provider } = await quietly(() => import("oidc-provider"));
   let handle: ((request: IncomingMessage, response: ServerResponse) => unknown) | undefined;
   let keys = 0;
   const accounts = new Map<string, Account>();
@@ -50,7 +62,8 @@ export async function startOpenidProvider(): Promise<OpenidProvider> {
       const { privateKey } = await generateKeyPair("RS256", { extractable: true });
       keys += 1;
       const jwk = { ...(await exportJWK(privateKey)), kid: `key-${keys}`, alg: "RS256", use: "sig" };
-      const provider = new Provider(self.issuer, settings(id, secret, redirectUris, jwk, accounts));
+      const made = settings(id, secret, redirectUris, jwk, accounts);
+      const provider = await quietly(() => new Provider(self.issuer, made));
       provider.on("authorization.success", (_context, out) => self.issued.push(String(out?.["code"])));
       provider.on("grant.success", ({ body }) => {
         const { access_token: access, id_token: idToken } = body as Record<string, string>;

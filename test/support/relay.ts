@@ -13,6 +13,7 @@ import { apiRoutes } from "../../src/http/routes.ts";
 import { listen } from "../../src/http/server.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
+import { Ledger } from "../../src/relay/ledger.ts";
 import type { RelayServices } from "../../src/relay/services.ts";
 import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
 import { buildSnapshot } from "../../src/snapshot/build.ts";
@@ -96,6 +97,7 @@ export async function startRelay(
         waiting = waiting.filter(({ count }) => records.length < count);
       },
     },
+    ledger: new Ledger(),
     active: new ActiveCalls(clock),
     held: new HeldBytes(),
     budget: new RetryBudget(),

@@ -14,7 +14,7 @@ export interface SpoiledProvider {
   spoil: Spoil;
   userinfo: object | undefined;
   /** Instead of its own answer at the token endpoint. */
-  tokenAnswer: (() => Response) | undefined;
+  tokenAnswer: (() => Response | Promise<Response>) | undefined;
   /** What comes back with the code, beside the state. */
   answer: Record<string, string>;
   stop(): Promise<void>;

@@ -400,6 +400,19 @@ describe.skipIf(missingBinary !== undefined)(`sign-in with the binary (${missing
     });
   });
 
+  test("R69 one that is slow is given five seconds, and calls go on", async () => {
+    const { promise: never, resolve } = Promise.withResolvers<Response>();
+    odd.tokenAnswer = () => never;
+    const outcome = goAndReturn(relay.url, "odd");
+    const headers = { authorization: `Bearer ${ACCESS_KEY}` };
+    expect((await fetch(`${relay.url}/v1/models`, { headers })).status).toBe(200);
+    const before = performance.now();
+    expect((await outcome).error).toBe("provider_unavailable");
+    expect(performance.now() - before).toBeWithin(3000, 9000);
+    resolve(new Response());
+    odd.tokenAnswer = undefined;
+  });
+
   test("I1 no secret of all this stands in the log", async () => {
     const log = relay.stderr();
     expect(log).toContain("a sign-in was refused");
