@@ -14,6 +14,7 @@ import lmStudio from "./provider/lm-studio.ts";
 import mistral from "./provider/mistral.ts";
 import moonshot from "./provider/moonshot.ts";
 import nvidia from "./provider/nvidia.ts";
+import ollama from "./provider/ollama.ts";
 import ollamaOpenai from "./provider/ollama-openai.ts";
 import openai from "./provider/openai.ts";
 import openrouter from "./provider/openrouter.ts";
@@ -38,6 +39,7 @@ export const builtinProviders = [
   mistral,
   moonshot,
   nvidia,
+  ollama,
   ollamaOpenai,
   openai,
   openrouter,

@@ -29,46 +29,51 @@ const UNUSABLE: Found = { type: "unusable" };
 
 /** Throws `bad-request` (`malformed_credential`) when a credential header was sent twice. */
 export function readCredentials(headers: Headers, rules: CarrierRules): Found {
-  const values: string[] = [];
-  let isUnusable = false;
-  const add = (value: string): void => {
-    if (value.length > CREDENTIAL_LENGTH_MAX || !CHARACTERS.test(value)) isUnusable = true;
-    else if (!values.includes(value)) values.push(value);
-  };
-
-  const authorization = headers.get("authorization");
-  if (authorization !== null) {
-    const text = authorization.replace(EDGES, "");
-    if (text !== "") {
-      rejectRepeated(text);
-      const token = bearerToken(text);
-      if (token === undefined) isUnusable = true;
-      else add(token);
-    }
-  }
-  addRaw(headers.get("x-access-key"), add);
-  addRaw(headers.get("x-api-key"), add);
-  addRaw(headers.get("x-goog-api-key"), add);
-  if (rules.queryKey !== undefined && rules.queryKey !== "") add(rules.queryKey);
-
-  if (isUnusable) return UNUSABLE;
+  const authorization = trimmed(headers.get("authorization"));
+  const fromBearer = authorization === "" ? "" : bearerToken(authorization);
+  const fromAccess = trimmed(headers.get("x-access-key"));
+  const fromApi = trimmed(headers.get("x-api-key"));
+  const fromGoogle = trimmed(headers.get("x-goog-api-key"));
+  const fromQuery = rules.queryKey ?? "";
   const { remoteAddress } = rules;
-  if (values.length === 1) return { type: "one", credentials: { bearer: values[0]!, remoteAddress, headers } };
-  if (values.length > 1) {
-    return { type: "several", credentials: values.map((bearer) => ({ bearer, remoteAddress, headers })) };
+
+  // The common case: one credential, in one place.
+  const one = fromBearer || fromAccess || fromApi || fromGoogle || fromQuery;
+  const isSingle =
+    (fromBearer === "" || fromBearer === one) &&
+    (fromAccess === "" || fromAccess === one) &&
+    (fromApi === "" || fromApi === one) &&
+    (fromGoogle === "" || fromGoogle === one) &&
+    (fromQuery === "" || fromQuery === one);
+  if (isSingle) {
+    if (one !== "")
+      return isUsable(one) ? { type: "one", credentials: { bearer: one, remoteAddress, headers } } : UNUSABLE;
+    if (rules.session !== undefined && rules.session !== "") {
+      return { type: "one", credentials: { session: rules.session, remoteAddress, headers } };
+    }
+    return { type: "none", credentials: { remoteAddress, headers } };
   }
-  if (rules.session !== undefined && rules.session !== "") {
-    return { type: "one", credentials: { session: rules.session, remoteAddress, headers } };
-  }
-  return { type: "none", credentials: { remoteAddress, headers } };
+  const values = new Set([fromBearer, fromAccess, fromApi, fromGoogle, fromQuery]);
+  values.delete("");
+  const all = [...values] as string[];
+  if (!all.every(isUsable)) return UNUSABLE;
+  return { type: "several", credentials: all.map((bearer) => ({ bearer, remoteAddress, headers })) };
 }
 
-function addRaw(header: string | null, add: (value: string) => void): void {
-  if (header === null) return;
-  const value = header.replace(EDGES, "");
-  if (value === "") return;
+/** What is no credential at all, e.g. another scheme, is `undefined`. */
+function isUsable(value: string | undefined): value is string {
+  return value !== undefined && value.length <= CREDENTIAL_LENGTH_MAX && CHARACTERS.test(value);
+}
+
+/** Without blanks around it; empty if absent. */
+function trimmed(header: string | null): string {
+  if (header === null) return "";
+  const first = header.charCodeAt(0);
+  const last = header.charCodeAt(header.length - 1);
+  const isTrim = first !== 0x20 && first !== 0x09 && last !== 0x20 && last !== 0x09;
+  const value = isTrim ? header : header.replace(EDGES, "");
   rejectRepeated(value);
-  add(value);
+  return value;
 }
 
 /** The server joins repeated header lines with a comma, and no credential contains one. */
@@ -83,5 +88,8 @@ function rejectRepeated(value: string): void {
 function bearerToken(text: string): string | undefined {
   if (text.length < 8 || text.charCodeAt(6) !== 0x20) return undefined;
   const isBearer = text.startsWith("Bearer") || text.slice(0, 6).toLowerCase() === "bearer";
-  return isBearer ? text.slice(7).replace(/^ +/, "") : undefined;
+  if (!isBearer) return undefined;
+  let from = 7;
+  while (text.charCodeAt(from) === 0x20) from += 1;
+  return text.slice(from);
 }

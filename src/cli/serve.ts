@@ -70,7 +70,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
   const log = createLogger({
     format: "auto",
     level: "info",
-    write: (line) => sink.write(line),
+    write: (line, isRoutine) => sink.write(line, isRoutine),
     now: Date.now,
     stderr,
     redactor,

@@ -32,7 +32,6 @@ export const PENDING: readonly Pending[] = [
   { path: "model_routing.complexity" },
   { path: "model_routing.cascade" },
   { path: "model_routing.groups" },
-  { path: "model_routing.count_tokens" },
   { path: "model_routing.stateful" },
   { path: "key_selection.strategy", values: ["least_inflight", "lowest_latency"] },
   { path: "key_selection.stickiness" },

@@ -1,5 +1,6 @@
 /** What a wire format promises; codecs are pure and synchronous, only the lanes touch streams. */
 import type { ChatEvent, ChatRequest, ChatResponse, Finish, JsonObject, Usage } from "./chat.ts";
+import type { Embeddings } from "./embeddings.ts";
 import type { RelayError } from "./errors.ts";
 
 /** One unit inside an envelope. A frame with `comment` and no `data` is a keep-alive that readers skip. */
@@ -98,6 +99,11 @@ export interface Traits {
   readonly structuredOutput?: boolean;
   /** Forwards image URLs; false = only bytes. */
   readonly mediaUrls?: boolean;
+  /**
+   * bedrock-converse: whose fields the model takes beside those that all models have (thinking, top-k, cache points).
+   * Absent: nobody's, and what would need them is lost.
+   */
+  readonly family?: "claude" | "nova";
 }
 
 export interface EncodeTarget {
@@ -152,11 +158,30 @@ export interface Egress {
   readonly endTexts?: readonly string[];
 }
 
+/** How a dialect asks how many tokens a request has, instead of for its answer. */
+export interface TokenCounting {
+  /** Below the API root; in dialects that name the model in the path, what follows it. */
+  readonly path: string;
+  /** Throws `bad-request` as for a request that is to be answered, but for what only an answer needs. */
+  decodeRequest(body: JsonObject, hints?: RequestHints): ChatRequest;
+  encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject;
+  /** Tokens, ≥ 0. Throws the error of a body that carries one, or `upstream-malformed`. */
+  decodeCount(body: JsonObject): number;
+  encodeCount(tokens: number): JsonObject;
+}
+
 /** A dialect: two halves, either of which may be missing. */
 export interface Codec {
-  /** `openai-chat`, `openai-responses`, `anthropic-messages`, `gemini`. */
+  /**
+   * `openai-chat`, `openai-responses`, `anthropic-messages`, `gemini`; without an ingress half, as only upstreams speak
+   * them: `bedrock-converse`, `bedrock-invoke-claude`, `vertex-claude`, `ollama`, `cohere`.
+   */
   readonly id: string;
   readonly framing: Framing;
   readonly ingress?: Ingress;
   readonly egress?: Egress;
+  /** Absent: the dialect cannot ask for a count. */
+  readonly counting?: TokenCounting;
+  /** Absent: the dialect has no embeddings, or only such as travel unchanged. */
+  readonly embeddings?: Embeddings;
 }

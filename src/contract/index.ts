@@ -2,6 +2,7 @@
 export type * from "./auth.ts";
 export type * from "./chat.ts";
 export type * from "./codec.ts";
+export type * from "./embeddings.ts";
 export * from "./errors.ts";
 export type * from "./host.ts";
 export type * from "./provider.ts";

@@ -26,7 +26,10 @@ export interface UpstreamCall {
   /** The dialect of `body`; for the raw lane that of the route's family. */
   readonly codec: Codec;
   readonly method: string;
-  /** Raw lane: the path behind the API root, e.g. `/embeddings`. Chat: empty, the plugin knows its own. */
+  /**
+   * The path behind the API root, e.g. `/embeddings`; in dialects that name the model in the path, what follows it, e.g.
+   * `:countTokens`. Chat: empty, the plugin knows its own.
+   */
   readonly path: string;
   /** Query of the client with the leading `?`, credentials removed; or empty. */
   readonly query: string;
@@ -58,6 +61,13 @@ export interface Provider {
   readonly codecs: readonly [Codec, ...Codec[]];
   /** Further dialects that an entry's `dialects` may switch on. */
   readonly optionalCodecs?: readonly Codec[];
+  /**
+   * Where models differ in what they speak: those of `codecs` in which chat calls of this model are made, in order of
+   * preference. Called once per model and generation. Default: all of them.
+   */
+  codecsFor?: (model: string) => readonly [Codec, ...Codec[]];
+  /** Dialects whose other operations this upstream takes as well, though its chat speaks another. */
+  readonly rawCodecs?: readonly Codec[];
   /** Operations of the raw lane this upstream has; the others answer 404. Default: none but chat. */
   readonly operations?: ReadonlySet<Operation>;
   /** When the envelope differs from the codec's own. */

@@ -12,9 +12,9 @@ import { sessionCookie } from "./cookies.ts";
 import { addCorsHeaders, preflight } from "./cors.ts";
 import { errorResponse, type Family, familyOf } from "./errors.ts";
 import { createHostCheck } from "./host-check.ts";
-import { listModels } from "./models.ts";
+import { isModelsPath, listModels } from "./models.ts";
 import { normalisePath, splitTarget } from "./path.ts";
-import { type FoundRoute, findRelayRoute } from "./relay-paths.ts";
+import { type FoundRoute, findRelayRoute, queryKeyIn } from "./relay-paths.ts";
 import { RELAY_ROUTES } from "./relay-routes.ts";
 import type { HttpServices } from "./services.ts";
 
@@ -135,22 +135,29 @@ function relay(
 ): Response | Promise<Response> {
   const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
   const identity = identify(services, snapshot, request, address, found?.queryKey);
-  const proceed = (who: Identity | undefined): Response | Promise<Response> => {
-    if (who === undefined) throw new RelayError("unauthenticated", "Unauthorized");
-    return runCall(services.relay, {
-      id: requestId,
-      route,
-      request,
-      query,
-      said: found?.said,
-      lease: services.holder.lease,
-      identity: who,
-      clientAddress: address,
-      connection,
-    });
-  };
-  if (!(identity instanceof Promise)) return proceed(identity);
-  return identity.then(proceed).catch((cause) => failed(services, family, cause, requestId));
+  const said = found?.said;
+  if (!(identity instanceof Promise)) {
+    return begin(services, route, request, requestId, query, said, connection, address, identity);
+  }
+  return identity
+    .then((who) => begin(services, route, request, requestId, query, said, connection, address, who))
+    .catch((cause) => failed(services, family, cause, requestId));
+}
+
+function begin(
+  services: HttpServices,
+  route: RelayRoute,
+  request: Request,
+  id: string,
+  query: string,
+  said: FoundRoute["said"] | undefined,
+  connection: ConnectionInfo,
+  clientAddress: string,
+  identity: Identity | undefined,
+): Promise<Response> {
+  if (identity === undefined) throw new RelayError("unauthenticated", "Unauthorized");
+  const { lease } = services.holder;
+  return runCall(services.relay, { id, route, request, query, said, lease, identity, clientAddress, connection });
 }
 
 async function dispatch(
@@ -172,7 +179,7 @@ async function dispatch(
     if (route !== undefined) {
       if (method === "POST")
         return await relay(services, snapshot, route, request, requestId, query, connection, family);
-      if (!isModelsPath(path)) throw wrongMethod(["POST"]);
+      throw wrongMethod(["POST"]);
     }
     const found = findRelayRoute(path, method, query);
     if (found !== undefined) {
@@ -181,11 +188,13 @@ async function dispatch(
     }
     const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
     const who = async (): Promise<Identity | undefined> => {
-      const identity = await identify(services, snapshot, request, address);
+      const queryKey = family === "gemini" ? queryKeyIn(query) : undefined;
+      const identity = await identify(services, snapshot, request, address, queryKey);
       if (identity !== undefined) requireAddress(identity, address);
       return identity;
     };
-    if (isModelsPath(path)) {
+    if (isModelsPath(path, request.headers)) {
+      if (method === "POST" && family === "gemini" && /:[A-Za-z]+$/.test(path)) throw unknownPath(family, path);
       if (method !== "GET" && method !== "HEAD") throw wrongMethod(["GET", "HEAD"]);
       return finish(await listModels(services, snapshot, request, path, query, requestId, who), request, requestId);
     }
@@ -211,10 +220,6 @@ async function dispatch(
 /** Paths of clients in browsers too. */
 function isInference(path: string): boolean {
   return /^\/v1(?:beta|alpha)?(?:\/|$)/.test(path);
-}
-
-function isModelsPath(path: string): boolean {
-  return path === "/v1/models" || path.startsWith("/v1/models/");
 }
 
 function wrongMethod(allowed: readonly string[]): RelayError {

@@ -1,21 +1,45 @@
-/** The model list, in the shape of whoever asks; from memory, never by asking upstreams. `http-api.md` section 13.1. */
+/** The model list, in the shape of whoever asks; from memory; only the list of one provider may ask it. `http-api.md` sections 13.1, 14, 15. */
 import { type Identity, RelayError } from "../plugin/index.ts";
 import { isBounded, isReachable } from "../relay/reach.ts";
-import { isGlob } from "../support/glob.ts";
+import type { ProviderEntry } from "../routing/entry.ts";
+import { isKey } from "../routing/key-pool.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
+import { isGlob } from "../support/glob.ts";
 import { json } from "./api.ts";
-import { errorResponse } from "./errors.ts";
+import { errorResponse, type Family } from "./errors.ts";
+import { ANTHROPIC_MODELS, GEMINI_MODELS, type ModelShape, type Offered, OPENAI_MODELS } from "./model-shapes.ts";
 import type { HttpServices } from "./services.ts";
 
-/** OpenAI's list wants a date; nobody knows one. */
-const CREATED = 1_710_000_000;
-const CREATED_AT = "2024-03-09T16:00:00Z";
-const PAGE_DEFAULT = 20;
-const PAGE_MAX = 1000;
+interface Place {
+  readonly family: Family;
+  readonly shape: ModelShape;
+  /** Only these providers' models. */
+  readonly dialect?: string;
+  /** Still percent-encoded; absent = the list. */
+  readonly id?: string;
+  /** May the configuration open it to callers without a credential? */
+  readonly isOpen: boolean;
+}
 
-interface Offered {
-  readonly id: string;
-  readonly ownedBy: string;
+/** Where the model list stands, for every family; `undefined` for other paths. */
+function placeOf(path: string, headers: Headers): Place | undefined {
+  const [, root = "", id] = /^(\/v1\/anthropic|\/v1|\/v1beta|\/v1alpha)\/models(?:\/(.+))?$/.exec(path) ?? [];
+  if (root === "") return undefined;
+  const item = id === undefined ? {} : { id };
+  if (root === "/v1/anthropic") {
+    const own = { family: "anthropic", shape: ANTHROPIC_MODELS, dialect: "anthropic-messages", isOpen: false } as const;
+    return id === undefined ? own : undefined;
+  }
+  if (root !== "/v1") return { family: "gemini", shape: GEMINI_MODELS, isOpen: false, ...item };
+  // Google's SDKs ask here too, where they are told to use the stable version of the API.
+  if (headers.has("x-goog-api-client")) return { family: "gemini", shape: GEMINI_MODELS, isOpen: true, ...item };
+  return headers.has("anthropic-version")
+    ? { family: "anthropic", shape: ANTHROPIC_MODELS, isOpen: true, ...item }
+    : { family: "openai", shape: OPENAI_MODELS, isOpen: true, ...item };
+}
+
+export function isModelsPath(path: string, headers: Headers): boolean {
+  return placeOf(path, headers) !== undefined;
 }
 
 export async function listModels(
@@ -27,50 +51,47 @@ export async function listModels(
   requestId: string,
   identify: () => Promise<Identity | undefined>,
 ): Promise<Response> {
-  const isAnthropic = request.headers.has("anthropic-version");
+  const place = placeOf(path, request.headers)!;
+  const { shape, family } = place;
   try {
-    const caller = await checkCaller(snapshot, request, identify);
-    const all = offeredModels(snapshot);
+    const parameters = new URLSearchParams(query);
+    const caller = await checkCaller(snapshot, request.headers, place, identify);
+    const all = place.dialect === undefined ? offeredModels(snapshot) : await modelsOf(snapshot, place.dialect);
     const models =
       caller === undefined || !isBounded(caller)
         ? all
         : all.filter(({ id }) => isReachable(snapshot.router, caller, id));
-    const id = path === "/v1/models" ? undefined : decodeURIComponent(path.slice("/v1/models/".length));
-    const parameters = new URLSearchParams(query);
-    if (id !== undefined) {
-      const model = models.find((candidate) => candidate.id === id);
-      if (model === undefined) {
-        throw new RelayError("model-not-found", "There is no such model.", {
-          wireCode: "model_not_found",
-          param: "model",
-        });
-      }
-      return json(isAnthropic ? anthropicModel(model) : openaiModel(model));
-    }
-    if (isAnthropic) return json(anthropicPage(models, parameters));
-    // Codex asks with its version and takes nothing but its own catalogue.
-    if (parameters.has("client_version")) return json({ models: [] });
-    return json({ object: "list", data: models.map(openaiModel) });
+    const answer = place.id === undefined ? shape.list(models, parameters) : shape.one(find(models, place.id));
+    const response = json(answer);
+    if (place.isOpen) response.headers.set("vary", "anthropic-version, x-goog-api-client");
+    return response;
   } catch (cause) {
     const error = RelayError.from(
       cause instanceof URIError ? new RelayError("bad-request", "The model id is malformed.") : cause,
     );
     if (error.code === "internal") services.relay.log.error("the model list failed", { req: requestId, error });
-    return errorResponse(isAnthropic ? "anthropic" : "openai", error, requestId);
+    return errorResponse(family, error, requestId);
   }
+}
+
+function find(models: readonly Offered[], written: string): Offered {
+  const id = decodeURIComponent(written);
+  const model = models.find((candidate) => candidate.id === id);
+  if (model !== undefined) return model;
+  throw new RelayError("model-not-found", "There is no such model.", { wireCode: "model_not_found", param: "model" });
 }
 
 /** Public unless the configuration says otherwise; but a credential that is shown has to be good. */
 async function checkCaller(
   snapshot: Snapshot,
-  request: Request,
+  headers: Headers,
+  { isOpen }: Place,
   identify: () => Promise<Identity | undefined>,
 ): Promise<Identity | undefined> {
-  const { headers } = request;
   const shows = ["authorization", "x-api-key", "x-access-key", "x-goog-api-key"].some(
     (name) => (headers.get(name) ?? "").trim() !== "",
   );
-  if (!shows && snapshot.config.server.publicModels) return undefined;
+  if (!shows && isOpen && snapshot.config.server.publicModels) return undefined;
   const identity = await identify();
   if (identity === undefined) throw new RelayError("unauthenticated", "Unauthorized");
   if (!identity.scopes.has("models:read")) {
@@ -83,64 +104,52 @@ async function checkCaller(
 
 function offeredModels(snapshot: Snapshot): Offered[] {
   const { modelRouting } = snapshot.config;
-  const listed = snapshot.router.offered().map(({ id, entry }) => ({ id, ownedBy: entry.name }));
+  const listed = snapshot.router.offered().map(({ id, entry }) => ({ id, ownedBy: entry.name, entry }));
   const models = [...listed];
   const names = new Set(listed.map(({ id }) => id));
   if (modelRouting.enabled && modelRouting.listAliases) {
     for (const alias of Object.keys(modelRouting.aliases)) {
       if (names.has(alias) || isGlob(alias)) continue;
-      const ownedBy = ownerOf(snapshot, alias);
-      if (ownedBy !== undefined) models.push({ id: alias, ownedBy });
+      const entry = ownerOf(snapshot, alias);
+      if (entry !== undefined) models.push({ id: alias, ownedBy: entry.name, entry });
     }
   }
   if (modelRouting.listProviderSuffix) {
-    for (const { id, ownedBy } of listed) models.push({ id: `${id}@${ownedBy}`, ownedBy });
+    for (const { id, ownedBy, entry } of listed) models.push({ id: `${id}@${ownedBy}`, ownedBy, entry });
   }
   return models;
 }
 
-function ownerOf(snapshot: Snapshot, name: string): string | undefined {
+function ownerOf(snapshot: Snapshot, name: string): ProviderEntry | undefined {
   try {
-    return snapshot.router.resolve(name).targets[0]?.entry.name;
+    return snapshot.router.resolve(name).targets[0]?.entry;
   } catch (error) {
     if (RelayError.is(error) && error.code === "model-not-found") return undefined;
     throw error;
   }
 }
 
-function openaiModel({ id, ownedBy }: Offered) {
-  return { id, object: "model", created: CREATED, owned_by: ownedBy };
-}
+const REMOTE_LIST_MAX_MS = 10_000;
 
-function anthropicModel({ id }: Offered) {
-  return { type: "model", id, display_name: id, created_at: CREATED_AT };
-}
-
-function anthropicPage(models: readonly Offered[], parameters: URLSearchParams) {
-  const limit = pageSize(parameters.get("limit"));
-  const after = parameters.get("after_id");
-  const before = parameters.get("before_id");
-  const indexOf = (id: string) => models.findIndex((model) => model.id === id);
-  let from = 0;
-  let to = models.length;
-  if (after !== null) from = indexOf(after) + 1;
-  if (before !== null && indexOf(before) >= 0) to = indexOf(before);
-  const slice =
-    before === null ? models.slice(from, Math.min(to, from + limit)) : models.slice(Math.max(from, to - limit), to);
-  const hasMore = before === null ? from + slice.length < to : to - slice.length > from;
-  return {
-    data: slice.map(anthropicModel),
-    has_more: hasMore,
-    first_id: slice[0]?.id ?? null,
-    last_id: slice.at(-1)?.id ?? null,
-  };
-}
-
-function pageSize(text: string | null): number {
-  if (text === null) return PAGE_DEFAULT;
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_MAX) {
-    throw new RelayError("bad-request", `"limit" must be a whole number from 1 to ${PAGE_MAX}.`, { param: "limit" });
+/** Of the first enabled provider of a dialect: what it is configured to serve, else what it says it has. */
+async function modelsOf(snapshot: Snapshot, dialect: string): Promise<Offered[]> {
+  const entry = snapshot.providers
+    .flatMap(({ entry }) => (entry === undefined || entry.provider.answer !== undefined ? [] : [entry]))
+    .find(({ codecs }) => codecs[0]?.id === dialect);
+  if (entry === undefined) {
+    throw new RelayError("unavailable", "No provider of this dialect is enabled.", { wireCode: "no_providers" });
   }
-  return limit;
+  const literal = entry.include.filter((name) => !isGlob(name));
+  const ids = literal.length > 0 ? literal : await remoteModels(entry);
+  return ids.map((id) => ({ id, ownedBy: entry.name, entry }));
+}
+
+async function remoteModels({ provider, keys }: ProviderEntry): Promise<string[]> {
+  const key = keys.pick(undefined);
+  if (provider.listModels === undefined || !isKey(key)) return [];
+  try {
+    return await provider.listModels(key.secret, AbortSignal.timeout(REMOTE_LIST_MAX_MS));
+  } catch (cause) {
+    throw new RelayError("upstream-unavailable", "The provider's own model list could not be had.", { cause });
+  }
 }

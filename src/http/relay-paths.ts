@@ -39,8 +39,13 @@ export function findRelayRoute(
       ...(isArray ? { framing: jsonArrayStream() } : {}),
     },
     query: withoutParameters(query, ["key", "alt", "$alt"]),
-    queryKey: parameters.get("key") ?? undefined,
+    queryKey: queryKeyIn(query),
   };
+}
+
+/** Where Gemini clients may put their credential. */
+export function queryKeyIn(query: string): string | undefined {
+  return new URLSearchParams(query).get("key") ?? undefined;
 }
 
 function modelIn(text: string): string {

@@ -90,7 +90,10 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     { ...MODEL, prompt: "any" },
     { stream: "boolean" },
   ),
-  post("/v1/embeddings", openaiChat, "embeddings", "embeddings:write", "json", { ...MODEL, input: "string or array" }),
+  post("/v1/embeddings", openaiChat, "embeddings", "embeddings:write", "embeddings", {
+    ...MODEL,
+    input: "string or array",
+  }),
   post("/v1/moderations", openaiChat, "moderations", "moderations:write", "json", { ...MODEL, input: "any" }),
   post(
     "/v1/images/generations",
@@ -116,18 +119,28 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     { ...MODEL, messages: "filled array", max_tokens: "number" },
     MESSAGES_OPTIONAL,
   ),
-  post("/v1/messages/count_tokens", anthropicMessages, "count-tokens", "chat:write", "json", {
+  post("/v1/messages/count_tokens", anthropicMessages, "count-tokens", "chat:write", "count-tokens", {
     ...MODEL,
     messages: "filled array",
   }),
 ];
 
+const geminiPath = (verb: string): string => `/v1beta/models/{model}:${verb}`;
+
+function embed(verb: string, required: Kinds): RelayRoute {
+  const route = post(geminiPath(verb), gemini, "embeddings", "embeddings:write", "embeddings", required);
+  return { ...route, upstreamPath: `:${verb}` };
+}
+
 function generate(verb: string): RelayRoute {
-  return post(`/v1beta/models/{model}:${verb}`, gemini, "chat", "chat:write", "chat", { contents: "any" });
+  return post(geminiPath(verb), gemini, "chat", "chat:write", "chat", { contents: "any" });
 }
 
 /** By verb; the model stands in the path. `http-api.md` section 15. */
 export const GEMINI_ROUTES: ReadonlyMap<string, RelayRoute> = new Map([
   ["generateContent", generate("generateContent")],
   ["streamGenerateContent", { ...generate("streamGenerateContent"), streams: true }],
+  ["countTokens", post(geminiPath("countTokens"), gemini, "count-tokens", "chat:write", "count-tokens", NOTHING)],
+  ["embedContent", embed("embedContent", { content: "any" })],
+  ["batchEmbedContents", embed("batchEmbedContents", { requests: "filled array" })],
 ]);

@@ -12,8 +12,11 @@ export interface Answer {
    * are delivered first.
    */
   read(): Uint8Array<ArrayBuffer> | null | Promise<Uint8Array<ArrayBuffer> | null>;
-  /** The rest of the body in one piece. Rejects with `too-large` beyond `max` bytes. */
-  bytes(max: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * The rest of the body in one piece, without a promise when it is all there. Rejects with `too-large` beyond `max`
+   * bytes.
+   */
+  bytes(max: number): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
   /** Drops the connection unless the body has been read to its end. Idempotent; a pending read rejects with `aborted`. */
   abort(): void;
 }

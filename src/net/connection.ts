@@ -18,6 +18,13 @@ const STALE_MS = 2000;
 /** Writes are synchronous: what lies in here has been taken, or copied, before anybody else uses it. */
 const scratch = Buffer.allocUnsafe(2 * COPIED_BYTES_MAX);
 
+const LENGTH_NAME = Buffer.from("content-length: ");
+const END_OF_HEADERS = Buffer.from("\r\n\r\n");
+/** Behind the last header, whose own line break stands already. */
+const END_OF_HEAD = Buffer.from("\r\n");
+const CHUNKED = Buffer.from("transfer-encoding: chunked\r\n\r\n");
+const LENGTH_BYTES_MAX = LENGTH_NAME.length + 16 + END_OF_HEADERS.length;
+
 export interface ConnectionOwner {
   readonly clock: Clock;
   /** The connection is free. */
@@ -180,20 +187,21 @@ export class Connection implements Carrier, SocketUser, UploadSink {
 
   #send(exchange: Exchange): void {
     const { head, body, method } = exchange;
-    if (body === null) {
+    if (body instanceof Uint8Array) {
+      this.#writeSized(head, body.length, body);
+    } else if (body === null) {
       const isBodyExpected = method === "POST" || method === "PUT" || method === "PATCH";
-      this.#writeHead(isBodyExpected ? `${head}content-length: 0\r\n\r\n` : `${head}\r\n`, null);
+      if (isBodyExpected) this.#writeSized(head, 0, null);
+      else this.#writePieces(head, END_OF_HEAD);
     } else if (typeof body === "string") {
       const bytes = Buffer.from(body);
-      this.#writeHead(`${head}content-length: ${bytes.length}\r\n\r\n`, bytes);
-    } else if (body instanceof Uint8Array) {
-      this.#writeHead(`${head}content-length: ${body.length}\r\n\r\n`, body);
+      this.#writeSized(head, bytes.length, bytes);
     } else if (body instanceof Blob) {
-      this.#writeHead(`${head}content-length: ${body.size}\r\n\r\n`, null);
+      this.#writeSized(head, body.size, null);
       this.#pull(body.stream() as ReadableStream<Uint8Array>, body.size);
     } else {
       exchange.isBodyTouched = true;
-      this.#writeHead(`${head}transfer-encoding: chunked\r\n\r\n`, null);
+      this.#writePieces(head, CHUNKED);
       this.#pull(body, undefined);
     }
   }
@@ -203,19 +211,31 @@ export class Connection implements Carrier, SocketUser, UploadSink {
     void this.#upload.run();
   }
 
-  #writeHead(head: string, body: Uint8Array | null): void {
-    const size = head.length + (body === null ? 0 : body.length);
-    if (size > scratch.length || (body !== null && body.length > COPIED_BYTES_MAX)) {
-      this.write(Buffer.from(head, "latin1"));
+  #writeSized(head: Uint8Array, length: number, body: Uint8Array | null): void {
+    const headSize = head.length + LENGTH_BYTES_MAX;
+    if (headSize > scratch.length - COPIED_BYTES_MAX || (body !== null && body.length > COPIED_BYTES_MAX)) {
+      this.#writePieces(head, Buffer.from(`content-length: ${length}\r\n\r\n`, "latin1"));
       if (body !== null) this.write(body);
       return;
     }
-    scratch.write(head, 0, "latin1");
-    if (body !== null) scratch.set(body, head.length);
-    const taken = this.#put(scratch, 0, size);
-    if (taken === size) return;
-    this.#out = [Buffer.from(scratch.subarray(taken, size))];
+    scratch.set(head);
+    let at = head.length;
+    scratch.set(LENGTH_NAME, at);
+    at = writeDecimal(scratch, at + LENGTH_NAME.length, length);
+    scratch.set(END_OF_HEADERS, at);
+    at += END_OF_HEADERS.length;
+    if (body !== null) {
+      scratch.set(body, at);
+      at += body.length;
+    }
+    const taken = this.#put(scratch, 0, at);
+    if (taken === at) return;
+    this.#out = [Buffer.from(scratch.subarray(taken, at))];
     this.#outAt = 0;
+  }
+
+  #writePieces(head: Uint8Array, rest: Uint8Array): void {
+    this.write(Buffer.concat([head, rest]));
   }
 
   /** How many bytes the system has taken. */
@@ -266,4 +286,16 @@ export class Connection implements Carrier, SocketUser, UploadSink {
     this.#drain = null;
     drain?.();
   }
+}
+
+/** Writes a whole number and returns the index behind it. */
+function writeDecimal(into: Uint8Array, from: number, value: number): number {
+  let digits = 1;
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits += 1;
+  let rest = value;
+  for (let at = from + digits - 1; at >= from; at -= 1) {
+    into[at] = 48 + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
+  return from + digits;
 }

@@ -32,7 +32,7 @@ export class Exchange implements Sending, Answer {
   /** Let go of as soon as nobody will send it again. */
   body: NetRequest["body"];
   /** Of the request, up to the framing of its body. */
-  readonly head: string;
+  readonly head: Uint8Array;
   carrier: Carrier | null = null;
   /** It was sent once more after a connection that had been kept proved dead. */
   isRetried = false;
@@ -97,13 +97,13 @@ export class Exchange implements Sending, Answer {
     });
   }
 
-  async bytes(max: number): Promise<Bytes> {
+  bytes(max: number): Bytes | Promise<Bytes> {
     const { length } = this;
-    if (length !== undefined && length > max) throw this.#tooLarge();
+    if (length !== undefined && length > max) return Promise.reject(this.#tooLarge());
     const only = this.#first;
     if (this.#hasEnded && this.#failure === null && this.#more === null) {
       if (only === null) return new Uint8Array(0);
-      if (only.length > max) throw this.#tooLarge();
+      if (only.length > max) return Promise.reject(this.#tooLarge());
       this.#first = null;
       this.#waiting = 0;
       return only;

@@ -11,7 +11,19 @@ export interface Target {
   readonly port: number;
   /** Path and query, then version and `Host`: what follows the method on the wire. */
   readonly line: string;
+  /** Heads made lately, the latest first: most calls to one URL differ in their body alone. */
+  readonly heads: Head[];
 }
+
+interface Head {
+  readonly method: string;
+  readonly names: readonly string[];
+  readonly values: readonly string[];
+  readonly bytes: Uint8Array;
+}
+
+/** As many as there may be keys in turn. */
+const HEADS_MAX = 8;
 
 /** Throws a `TypeError` for anything but an http(s) URL without credentials; its message does not repeat the URL. */
 export function targetOf(url: string): Target {
@@ -27,6 +39,7 @@ export function targetOf(url: string): Target {
     hostname: hostname.startsWith("[") ? hostname.slice(1, -1) : hostname,
     port: port === "" ? (isTls ? 443 : 80) : Number(port),
     line: ` ${parsed.pathname}${parsed.search} HTTP/1.1\r\nhost: ${host}\r\n`,
+    heads: [],
   };
 }
 
@@ -53,11 +66,32 @@ const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**
- * Method line and headers of a request, up to the framing of its body. Throws a `TypeError` for a method, a name or a
- * value that is not one; its message repeats at most the name.
+ * Method line and headers of a request, up to the framing of its body; not to be changed, as others get the same bytes.
+ * Throws a `TypeError` for a method, a name or a value that is not one; its message repeats at most the name.
  */
-export function requestHead(method: string, target: Target, headers: Readonly<Record<string, string>>): string {
-  let text = (method === "POST" || METHOD.test(method) ? method : refuseMethod()) + target.line;
+export function requestHead(method: string, target: Target, headers: Readonly<Record<string, string>>): Uint8Array {
+  const { heads } = target;
+  for (let index = 0; index < heads.length; index += 1) {
+    const head = heads[index]!;
+    if (head.method === method && isSame(head, headers)) return head.bytes;
+  }
+  const head = writeHead(method, target, headers);
+  if (heads.length === HEADS_MAX) heads.pop();
+  heads.unshift(head);
+  return head.bytes;
+}
+
+function isSame({ names, values }: Head, headers: Readonly<Record<string, string>>): boolean {
+  let count = 0;
+  for (const name in headers) {
+    if (names[count] !== name || values[count] !== headers[name]) return false;
+    count += 1;
+  }
+  return count === names.length;
+}
+
+function writeHead(method: string, target: Target, headers: Readonly<Record<string, string>>): Head {
+  let text = (METHOD.test(method) ? method : refuseMethod()) + target.line;
   for (const name in headers) {
     if (!isSent(name)) continue;
     const value = headers[name]!;
@@ -65,7 +99,7 @@ export function requestHead(method: string, target: Target, headers: Readonly<Re
       throw new TypeError(`The value of the header "${name}" has a forbidden character.`);
     text += `${name}: ${value}\r\n`;
   }
-  return text;
+  return { method, names: Object.keys(headers), values: Object.values(headers), bytes: Buffer.from(text, "latin1") };
 }
 
 function refuseMethod(): never {

@@ -2,9 +2,12 @@
 export { anthropicMessages } from "../codec/anthropic-messages/index.ts";
 export { gemini } from "../codec/gemini/index.ts";
 export type { GeminiTraits } from "../codec/gemini/wire.ts";
+export { ollama } from "../codec/ollama/index.ts";
 export { openaiChat } from "../codec/openai-chat/index.ts";
 export { openaiResponses } from "../codec/openai-responses/index.ts";
 export * from "../contract/index.ts";
+export { awsEventStream } from "../wire/aws-event-stream.ts";
+export { ndjson } from "../wire/ndjson.ts";
 export { sse } from "../wire/sse.ts";
 export { API_VERSION, defineAuth, defineProvider } from "./define.ts";
 export {

@@ -11,14 +11,16 @@ const JITTER = 0.2;
 const HINT_MIN_MS = 1000;
 const HINT_MAX_MS = 60_000;
 
-/** Resolves once the answer is committed to the client, and throws a `RelayError` before. */
-export type TryOne<T> = (target: Target, key: PoolKey) => Promise<T>;
+export interface Work<T> {
+  /** Resolves once the answer is committed to the client, and rejects with a `RelayError` before. */
+  tryOne(target: Target, key: PoolKey): Promise<T>;
+}
 
 /**
  * A failure whose `retry` is `next` moves on to the next key, then the next provider, then the fallback models, as far
  * as `model_routing.failover` and the retry budget allow; a provider's own `retry` repeats the same key before that.
  */
-export async function attempt<T>(call: Call, resolution: Resolution, tryOne: TryOne<T>): Promise<T> {
+export async function attempt<T>(call: Call, resolution: Resolution, work: Work<T>): Promise<T> {
   const { failover } = call.snapshot.config.modelRouting;
   const { budget } = call.services;
   const triesMax = failover.enabled ? failover.maxAttempts : 1;
@@ -53,7 +55,7 @@ export async function attempt<T>(call: Call, resolution: Resolution, tryOne: Try
       for (let repeat = 0; ; repeat += 1) {
         begin(call, target, key);
         try {
-          const answer = await tryOne(target, key);
+          const answer = await work.tryOne(target, key);
           key.state.inFlight -= 1;
           key.state.refusedUntil = 0;
           return answer;

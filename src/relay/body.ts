@@ -45,8 +45,8 @@ export function declaredLength(request: Request, limit: number, key: string): nu
   return length;
 }
 
-/** The whole body of a JSON request, decompressed. Throws 400, 413, 415 or `client-closed`. */
-export async function readJsonBody(call: Call): Promise<Uint8Array<ArrayBuffer>> {
+/** The whole body of a JSON request, decompressed. Throws or rejects with 400, 413, 415 or `client-closed`. */
+export function readJsonBody(call: Call): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> {
   const { request } = call;
   const { limits } = call.snapshot.config;
   requireJson(request);
@@ -55,23 +55,35 @@ export async function readJsonBody(call: Call): Promise<Uint8Array<ArrayBuffer>>
   if (length === 0 || (length === undefined && !request.headers.has("transfer-encoding"))) return EMPTY;
   call.limitStep("body", BODY_GRACE_MS + (length ?? limits.maxBody) / BODY_BYTES_PER_MS);
   call.hold(length ?? 0);
-  const raw = await (length === undefined ? readChunked(call, limits.maxBody) : readDeclared(call));
-  call.endStep();
-  if (raw.length > limits.maxBody) throw tooLarge(limits.maxBody, "limits.max_body");
-  call.bytesIn = raw.length;
   const encoding = request.headers.get("content-encoding");
-  if (encoding === null || encoding === "identity") return raw;
-  return decode(raw, encoding.trim().toLowerCase(), limits.maxBody, limits.requestEncodings);
+  const isPlain = encoding === null || encoding === "identity";
+  if (isPlain && length !== undefined) return readDeclared(call, limits.maxBody);
+  return readOther(call, length, isPlain ? undefined : encoding.trim().toLowerCase());
+}
+
+async function readOther(
+  call: Call,
+  length: number | undefined,
+  encoding: string | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { limits } = call.snapshot.config;
+  const raw = await (length === undefined ? readChunked(call, limits.maxBody) : readDeclared(call, limits.maxBody));
+  call.endStep();
+  call.bytesIn = raw.length;
+  return encoding === undefined ? raw : decode(raw, encoding, limits.maxBody, limits.requestEncodings);
 }
 
 /** The runtime's own reading knows no deadline; the call's abort ends the wait. */
-function readDeclared(call: Call): Promise<Uint8Array<ArrayBuffer>> {
+function readDeclared(call: Call, limit: number): Promise<Uint8Array<ArrayBuffer>> {
   return new Promise((resolve, reject) => {
     call.onAbort = reject;
     (call.request.bytes() as Promise<Uint8Array<ArrayBuffer>>).then(
       (bytes) => {
         call.onAbort = undefined;
-        resolve(bytes);
+        call.endStep();
+        call.bytesIn = bytes.length;
+        if (bytes.length > limit) reject(tooLarge(limit, "limits.max_body"));
+        else resolve(bytes);
       },
       (cause) => reject(departed(cause)),
     );

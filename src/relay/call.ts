@@ -346,22 +346,22 @@ export class Call implements Watched {
 function callLine(record: CallRecord, redact: (text: string) => string): PlainFields {
   return {
     req: record.requestId,
-    key: record.principal,
-    dialect: record.dialect,
+    key: record.principal ?? undefined,
+    dialect: record.dialect ?? undefined,
     route: record.route,
-    provider: record.provider,
+    provider: record.provider ?? undefined,
     // A caller may paste anything here, and catch-all providers take it.
-    model: record.model === null ? null : redact(record.model),
+    model: record.model === null ? undefined : redact(record.model),
     lane: record.lane,
     status: record.status,
     ms: Math.round(record.totalMs),
-    first_ms: record.firstByteMs === null ? null : Math.round(record.firstByteMs),
-    in: record.inputTokens,
-    out: record.outputTokens,
-    cache_read: record.cacheReadTokens,
-    cache_write: record.cacheWriteTokens,
+    first_ms: record.firstByteMs === null ? undefined : Math.round(record.firstByteMs),
+    in: record.inputTokens ?? undefined,
+    out: record.outputTokens ?? undefined,
+    cache_read: record.cacheReadTokens ?? undefined,
+    cache_write: record.cacheWriteTokens ?? undefined,
     attempts: record.attempts,
-    failure: record.failure,
-    upstream_id: record.upstreamId,
+    failure: record.failure ?? undefined,
+    upstream_id: record.upstreamId ?? undefined,
   };
 }

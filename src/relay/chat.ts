@@ -1,55 +1,39 @@
 /** A chat call: chooses the lane for each candidate, and answers whole or streamed. */
 import { collect, replay } from "../codec/fold.ts";
 import type { Answer } from "../net/answer.ts";
-import {
-  type AnswerContext,
-  type ChatEvent,
-  type ChatRequest,
-  type Codec,
-  type JsonObject,
-  RelayError,
-} from "../plugin/index.ts";
+import type { AnswerContext, ChatEvent, ChatRequest, Codec, Framing, JsonObject } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
-import { attempt } from "./attempt.ts";
-import { readJsonBody } from "./body.ts";
+import { lookAt } from "./asked.ts";
+import { attempt, type Work } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
 import { withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
+import { Losses } from "./losses.ts";
 import { openPassThrough } from "./pass-through.ts";
 import { resolveFor } from "./reach.ts";
 import { reframed } from "./reframe.ts";
-import { scanTopLevel, type TopLevel } from "./scan.ts";
+import type { TopLevel } from "./scan.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
-import { callUpstream, failureOf, Shape } from "./upstream.ts";
-import { validateFields } from "./validate.ts";
+import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { parseAnswer, readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
 const EVENT_STREAM = /^text\/event-stream\b/i;
 
-/** Reads, routes and answers; throws a `RelayError` for everything that ends before the first byte. */
-export async function runChat(call: Call): Promise<Response> {
-  const bytes = await readJsonBody(call);
-  const top = scanTopLevel(bytes);
-  const defaultModel = call.identity.defaultModel ?? call.snapshot.config.modelRouting.defaultModel;
-  validateFields(top, call.route, defaultModel === null ? undefined : "model");
-  const { said } = call;
-  call.requestedModel = said?.model ?? (top.value("model") as string | undefined) ?? defaultModel!;
-  call.streaming = said?.stream ?? top.kind("stream") === 0x74;
+/** Routes and answers; throws or rejects with a `RelayError` for everything that ends before the first byte. */
+export function runChat(call: Call, bytes: Uint8Array<ArrayBuffer>): Promise<Response> {
+  const top = lookAt(call, bytes);
+  call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
   const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
-  const work = new ChatWork(call, top);
-  return withEarlyHeaders(
-    call,
-    attempt(call, resolution, (target, key) => work.tryOne(target, key)),
-  );
+  return withEarlyHeaders(call, attempt(call, resolution, new ChatWork(call, top)));
 }
 
 /** One chat request, in the forms that its candidates may need; each is made once. */
-class ChatWork {
+class ChatWork implements Work<Response> {
   #request: ChatRequest | undefined;
 
   constructor(
@@ -70,8 +54,9 @@ class ChatWork {
     const { entry } = target;
     const { codec: ingress } = this.call.route;
     if (entry.provider.answer !== undefined) return this.#answerLocally(target);
-    const same = entry.codecs.find((codec) => codec.id === ingress.id);
-    if (same === undefined) return this.#translate(target, key, entry.codecs[0]!);
+    const codecs = entry.codecsOf === undefined ? entry.codecs : entry.codecsOf(target.model);
+    const same = codecs.find((codec) => codec.id === ingress.id);
+    if (same === undefined) return this.#translate(target, key, codecs[0]!);
     return this.#holdsOwnMark() ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
   }
 
@@ -92,13 +77,17 @@ class ChatWork {
     const isNamedOutside = call.said?.model !== undefined;
     const { body, hidesUsage } = isNamedOutside
       ? { body: top.bytes, hidesUsage: false }
-      : editBody(top, model, asksUsage);
+      : editBody(top, call.requestedModel, model, asksUsage);
     const headers = forwardedHeaders(call.request.headers);
-    const answer = await callUpstream(call, entry, key, this.#shape(codec, model, call.query, body, headers, key));
+    const shape = this.#shape(codec, model, call.query, body, headers, key);
     try {
-      const isStream = isEventStream(answer);
+      const answer = await callUpstream(call, entry, shape);
+      const refusal = accept(call, codec, answer, key);
+      if (refusal !== undefined) throw await refusal;
+      const framing = entry.provider.framing ?? codec.framing;
+      const contentType = answer.header("content-type") ?? "application/json";
+      const isStream = isStreamOf(framing, contentType);
       if (call.streaming && isStream) {
-        const framing = entry.provider.framing ?? codec.framing;
         const egress = codec.egress!;
         const source = await openPassThrough({ call, entry, answer, framing, egress, hidesUsage });
         if (call.said?.framing === undefined) return streamToClient(call, source, framing, framing.contentType);
@@ -106,12 +95,13 @@ class ChatWork {
         return streamToClient(call, reframed(source, framing, asked), asked, asked.contentType);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
-      const bytes = await readWhole(call, entry, answer);
+      const read = readWhole(call, entry, answer);
+      const bytes = read instanceof Promise ? await read : read;
       const facts = codec.egress!.readFacts(parseAnswer(bytes));
       if (facts.error !== undefined) throw facts.error;
       call.usage = facts.usage;
       call.finish = facts.finish;
-      return this.#whole(bytes, answer.header("content-type") ?? "application/json");
+      return this.#whole(bytes, contentType);
     } catch (cause) {
       call.abandonAttempt();
       throw failureOf(call, cause);
@@ -126,11 +116,14 @@ class ChatWork {
     const isSame = codec.id === call.route.codec.id;
     const headers = isSame ? forwardedHeaders(call.request.headers) : {};
     const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
-    const answer = await callUpstream(call, entry, key, shape);
     try {
-      const isStream = isEventStream(answer);
+      const answer = await callUpstream(call, entry, shape);
+      const refusal = accept(call, codec, answer, key);
+      if (refusal !== undefined) throw await refusal;
+      const framing = entry.provider.framing ?? codec.framing;
+      const isStream = isStreamOf(framing, answer.header("content-type") ?? "");
       if (call.streaming && isStream) {
-        const events = readEvents(answer, entry.provider.framing ?? codec.framing, codec);
+        const events = readEvents(answer, framing, codec);
         return await this.#streamEvents(events, entry);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
@@ -212,28 +205,12 @@ class ChatWork {
   /** The body for a foreign upstream; what it cannot say is named, refused or sent all the same, as configured. */
   #encode({ entry, model }: Target, codec: Codec): JsonObject {
     const { call, top } = this;
-    const policy = call.snapshot.config.modelRouting.unsupportedParams;
-    const dropped: string[] = [];
+    const losses = new Losses(call);
     const body = codec.egress!.encodeRequest(
       { ...this.request, model },
-      {
-        model,
-        traits: entry.traits(model),
-        lose(field, reason) {
-          if (policy === "reject") {
-            throw new RelayError("bad-request", `The model's provider does not take "${field}": ${reason}.`, {
-              param: field,
-              wireCode: "unsupported_parameter",
-            });
-          }
-          if (!dropped.includes(field)) dropped.push(field);
-        },
-      },
+      { model, traits: entry.traits(model), lose: losses.lose },
     );
-    if (policy === "forward") {
-      for (const field of dropped) if (top.find(field) !== undefined) body[field] ??= top.value(field) as never;
-    }
-    call.dropped = dropped.length === 0 ? undefined : dropped;
+    losses.settle(body, top);
     return body;
   }
 
@@ -261,8 +238,9 @@ class ChatWork {
   }
 }
 
-function isEventStream(answer: Answer): boolean {
-  return EVENT_STREAM.test(answer.header("content-type") ?? "");
+/** Does the answer come in the envelope that its dialect streams in? */
+function isStreamOf(framing: Framing, contentType: string): boolean {
+  return EVENT_STREAM.test(contentType) || contentType.startsWith(framing.contentType);
 }
 
 async function* iterate(events: readonly ChatEvent[]): AsyncGenerator<ChatEvent> {

@@ -7,9 +7,12 @@ import { streamHeaders } from "./headers.ts";
  * Waits for the answer up to `timeouts.early_headers`. After that the client gets 200 and keep-alives, and the attempts
  * go on behind it: the next candidate may still answer, but a failure can no longer have a status.
  */
-export async function withEarlyHeaders(call: Call, answer: Promise<Response>): Promise<Response> {
+export function withEarlyHeaders(call: Call, answer: Promise<Response>): Promise<Response> {
   const { earlyHeadersMs } = call.snapshot.config.timeouts;
-  if (earlyHeadersMs === 0 || !call.streaming) return answer;
+  return earlyHeadersMs === 0 || !call.streaming ? answer : waitAtMost(earlyHeadersMs, call, answer);
+}
+
+async function waitAtMost(earlyHeadersMs: number, call: Call, answer: Promise<Response>): Promise<Response> {
   const late = Symbol("late");
   const { promise, resolve } = Promise.withResolvers<typeof late>();
   const timer = setTimeout(

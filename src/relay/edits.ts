@@ -8,13 +8,16 @@ export interface Edited {
   readonly hidesUsage: boolean;
 }
 
-/** `model` becomes the upstream's name; a streamed chat call asks for usage even if the client did not. */
-export function editBody(top: TopLevel, model: string, asksUsage: boolean): Edited {
-  const edits: Splice[] = [];
+/**
+ * `requested`: what the body's `model` says, if it is there. It becomes the upstream's name; a streamed
+ * chat call asks for usage even if the client did not.
+ */
+export function editBody(top: TopLevel, requested: string, model: string, asksUsage: boolean): Edited {
   const field = top.find("model");
+  if (field !== undefined && requested === model && !asksUsage) return { body: top.bytes, hidesUsage: false };
+  const edits: Splice[] = [];
   if (field === undefined) edits.push(insertion(top, "model", model));
-  else if (top.value("model") !== model)
-    edits.push({ start: field.start, end: field.end, text: JSON.stringify(model) });
+  else if (requested !== model) edits.push({ start: field.start, end: field.end, text: JSON.stringify(model) });
 
   let hidesUsage = false;
   if (asksUsage) {

@@ -1,6 +1,5 @@
 /** Raw lane: everything under `/v1` that is not chat travels as it is, but for the model's name. */
 import type { Answer } from "../net/answer.ts";
-import { answerOf } from "../net/response-answer.ts";
 import { RelayError, type UpstreamCall, type Usage } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
@@ -14,7 +13,7 @@ import { answerHeaders, forwardedHeaders, returnedHeaders } from "./headers.ts";
 import { boundaryOf, findField } from "./multipart.ts";
 import { resolveFor } from "./reach.ts";
 import { scanTopLevel, splice } from "./scan.ts";
-import { callUpstream, carried, failureOf, Shape } from "./upstream.ts";
+import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
 import { readWhole } from "./whole.ts";
 
@@ -41,7 +40,7 @@ export async function runRaw(call: Call): Promise<Response> {
   const body = call.route.body === "multipart" ? await readForm(call) : await readJson(call);
   call.requestedModel = body.model;
   const resolution = servable(call, resolveFor(call.snapshot.router, call.identity, body.model));
-  return attempt(call, resolution, (target, key) => tryOne(call, body, target, key));
+  return attempt(call, resolution, { tryOne: (target, key) => tryOne(call, body, target, key) });
 }
 
 /** Only providers that have this operation; the others would answer nonsense. */
@@ -49,7 +48,7 @@ function servable(call: Call, resolution: Resolution): Resolution {
   const { operation, codec } = call.route;
   const targets = resolution.targets.filter(({ entry: { provider, codecs } }) => {
     if (provider.operations?.has(operation) !== true) return false;
-    return provider.respond !== undefined || codecs.some(({ id }) => id === codec.id);
+    return provider.respond !== undefined || (provider.rawCodecs ?? codecs).some(({ id }) => id === codec.id);
   });
   if (targets.length > 0) return { ...resolution, targets };
   throw new RelayError("not-found", `No provider of this model offers ${call.route.path}.`, { wireCode: "not_found" });
@@ -63,7 +62,7 @@ async function readJson(call: Call): Promise<RawBody> {
     model: top.value("model") as string,
     contentType: "application/json",
     isRepeatable: true,
-    forModel: (model) => editBody(top, model, false).body,
+    forModel: (model) => editBody(top, call.requestedModel, model, false).body,
   };
 }
 
@@ -174,10 +173,7 @@ async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: 
     key.secret,
   );
   try {
-    if (entry.provider.respond === undefined)
-      return await pass(call, entry, await callUpstream(call, entry, key, shape));
-    call.beginAttempt(entry);
-    return await pass(call, entry, carried(call, answerOf(await entry.provider.respond(shape))));
+    return await pass(call, entry, await answerFrom(call, entry, key, shape));
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();
@@ -217,9 +213,7 @@ async function pass(call: Call, entry: ProviderEntry, answer: Answer): Promise<R
     stop: () => call.abandonAttempt(),
   };
   const streamed = streamToClient(call, source, undefined, contentType);
-  const headers: Record<string, string> = {};
-  returnedHeaders(answer, headers);
-  for (const name in headers) streamed.headers.set(name, headers[name]!);
+  returnedHeaders(answer, streamed.headers);
   return streamed;
 }
 

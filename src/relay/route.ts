@@ -11,9 +11,12 @@ export interface RelayRoute {
   readonly codec: Codec;
   /** What an identity must hold. */
   readonly scope: Scope;
-  /** `chat`: pass-through or translate. `json`, `multipart`: raw, with the body in that form. `none`: raw, without a body. */
-  readonly body: "chat" | "json" | "multipart" | "none";
-  /** Raw lane: the path below the provider's API root; default: `path` without `/v1`. */
+  /**
+   * `chat`, `embeddings`, `count-tokens`: as they are or translated. `json`, `multipart`: raw, with the body in that
+   * form. `none`: raw, without a body.
+   */
+  readonly body: "chat" | "embeddings" | "count-tokens" | "json" | "multipart" | "none";
+  /** Raw lane: the path below the provider's API root (where the model stands in the path: what follows it); default: `path` without `/v1`. */
   readonly upstreamPath?: string;
   /** The path alone says that the answer is a stream. */
   readonly streams?: true;

@@ -2,16 +2,29 @@
 import { requireAddress } from "../auth/key-networks.ts";
 import { RelayError } from "../plugin/index.ts";
 import { isFinal } from "./attempt.ts";
+import { readJsonBody } from "./body.ts";
 import { Call, type CallStart } from "./call.ts";
 import { runChat } from "./chat.ts";
+import { runCountTokens } from "./count-tokens.ts";
+import { runEmbeddings } from "./embeddings.ts";
 import { addRelayHeaders } from "./headers.ts";
 import { runRaw } from "./raw.ts";
+import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
 import { verbatimOf } from "./upstream.ts";
 
 /** Clients ignore hints outside this range, `http-api.md` section 2.2. */
 const HINT_MIN_MS = 1000;
 const HINT_MAX_MS = 60_000;
+
+/** Everything but chat, which has its body read at once. */
+const LANES: { readonly [Body in RelayRoute["body"]]?: (call: Call) => Promise<Response> } = {
+  json: runRaw,
+  multipart: runRaw,
+  none: runRaw,
+  "count-tokens": runCountTokens,
+  embeddings: runEmbeddings,
+};
 
 /** Never throws and never rejects: a failure becomes the dialect's error, and one record is written either way. */
 export async function runCall(services: RelayServices, start: CallStart): Promise<Response> {
@@ -31,7 +44,10 @@ export async function runCall(services: RelayServices, start: CallStart): Promis
         wireCode: "insufficient_scope",
       });
     }
-    return call.route.body === "chat" ? await runChat(call) : await runRaw(call);
+    const lane = LANES[call.route.body];
+    if (lane !== undefined) return await lane(call);
+    const body = readJsonBody(call);
+    return await runChat(call, body instanceof Promise ? await body : body);
   } catch (cause) {
     return failed(call, call.abortReason ?? RelayError.from(cause));
   }

@@ -55,6 +55,18 @@ export class TopLevel {
     return JSON.parse(decoder.decode(this.bytes.subarray(field.start, field.end)));
   }
 
+  /** The text of a field that is a string; `undefined` if it is absent. */
+  text(name: string): string | undefined {
+    const field = this.find(name);
+    if (field === undefined) return undefined;
+    const { bytes } = this;
+    for (let at = field.start + 1; at < field.end - 1; at += 1) {
+      const byte = bytes[at]!;
+      if (byte === BACKSLASH || byte > 0x7e) return this.value(name) as string;
+    }
+    return asciiText(bytes, field.start + 1, field.end - 1);
+  }
+
   /** The first byte of the field's value: `{`, `[`, `"`, `t`, `f`, `n`, `-` or a digit; 0 if absent. */
   kind(name: string): number {
     const field = this.find(name);
@@ -65,6 +77,28 @@ export class TopLevel {
   parse(): { [key: string]: never } {
     return JSON.parse(decoder.decode(this.bytes));
   }
+}
+
+/** Short texts seen before, by a hash of their bytes: bodies name the same fields and models over and over. */
+const seenTexts: string[] = new Array(1024).fill("");
+const SEEN_LENGTH_MAX = 64;
+
+/** Bytes that are ASCII without escapes, as text. */
+function asciiText(bytes: Uint8Array, start: number, end: number): string {
+  const length = end - start;
+  if (length > SEEN_LENGTH_MAX) return decoder.decode(bytes.subarray(start, end));
+  let hash = length;
+  for (let at = start; at < end; at += 1) hash = (Math.imul(hash, 31) + bytes[at]!) | 0;
+  const slot = (hash ^ (hash >>> 10)) & 1023;
+  const seen = seenTexts[slot]!;
+  if (seen.length === length) {
+    let at = 0;
+    while (at < length && seen.charCodeAt(at) === bytes[start + at]) at += 1;
+    if (at === length) return seen;
+  }
+  const text = decoder.decode(bytes.subarray(start, end));
+  seenTexts[slot] = text;
+  return text;
 }
 
 /** Replaces bytes from `start` to `end` by `text`. */
@@ -114,8 +148,6 @@ function malformed(message: string): RelayError {
 class Scanner {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #fullCheck: boolean;
-  /** The same bytes, for the one reading that a plain array does not know. */
-  #buffer: Buffer | undefined;
   #at = 0;
 
   constructor(bytes: Uint8Array<ArrayBuffer>) {
@@ -190,8 +222,7 @@ class Scanner {
       const byte = bytes[at]!;
       if (byte === BACKSLASH || byte > 0x7e) return JSON.parse(decoder.decode(bytes.subarray(start, end)));
     }
-    this.#buffer ??= Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    return this.#buffer.toString("latin1", start + 1, end - 1);
+    return asciiText(bytes, start + 1, end - 1);
   }
 
   /** One value of any kind; nesting is followed with a stack of closing brackets, not by recursion. */

@@ -54,26 +54,41 @@ export class Shape implements UpstreamCall {
   }
 }
 
-/** Sends a call and returns the answer once its status is good; throws a `RelayError` for anything else. */
-export async function callUpstream(call: Call, entry: ProviderEntry, key: PoolKey, shape: Shape): Promise<Answer> {
+/** Sends a call. What comes back is any answer at all: `accept` says whether it is one. */
+export function callUpstream(call: Call, entry: ProviderEntry, shape: Shape): Promise<Answer> {
   const { provider, timeouts } = entry;
   call.beginAttempt(entry);
   call.limitTotal(timeouts.totalMs);
   call.limitStep("first-byte", timeouts.firstTokenMs);
-  try {
-    const built = provider.request(shape);
-    const request = built instanceof Promise ? await built : built;
-    const answer = await (provider.send === undefined
-      ? send(call, entry, request)
-      : provider.send(request, shape.signal).then((response) => carried(call, answerOf(response))));
-    if (answer.status >= 200 && answer.status < 300) {
-      call.upstreamId = upstreamIdOf(answer);
-      return answer;
-    }
-    throw await readFailure(call, shape.codec, answer, key);
-  } catch (cause) {
-    throw failureOf(call, cause);
+  const built = provider.request(shape);
+  if (built instanceof Promise) return built.then((request) => transmit(call, entry, request, shape));
+  return transmit(call, entry, built, shape);
+}
+
+/** `undefined` for an answer whose status is good; else what the upstream says instead of one, to be thrown. */
+export function accept(call: Call, codec: Codec, answer: Answer, key: PoolKey): undefined | Promise<RelayError> {
+  if (answer.status < 200 || answer.status >= 300) return readFailure(call, codec, answer, key);
+  call.upstreamId = upstreamIdOf(answer);
+  return undefined;
+}
+
+function transmit(call: Call, entry: ProviderEntry, request: UpstreamRequest | Request, shape: Shape): Promise<Answer> {
+  const { provider } = entry;
+  if (provider.send === undefined) return send(call, entry, request);
+  return provider.send(request, shape.signal).then((response) => carried(call, answerOf(response)));
+}
+
+/** The answer to anything but chat: of the upstream, or of the provider itself where it has none. */
+export async function answerFrom(call: Call, entry: ProviderEntry, key: PoolKey, shape: Shape): Promise<Answer> {
+  const { respond } = entry.provider;
+  if (respond !== undefined) {
+    call.beginAttempt(entry);
+    return carried(call, answerOf(await respond(shape)));
   }
+  const answer = await callUpstream(call, entry, shape);
+  const refusal = accept(call, shape.codec, answer, key);
+  if (refusal !== undefined) throw await refusal;
+  return answer;
 }
 
 /** From here on an abort of the attempt drops this answer. */
@@ -135,10 +150,10 @@ async function readFailure(call: Call, codec: Codec, answer: Answer, key: PoolKe
   return decoded;
 }
 
-/** The headers in which an upstream says when to come back. */
+/** The headers in which an upstream says when to come back, or what went wrong where the body does not. */
 function hintsOf(answer: Answer): Headers {
   const headers = new Headers();
-  for (const name of ["retry-after", "retry-after-ms", "date"]) {
+  for (const name of ["retry-after", "retry-after-ms", "date", "x-amzn-errortype"]) {
     const value = answer.header(name);
     if (value !== null) headers.set(name, value);
   }

@@ -11,7 +11,11 @@ const ONE_GO_BYTES = 1024 * 1024;
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** The answer's bytes. Throws `upstream-malformed` when it is larger than `limits.stream_max_size`. */
-export function readWhole(call: Call, entry: ProviderEntry, answer: Answer): Promise<Uint8Array<ArrayBuffer>> {
+export function readWhole(
+  call: Call,
+  entry: ProviderEntry,
+  answer: Answer,
+): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> {
   if (answer.length === undefined || answer.length > ONE_GO_BYTES) return readByChunk(call, entry, answer);
   call.limitStep("answer", entry.timeouts.idleMs);
   return answer.bytes(ONE_GO_BYTES);

@@ -10,6 +10,8 @@ export interface ProviderEntry {
   readonly provider: Provider;
   /** In order of preference, the entry's `dialects` applied. */
   readonly codecs: readonly Codec[];
+  /** Those in which chat calls of a model are made; absent = `codecs`, whatever the model. */
+  codecsOf?: ((model: string) => readonly Codec[]) | undefined;
   /** `models.include` of the entry, else what the plugin offers by itself. Empty = any model. */
   readonly include: readonly string[];
   readonly keys: KeyPool;

@@ -151,6 +151,7 @@ function createEntry(
     config,
     provider,
     codecs,
+    codecsOf: byModel(provider, codecs),
     include: config.models.include.length > 0 ? config.models.include : (provider.models ?? []),
     keys: new KeyPool(config.keys, {
       strategy: keySelection.strategy,
@@ -178,6 +179,21 @@ function createEntry(
       }
       return traits;
     },
+  };
+}
+
+/** What the plugin says of single models, as far as the entry's `dialects` leave it; remembered for this generation. */
+function byModel({ codecsFor }: Provider, codecs: readonly Codec[]): ProviderEntry["codecsOf"] {
+  if (codecsFor === undefined) return undefined;
+  const remembered = new Map<string, readonly Codec[]>();
+  return (model) => {
+    let chosen = remembered.get(model);
+    if (chosen === undefined) {
+      const fitting = codecsFor(model).filter((codec) => codecs.includes(codec));
+      chosen = fitting.length > 0 ? fitting : codecs;
+      if (remembered.size < 4096) remembered.set(model, chosen);
+    }
+    return chosen;
   };
 }
 

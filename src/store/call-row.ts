@@ -39,44 +39,49 @@ export function boundRecord(record: CallRecord): CallRecord {
   };
 }
 
-export function toRow(record: CallRecord, id: number, redact: (text: string) => string): NewCallRow {
-  return {
-    id,
-    requestId: record.requestId,
-    operation: record.operation,
-    dialect: record.dialect,
-    route: record.route,
-    lane: record.lane,
-    requestedModel: redacted(record.requestedModel, NAME_LENGTH_MAX, redact),
-    model: redacted(record.model, NAME_LENGTH_MAX, redact),
-    provider: record.provider,
-    keyLabel: record.keyLabel,
-    keyId: record.keyId,
-    principal: record.principal,
-    userId: record.userId,
-    apiKeyId: record.apiKeyId,
-    orgId: record.orgId,
-    clientIp: record.clientIp,
-    userAgent: redacted(record.userAgent, NAME_LENGTH_MAX, redact),
-    status: record.status,
-    failure: record.failure,
-    error: redacted(record.error, ERROR_LENGTH_MAX, redact),
-    streaming: record.streaming ? 1 : 0,
-    attempts: record.attempts,
-    firstByteMs: integer(record.firstByteMs),
-    totalMs: integer(record.totalMs) ?? 0,
-    inputTokens: integer(record.inputTokens),
-    outputTokens: integer(record.outputTokens),
-    cacheReadTokens: integer(record.cacheReadTokens),
-    cacheWriteTokens: integer(record.cacheWriteTokens),
-    reasoningTokens: integer(record.reasoningTokens),
-    finishReason: cut(record.finishReason, NAME_LENGTH_MAX),
-    bytesIn: integer(record.bytesIn),
-    bytesOut: integer(record.bytesOut),
-    upstreamId: cut(record.upstreamId, NAME_LENGTH_MAX),
-    droppedParams: record.droppedParams === null ? null : JSON.stringify(record.droppedParams),
-    generation: record.generation,
-  };
+/** `row` is overwritten and returned: a new one for each record would be garbage the moment it is written. */
+export function toRow(
+  record: CallRecord,
+  id: number,
+  redact: (text: string) => string,
+  row: { -readonly [Name in keyof NewCallRow]?: NewCallRow[Name] } = {},
+): NewCallRow {
+  row.id = id;
+  row.requestId = record.requestId;
+  row.operation = record.operation;
+  row.dialect = record.dialect;
+  row.route = record.route;
+  row.lane = record.lane;
+  row.requestedModel = redacted(record.requestedModel, NAME_LENGTH_MAX, redact);
+  row.model = redacted(record.model, NAME_LENGTH_MAX, redact);
+  row.provider = record.provider;
+  row.keyLabel = record.keyLabel;
+  row.keyId = record.keyId;
+  row.principal = record.principal;
+  row.userId = record.userId;
+  row.apiKeyId = record.apiKeyId;
+  row.orgId = record.orgId;
+  row.clientIp = record.clientIp;
+  row.userAgent = redacted(record.userAgent, NAME_LENGTH_MAX, redact);
+  row.status = record.status;
+  row.failure = record.failure;
+  row.error = redacted(record.error, ERROR_LENGTH_MAX, redact);
+  row.streaming = record.streaming ? 1 : 0;
+  row.attempts = record.attempts;
+  row.firstByteMs = integer(record.firstByteMs);
+  row.totalMs = integer(record.totalMs) ?? 0;
+  row.inputTokens = integer(record.inputTokens);
+  row.outputTokens = integer(record.outputTokens);
+  row.cacheReadTokens = integer(record.cacheReadTokens);
+  row.cacheWriteTokens = integer(record.cacheWriteTokens);
+  row.reasoningTokens = integer(record.reasoningTokens);
+  row.finishReason = cut(record.finishReason, NAME_LENGTH_MAX);
+  row.bytesIn = integer(record.bytesIn);
+  row.bytesOut = integer(record.bytesOut);
+  row.upstreamId = cut(record.upstreamId, NAME_LENGTH_MAX);
+  row.droppedParams = record.droppedParams === null ? null : JSON.stringify(record.droppedParams);
+  row.generation = record.generation;
+  return row as NewCallRow;
 }
 
 export function fromRow(row: CallRow): StoredCall {

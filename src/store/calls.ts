@@ -24,9 +24,9 @@ export interface CallsOptions extends Patience {
   readonly schedule: Schedule;
 }
 
-/** With these, 10,000 waiting records are some 10 MB, and a turn of the event loop is held for half a millisecond. */
+/** With these, 10,000 waiting records are some 10 MB, and a turn of the event loop is held for a millisecond. */
 const QUEUE_MAX = 10_000;
-const BATCH = 100;
+const BATCH = 250;
 const FLUSH_MS = 100;
 /** Batches between two looks at the size of the write-ahead log. */
 const LOG_CHECK_EVERY = 64;
@@ -48,6 +48,7 @@ export function createCalls(options: CallsOptions): Calls {
   let sequence = 0;
   let isStopped = false;
   let current: Prepared | undefined;
+  const row = {};
 
   const preparedFor = (client: OwnedDatabase): Prepared => {
     if (current?.client !== client) current = prepareInsert(client);
@@ -77,10 +78,10 @@ export function createCalls(options: CallsOptions): Calls {
     const first = firstIdAt(record.startedAt);
     try {
       try {
-        insert(toRow(record, first + (sequence++ % FIRST_TRY_IDS), redact));
+        insert(toRow(record, first + (sequence++ % FIRST_TRY_IDS), redact, row));
       } catch (error) {
         if (!isKeyConflict(error)) throw error;
-        insert(toRow(record, findFreeId(client, first), redact));
+        insert(toRow(record, findFreeId(client, first), redact, row));
       }
       return true;
     } catch (error) {

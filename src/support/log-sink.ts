@@ -5,10 +5,14 @@ import type { StderrKind } from "./log.ts";
 /** A reader that stopped must cost neither the process nor its memory. */
 const PENDING_BYTES_MAX = 1024 * 1024;
 const STDERR = 2;
+/** One line per call is written together with those of the next calls. */
+const ROUTINE_WAIT_MS = 20;
+/** Unless there is already this much. */
+const ROUTINE_LENGTH_MAX = 16 * 1024;
 
 export interface LogSink {
-  /** Takes a complete line; never waits, never throws. */
-  write(line: string): void;
+  /** Takes a complete line; never waits, never throws. A routine one may wait a moment for company. */
+  write(line: string, isRoutine?: boolean): void;
   /** Hands everything gathered to the system; resolves when it is written or `timeoutMs` have passed. */
   flush(timeoutMs: number): Promise<void>;
   /** Lines given up because the reader did not keep pace. */
@@ -20,6 +24,8 @@ export interface LogSinkOptions {
   readonly send: (text: string, sent: () => void) => void;
   /** Runs its argument later in this turn of the event loop or early in the next. */
   readonly defer: (task: () => void) => void;
+  /** Runs its argument after this many ms. */
+  readonly delay: (task: () => void, ms: number) => void;
   readonly pendingBytesMax: number;
 }
 
@@ -30,15 +36,19 @@ const system: LogSinkOptions = {
   defer: (task) => {
     setImmediate(task);
   },
+  delay: (task, ms) => {
+    setTimeout(task, ms);
+  },
   pendingBytesMax: PENDING_BYTES_MAX,
 };
 
-/** One system call per turn instead of one per line; when too much is on its way, new lines are counted and dropped. */
-export function createLogSink({ send, defer, pendingBytesMax }: LogSinkOptions = system): LogSink {
+/** One system call for many lines instead of one each; when too much is on its way, new lines are counted and dropped. */
+export function createLogSink({ send, defer, delay, pendingBytesMax }: LogSinkOptions = system): LogSink {
   let gathered: string[] = [];
   let gatheredLength = 0;
   let onTheWay = 0;
   let isDeferred = false;
+  let isDelayed = false;
   let dropped = 0;
   let reported = 0;
   let idle: (() => void)[] = [];
@@ -63,11 +73,16 @@ export function createLogSink({ send, defer, pendingBytesMax }: LogSinkOptions =
     });
   };
 
+  const releaseRoutine = () => {
+    isDelayed = false;
+    release();
+  };
+
   return {
     get dropped() {
       return dropped;
     },
-    write(line) {
+    write(line, isRoutine = false) {
       if (onTheWay + gatheredLength + line.length > pendingBytesMax) {
         dropped += 1;
         return;
@@ -75,6 +90,12 @@ export function createLogSink({ send, defer, pendingBytesMax }: LogSinkOptions =
       gathered.push(line);
       gatheredLength += line.length;
       if (isDeferred) return;
+      if (isRoutine && gatheredLength < ROUTINE_LENGTH_MAX) {
+        if (isDelayed) return;
+        isDelayed = true;
+        delay(releaseRoutine, ROUTINE_WAIT_MS);
+        return;
+      }
       isDeferred = true;
       defer(release);
     },

@@ -19,8 +19,8 @@ export interface LogOptions {
   readonly format: LogFormat;
   /** Lines below it cost one comparison. */
   readonly level: LogLevel;
-  /** Gets complete lines, each with its line break. Must not throw or wait. */
-  readonly write: (line: string) => void;
+  /** Gets complete lines, each with its line break. Must not throw or wait. Routine: one of very many. */
+  readonly write: (line: string, isRoutine?: boolean) => void;
   /** ms since epoch. */
   readonly now: () => number;
   /** Default: a pipe, i.e. JSON lines for `auto`. */
@@ -34,7 +34,7 @@ export interface ProcessLogger extends Logger {
   notice(message: string, fields?: object): void;
   /**
    * For the one line of each call: an info line whose fields are known to hold no secrets, so that they are only
-   * escaped, not searched.
+   * escaped, not searched. `message`: letters only. Fields that are `undefined` are left out.
    */
   plain(message: string, fields: PlainFields): void;
   /** A logger whose lines all carry these fields; fields of the line itself win. */
@@ -58,7 +58,7 @@ const MARGIN = 4096;
 
 type Plain = string | number | boolean | null | Plain[] | { [name: string]: Plain };
 type Fields = { [name: string]: Plain };
-export type PlainFields = { readonly [name: string]: string | number | boolean | null };
+export type PlainFields = { readonly [name: string]: string | number | boolean | undefined };
 interface Line {
   readonly at: number;
   readonly level: LogLevel;
@@ -81,6 +81,8 @@ export function createLogger(options: LogOptions): ProcessLogger {
     lowest: PRIORITIES[level],
     render: rendererOf(format, stderr),
     common: {},
+    commonOf: undefined,
+    commonJson: "",
     stderr,
     redactor,
     write,
@@ -94,9 +96,12 @@ interface Family {
   lowest: number;
   render: (line: Line) => string;
   common: object;
+  /** The `common` that `commonJson` was made of. */
+  commonOf: object | undefined;
+  commonJson: string;
   readonly stderr: StderrKind;
   readonly redactor: Redactor;
-  readonly write: (line: string) => void;
+  readonly write: (line: string, isRoutine?: boolean) => void;
   readonly now: () => number;
 }
 
@@ -128,12 +133,21 @@ class FamilyLogger implements ProcessLogger {
   plain(message: string, fields: PlainFields): void {
     const { lowest, common, render, write, now } = this.#family;
     if (lowest < PRIORITIES.info) return;
-    const known = common as PlainFields;
     if (render === renderJson) {
-      const head = `{"ts":"${isoTime(now())}","level":"info","msg":${quoteJson(message)}`;
-      return write(`${head}${joinJson(known)}${joinJson(fields)}}\n`);
+      const line = `{"ts":"${isoTime(now())}","level":"info","msg":"${message}",${this.#commonJson()}`;
+      return write(`${line}${escapeUnseen(JSON.stringify(fields).slice(1))}\n`, true);
     }
-    write(`${render({ at: now(), level: "info", message, fields: { ...known, ...fields } })}\n`);
+    write(`${render({ at: now(), level: "info", message, fields: { ...common, ...known(fields) } })}\n`, true);
+  }
+  /** `"name":value,` of the family's common fields, written out once. */
+  #commonJson(): string {
+    const family = this.#family;
+    if (family.commonOf !== family.common) {
+      const text = JSON.stringify(family.common).slice(1, -1);
+      family.commonJson = text === "" ? "" : `${text},`;
+      family.commonOf = family.common;
+    }
+    return family.commonJson;
   }
   child(fields: object): ProcessLogger {
     return new FamilyLogger(this.#family, { ...this.#bound, ...fields });
@@ -178,22 +192,14 @@ function renderJson({ at, level, message, fields }: Line): string {
   return escapeUnseen(JSON.stringify({ ts: new Date(at).toISOString(), level, msg: message, ...fields }));
 }
 
-/** Printable ASCII without quote and backslash: the same in JSON as out of it. */
-const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
-
-function quoteJson(text: string): string {
-  return PLAIN_TEXT.test(text) ? `"${text}"` : escapeUnseen(JSON.stringify(text));
-}
-
-/** `,"name":value` of each field that is known; names are ours and need no quoting. */
-function joinJson(fields: PlainFields): string {
-  let text = "";
+/** Without what is unknown. */
+function known(fields: PlainFields): Fields {
+  const result: Fields = {};
   for (const name in fields) {
     const value = fields[name];
-    if (value === null || value === undefined) continue;
-    text += `,"${name}":${typeof value === "string" ? quoteJson(value) : value}`;
+    if (value !== undefined) result[name] = value;
   }
-  return text;
+  return result;
 }
 
 let isoSecond = -1;
@@ -245,6 +251,7 @@ function quote(text: string): string {
 
 /** C0, DEL, C1 (a terminal takes U+009B for an escape), line separators, and what turns the reading direction. */
 const UNSEEN = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+const HAS_UNSEEN = new RegExp(UNSEEN.source);
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 function escapeControls(text: string): string {
@@ -253,7 +260,7 @@ function escapeControls(text: string): string {
 
 /** For text that JSON has already escaped as far as its grammar asks. */
 function escapeUnseen(text: string): string {
-  return text.replace(UNSEEN, escapeCode);
+  return HAS_UNSEEN.test(text) ? text.replace(UNSEEN, escapeCode) : text;
 }
 
 function escapeCode(character: string): string {

@@ -61,17 +61,30 @@ export interface Redactor {
   setSecrets(values: Iterable<string>): void;
 }
 
+const HARMLESS_MAX = 1024;
+const HARMLESS_LENGTH_MAX = 256;
+
 export function createRedactor(secrets: Iterable<string> = []): Redactor {
   let matcher = createMatcher(secrets);
+  /** Short texts in which nothing was found: the same models and clients come with every call. */
+  const harmless = new Set<string>();
   return {
     redact(text) {
+      if (harmless.has(text)) return text;
       const clean = matcher.replaceKnown(text);
-      if (!matcher.mayMatch(clean) || !SUSPICIOUS.test(clean)) return clean;
+      if (!matcher.mayMatch(clean) || !SUSPICIOUS.test(clean)) {
+        if (clean === text && text.length <= HARMLESS_LENGTH_MAX) {
+          if (harmless.size >= HARMLESS_MAX) harmless.clear();
+          harmless.add(text);
+        }
+        return clean;
+      }
       return PATTERNS.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), clean);
     },
     redactKnown: (text) => matcher.replaceKnown(text),
     setSecrets(values) {
       matcher = createMatcher(values);
+      harmless.clear();
     },
   };
 }

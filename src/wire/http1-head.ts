@@ -190,11 +190,14 @@ function valueText(bytes: Buffer, start: number, end: number): string {
 
 /** Digits only: no sign, no list, no hexadecimal. */
 function lengthOf(bytes: Buffer, start: number, end: number): number {
-  const text = valueText(bytes, start, end);
-  if (text.length === 0 || text.length > LENGTH_DIGITS_MAX) throw new Http1Error("The length is malformed.");
+  let from = start;
+  let to = end;
+  while (from < to && (bytes[from] === SPACE || bytes[from] === TAB)) from += 1;
+  while (from < to && (bytes[to - 1] === SPACE || bytes[to - 1] === TAB)) to -= 1;
+  if (from === to || to - from > LENGTH_DIGITS_MAX) throw new Http1Error("The length is malformed.");
   let value = 0;
-  for (let i = 0; i < text.length; i += 1) {
-    const digit = text.charCodeAt(i) - 48;
+  for (let at = from; at < to; at += 1) {
+    const digit = bytes[at]! - 48;
     if (digit < 0 || digit > 9) throw new Http1Error("The length is malformed.");
     value = value * 10 + digit;
   }

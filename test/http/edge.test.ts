@@ -46,6 +46,12 @@ describe("401: the same bytes for every way of not being known, in the family's 
     ["/v1/embeddings", '{"error":{"message":"Unauthorized","type":"auth_error"}}'],
     ["/v1/messages", '{"type":"error","error":{"type":"auth_error","message":"Unauthorized"}}'],
     ["/v1/messages/count_tokens", '{"type":"error","error":{"type":"auth_error","message":"Unauthorized"}}'],
+    ["/v1/responses", '{"error":{"message":"Unauthorized","type":"auth_error"}}'],
+    [
+      "/v1beta/models/gpt-4o:generateContent",
+      '{"error":{"code":401,"message":"Unauthorized","status":"UNAUTHENTICATED"}}',
+    ],
+    ["/v1/models/gpt-4o:countTokens", '{"error":{"code":401,"message":"Unauthorized","status":"UNAUTHENTICATED"}}'],
     ["/api/sync", '{"error":{"message":"Unauthorized","type":"auth_error"}}'],
   ];
   const shown: [name: string, headers: Record<string, string>][] = [
@@ -62,6 +68,8 @@ describe("401: the same bytes for every way of not being known, in the family's 
   test.each(families)("%s", async (path, exact) => {
     upstream.forget();
     for (const [name, headers] of shown) {
+      // There the family itself puts it.
+      if (name === "in the query" && exact.includes("UNAUTHENTICATED")) continue;
       const target = name === "in the query" ? `${path}?key=${KEY}&api_key=${KEY}` : path;
       const response = await post(target, headers);
       expect([name, response.status, await response.text()]).toEqual([name, 401, exact]);
@@ -337,6 +345,66 @@ describe("the model list", () => {
     expect((await ask("/v1/models?limit=0", { headers })).status).toBe(400);
     const wrong = await ask("/v1/models", { headers: { ...headers, "x-api-key": "wrong-key-0123456789" } });
     expect(await wrong.text()).toBe('{"type":"error","error":{"type":"auth_error","message":"Unauthorized"}}');
+  });
+
+  test("Gemini's shape and pages, below both roots; it is never open", async () => {
+    for (const root of ["/v1beta", "/v1alpha"]) {
+      const first = await readJson(await ask(`${root}/models?pageSize=2&key=${KEY}`));
+      expect(first.models).toHaveLength(2);
+      expect(first.models[0]).toEqual({
+        name: "models/echo",
+        displayName: "echo",
+        inputTokenLimit: expect.any(Number),
+        outputTokenLimit: expect.any(Number),
+        supportedGenerationMethods: ["generateContent", "streamGenerateContent", "countTokens"],
+      });
+      const page = `${root}/models?pageSize=1000&pageToken=${first.nextPageToken}`;
+      const second = await readJson(await ask(page, { headers: { "x-goog-api-key": KEY } }));
+      expect(second.nextPageToken).toBeUndefined();
+      const names = [...first.models, ...second.models].map(({ name }: { name: string }) => name);
+      expect(new Set(names).size).toBe(names.length);
+      expect(names).toContain("models/vendor/model:free");
+      const one = await readJson(await ask(`${root}/models/vendor/model:free`, { headers: auth }));
+      expect(one.name).toBe("models/vendor/model:free");
+    }
+    const sdk = await ask("/v1/models", { headers: { "x-goog-api-client": "google-genai-sdk/3" } });
+    expect((await readJson(sdk)).models[0].name).toBe("models/echo");
+    expect((await ask("/v1beta/models?pageSize=0", { headers: auth })).status).toBe(400);
+    expect((await ask("/v1beta/models?pageToken=x", { headers: auth })).status).toBe(400);
+    const unknown = await ask("/v1beta/models/nope", { headers: auth });
+    expect([unknown.status, await readJson(unknown)]).toMatchObject([404, { error: { status: "NOT_FOUND" } }]);
+    expect((await ask("/v1beta/models")).status).toBe(401);
+    expect((await ask("/v1beta/models?key=wrong-key-0123456789")).status).toBe(401);
+    expect((await ask("/v1beta/models", { method: "POST", headers: auth })).status).toBe(405);
+  });
+
+  test("the list of the first provider that speaks Anthropic's dialect: as configured, else as it says", async () => {
+    const none = await ask("/v1/anthropic/models", { headers: auth });
+    expect([none.status, await readJson(none)]).toMatchObject([
+      503,
+      { type: "error", error: { type: "overloaded_error" } },
+    ]);
+    expect((await ask("/v1/anthropic/models")).status).toBe(401);
+
+    const vendor = await startUpstream({ json: { data: [{ id: "claude-a" }, { id: "claude-b" }] } });
+    const remote = await startRelay(`
+providers:
+  echo: { provider_type: echo }
+  claude: { provider_type: anthropic, base_url: "${vendor.url}", keys: [{ key: vendor-secret-1 }] }
+`);
+    const page = await readJson(await fetch(`${remote.url}/v1/anthropic/models?limit=1`, { headers: auth }));
+    expect(page).toMatchObject({ data: [{ type: "model", id: "claude-a" }], has_more: true, last_id: "claude-a" });
+    expect(vendor.received[0]!.headers.get("x-api-key")).toBe("vendor-secret-1");
+    vendor.script({ status: 401, json: { error: { message: "vendor-secret-1 is wrong" } } });
+    const failed = await fetch(`${remote.url}/v1/anthropic/models`, { headers: auth });
+    expect(failed.status).toBe(502);
+    expect(await failed.text()).not.toContain("vendor-secret-1");
+    await remote.stop();
+    await vendor.stop();
+  });
+
+  test("who caches the list is told which headers it depends on", async () => {
+    expect((await ask("/v1/models")).headers.get("vary")).toBe("anthropic-version, x-goog-api-client");
   });
 
   test("Codex gets an empty catalogue of its own kind", async () => {

@@ -49,7 +49,7 @@ export async function drain(answer: Answer): Promise<{ text: string; code: strin
 }
 
 /** What a promise was rejected with; fails when it was not, or with something that is no `NetError`. */
-export async function rejection(promise: Promise<unknown>): Promise<NetError> {
+export async function rejection(promise: unknown): Promise<NetError> {
   try {
     await promise;
   } catch (error) {

@@ -354,12 +354,14 @@ describe("the sink", () => {
     const sent: string[] = [];
     const acknowledge: (() => void)[] = [];
     let deferred: (() => void)[] = [];
+    const delayed: { task: () => void; ms: number }[] = [];
     const sink = createLogSink({
       send: (text, done) => {
         sent.push(text);
         acknowledge.push(done);
       },
       defer: (task) => void deferred.push(task),
+      delay: (task, ms) => void delayed.push({ task, ms }),
       pendingBytesMax,
     });
     const turn = () => {
@@ -368,7 +370,7 @@ describe("the sink", () => {
       for (const task of tasks) task();
       return tasks.length;
     };
-    return { sink, sent, acknowledge, turn };
+    return { sink, sent, acknowledge, turn, delayed };
   }
 
   test("lines of one turn leave together", () => {
@@ -379,6 +381,29 @@ describe("the sink", () => {
     expect(turn()).toBe(1);
     expect(sent).toEqual(["a\nb\n"]);
     expect(turn()).toBe(0);
+  });
+
+  test("routine lines wait for each other, but any other line takes them along at once", () => {
+    const { sink, sent, turn, delayed } = sinkOf(100_000);
+    sink.write("call 1\n", true);
+    sink.write("call 2\n", true);
+    expect([turn(), delayed.length, sent.length]).toEqual([0, 1, 0]);
+    expect(delayed[0]!.ms).toBeLessThanOrEqual(50);
+    sink.write("trouble\n");
+    expect(turn()).toBe(1);
+    expect(sent).toEqual(["call 1\ncall 2\ntrouble\n"]);
+    delayed[0]!.task();
+    expect(sent).toHaveLength(1);
+    sink.write("call 3\n", true);
+    delayed[1]!.task();
+    expect(sent[1]).toBe("call 3\n");
+  });
+
+  test("many routine lines do not wait", () => {
+    const { sink, sent, turn } = sinkOf(100_000);
+    for (let count = 0; count < 40; count += 1) sink.write(`${"x".repeat(999)}\n`, true);
+    expect(turn()).toBe(1);
+    expect(sent[0]).toHaveLength(40_000);
   });
 
   test("a reader that stopped costs lines, which are counted and announced when it is back", () => {

@@ -2,6 +2,7 @@
 import type { Codec } from "../../contract/codec.ts";
 import { sse } from "../../wire/sse.ts";
 import { RELAY_SIGNATURE_PREFIX } from "../shared/envelope.ts";
+import { messagesCounting } from "./count-tokens.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
 import { encodeRequest } from "./encode-request.ts";
@@ -31,4 +32,5 @@ export const anthropicMessages = {
     readFacts,
     watcher: createWatcher,
   },
+  counting: messagesCounting,
 } as const satisfies Codec;

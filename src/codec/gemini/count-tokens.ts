@@ -1,6 +1,6 @@
 /** Gemini's countTokens: the question as a chat request, the answer as a number. */
 import type { ChatRequest, JsonObject } from "../../contract/chat.ts";
-import type { EncodeTarget, RequestHints } from "../../contract/codec.ts";
+import type { EncodeTarget, RequestHints, TokenCounting } from "../../contract/codec.ts";
 import { isObject, numberOf, pick } from "../shared/json.ts";
 import { malformed } from "../shared/upstream-error.ts";
 import { decodeRequest } from "./decode-request.ts";
@@ -12,13 +12,13 @@ import { camelFields } from "./wire.ts";
  * What is to be counted: bare contents, or a whole request with instructions and tools.
  * @throws RelayError `bad-request` as for a request that is to be answered
  */
-export function decodeCountRequest(body: JsonObject, hints: RequestHints = {}): ChatRequest {
+function decodeCountRequest(body: JsonObject, hints: RequestHints = {}): ChatRequest {
   const whole = camelFields(body)["generateContentRequest"];
   return decodeRequest(isObject(whole) ? whole : body, hints);
 }
 
 /** Bare contents where nothing else counts; else the whole request, which must name its model. */
-export function encodeCountRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+function encodeCountRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
   const body = encodeRequest(request, target);
   const whole = pick(body, ["contents", "systemInstruction", "tools", "toolConfig", "cachedContent"]);
   if (Object.keys(whole).length === 1) return whole;
@@ -26,7 +26,7 @@ export function encodeCountRequest(request: ChatRequest, target: EncodeTarget): 
 }
 
 /** Tokens, ≥ 0. @throws the error of a body that carries one, or RelayError `upstream-malformed` */
-export function decodeCount(body: JsonObject): number {
+function decodeCount(body: JsonObject): number {
   const error = disguisedError(body);
   if (error !== undefined) throw error;
   const total = numberOf(body["totalTokens"]);
@@ -34,6 +34,14 @@ export function decodeCount(body: JsonObject): number {
   return total;
 }
 
-export function encodeCount(tokens: number): JsonObject {
+function encodeCount(tokens: number): JsonObject {
   return { totalTokens: tokens };
 }
+
+export const geminiCounting: TokenCounting = {
+  path: ":countTokens",
+  decodeRequest: decodeCountRequest,
+  encodeRequest: encodeCountRequest,
+  decodeCount,
+  encodeCount,
+};

@@ -1,28 +1,18 @@
 /** Gemini's embedContent and batchEmbedContents: texts in, vectors out. */
 import type { Json, JsonObject } from "../../contract/chat.ts";
+import type { RequestHints } from "../../contract/codec.ts";
+import type { EmbeddingAnswer, EmbeddingRequest, Embeddings } from "../../contract/embeddings.ts";
 import { badRequest } from "../shared/check.ts";
+import { refuseTokenIds } from "../shared/embedding-inputs.ts";
 import { arrayOr, compact, isObject, numberOf, objectOr, textOf } from "../shared/json.ts";
 import { malformed } from "../shared/upstream-error.ts";
 import { disguisedError } from "./decode-stream.ts";
 import { complain } from "./fields.ts";
 import { asList, camelFields } from "./wire.ts";
 
-export interface EmbeddingRequest {
-  readonly model: string;
-  /** One text per vector, in order; at least one. */
-  readonly inputs: readonly string[];
-  /** Length of the vectors, where the model offers a choice. */
-  readonly dimensions?: number;
-  /** What the vectors are for, e.g. `RETRIEVAL_QUERY`; the same for all inputs. */
-  readonly taskType?: string;
-}
-
-/** One list of numbers per input, in the order of the inputs. */
-export type Vectors = readonly (readonly number[])[];
-
-/** @param isBatch the body is that of `batchEmbedContents` */
-export function decodeEmbeddingRequest(body: JsonObject, model: string, isBatch: boolean): EmbeddingRequest {
-  if (!isBatch) return readEntry(camelFields(body), model, "");
+/** The body tells which of the two questions it is: only a batch has `requests`. */
+function decodeRequest(body: JsonObject, { model = "" }: RequestHints = {}): EmbeddingRequest {
+  if (body["requests"] === undefined) return { ...readEntry(camelFields(body), model, ""), isSingle: true };
   const requests = asList(body["requests"]);
   if (requests.length === 0) throw badRequest("requests is not specified.", "requests");
   const entries = requests.map((value, index) => {
@@ -66,9 +56,13 @@ function readContent(value: Json | undefined, param: string): string {
 }
 
 /** Always as a batch: one vector is a batch of one. */
-export function encodeEmbeddingRequest({ inputs, dimensions, taskType }: EmbeddingRequest, model: string): JsonObject {
+function encodeRequest(
+  { inputs, dimensions, taskType, user }: EmbeddingRequest,
+  { model, lose }: Parameters<Embeddings["encodeRequest"]>[1],
+): JsonObject {
+  if (user !== undefined) lose("user", "the upstream's dialect has no such field");
   return {
-    requests: inputs.map((text) =>
+    requests: refuseTokenIds(inputs).map((text) =>
       compact<JsonObject>({
         model: `models/${model}`,
         content: { parts: [{ text }] },
@@ -79,25 +73,32 @@ export function encodeEmbeddingRequest({ inputs, dimensions, taskType }: Embeddi
   };
 }
 
-/**
- * Reads the answer to either question.
- * @throws the error of a body that carries one, or RelayError `upstream-malformed`
- */
-export function decodeVectors(body: JsonObject): number[][] {
+/** Reads the answer to either question. */
+function decodeAnswer(body: JsonObject): EmbeddingAnswer {
   const error = disguisedError(body);
   if (error !== undefined) throw error;
   const embeddings = asList(body["embeddings"] ?? body["embedding"] ?? null);
   if (embeddings.length === 0) throw malformed("The upstream's answer holds no vectors.");
-  return embeddings.map((embedding) => {
+  const vectors = embeddings.map((embedding) => {
     const values = arrayOr(objectOr(embedding)["values"]).map(numberOf);
     if (values.length === 0 || values.includes(undefined)) {
       throw malformed("The upstream's answer holds a vector that is not one.");
     }
     return values.filter((value) => value !== undefined);
   });
+  const inputTokens = numberOf(objectOr(body["usageMetadata"])["promptTokenCount"]);
+  return { vectors, ...(inputTokens === undefined ? {} : { inputTokens }) };
 }
 
-export function encodeVectors(vectors: Vectors, isBatch: boolean): JsonObject {
+function encodeAnswer({ vectors }: EmbeddingAnswer, { isSingle }: EmbeddingRequest): JsonObject {
   const embeddings = vectors.map((values) => ({ values: [...values] }));
-  return isBatch ? { embeddings } : { embedding: embeddings[0] ?? { values: [] } };
+  return isSingle ? { embedding: embeddings[0] ?? { values: [] } } : { embeddings };
 }
+
+export const geminiEmbeddings: Embeddings = {
+  path: ":batchEmbedContents",
+  decodeRequest,
+  encodeRequest,
+  decodeAnswer,
+  encodeAnswer,
+};

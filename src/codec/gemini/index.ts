@@ -1,7 +1,9 @@
 /** The dialect of Gemini's generateContent, at Google AI and at Vertex. */
 import type { Codec } from "../../contract/codec.ts";
 import { decodeRequest } from "./decode-request.ts";
+import { geminiCounting } from "./count-tokens.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
+import { geminiEmbeddings } from "./embeddings.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
@@ -33,4 +35,6 @@ export const gemini = {
     // A picture stands beside the finish reason.
     endTexts: ['"finishReason"', '"promptFeedback"', '"error"'],
   },
+  counting: geminiCounting,
+  embeddings: geminiEmbeddings,
 } as const satisfies Codec;

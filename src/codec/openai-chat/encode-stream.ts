@@ -168,7 +168,9 @@ class ChunkWriter {
       this.#arguments("{}"); // clients parse what they collected, and nothing is not JSON
     }
     const extras = writtenCallExtras(tail ?? {});
-    if (Object.keys(extras).length > 0 && !isLegacy(this.#context.request)) this.#call(extras);
+    if (Object.keys(extras).length === 0 || isLegacy(this.#context.request)) return;
+    // Strict clients want the call's own object in every piece of it.
+    this.#call({ ...(this.#isCustomCall ? { custom: { input: "" } } : { function: { arguments: "" } }), ...extras });
   }
 
   /** What can be returned later, without the text: that has been sent, and readers of both would double it. */

@@ -3,6 +3,7 @@ import type { Codec } from "../../contract/codec.ts";
 import { sse } from "../../wire/sse.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
+import { openaiEmbeddings } from "./embeddings.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder, END_MARK } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
@@ -30,4 +31,5 @@ export const openaiChat = {
     readFacts,
     watcher: createWatcher,
   },
+  embeddings: openaiEmbeddings,
 } as const satisfies Codec;

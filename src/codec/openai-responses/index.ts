@@ -2,6 +2,7 @@
 import type { Codec } from "../../contract/codec.ts";
 import { sse } from "../../wire/sse.ts";
 import { RELAY_SIGNATURE_PREFIX } from "../shared/envelope.ts";
+import { responsesCounting } from "./count-tokens.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
 import { encodeRequest } from "./encode-request.ts";
@@ -34,4 +35,5 @@ export const openaiResponses = {
     // The last event repeats the whole answer, and with it instructions and tools.
     endTexts: ["response.completed", "response.incomplete", "response.failed"],
   },
+  counting: responsesCounting,
 } as const satisfies Codec;

@@ -18,6 +18,17 @@ import { limits } from "./limits.ts";
 import { HEADER_KEY, PROVIDER_KEY } from "./names.ts";
 import { bool, choice, duration, float, int, secret, str, TIMER_MAX, time } from "./scalars.ts";
 
+/** Those of clients, then those of upstreams that speak several. */
+const DIALECTS = [
+  "openai-chat",
+  "openai-responses",
+  "anthropic-messages",
+  "gemini",
+  "bedrock-converse",
+  "bedrock-invoke-claude",
+  "vertex-claude",
+] as const;
+
 /** Digits alone would be taken for an index in the key's address. */
 const keyId = str({
   pattern: /^(?!\d+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
@@ -139,10 +150,7 @@ export const provider = object(
     retry: section(retry, "Repeats at this provider, before the first byte only."),
     ignore: section(ignore, "Errors that are the caller's matter."),
     dialects: optional(
-      list(choice(["openai-chat", "openai-responses", "anthropic-messages", "gemini"]), {
-        itemsMin: 1,
-        isUnique: true,
-      }),
+      list(choice(DIALECTS), { itemsMin: 1, isUnique: true }),
       "Dialects it speaks, in order of preference; the plugin's own while unset.",
     ),
     priority: field(int(0, 1000), 100, "The lowest is tried first."),

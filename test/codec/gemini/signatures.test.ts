@@ -166,6 +166,15 @@ describe("from Gemini through a client and back to Gemini", () => {
     });
   });
 
+  test("every piece of a streamed call has the call's own object, also the one that brings the signature", () => {
+    const text = `data: ${JSON.stringify({ candidates: [{ content: { parts: [call] }, finishReason: "STOP" }] })}\n\n`;
+    const pieces = writeEvents("openai-chat", eventsOf("gemini", framesOfText(text)))
+      .filter(({ data }) => data.includes("tool_calls") && data.includes("index"))
+      .flatMap(({ data }) => (dig(JSON.parse(data), "choices", 0, "delta", "tool_calls") ?? []) as JsonObject[]);
+    expect(pieces.some((piece) => piece["extra_content"] !== undefined)).toBe(true);
+    for (const piece of pieces) expect(typeof dig(piece, "function", "arguments")).toBe("string");
+  });
+
   test("a chat client that keeps only reasoning_details, or only extra_content, returns enough", () => {
     const message = dig(whole("openai-chat", answer(call)), "choices", 0, "message") as JsonObject;
     const calls = message["tool_calls"] as JsonObject[];

@@ -1,0 +1,41 @@
+/** Reporting the request fields for which a dialect has no words at all. */
+import type { ChatRequest } from "../../contract/chat.ts";
+import type { EncodeTarget } from "../../contract/codec.ts";
+import { badRequest } from "./check.ts";
+
+/** Fields that may be missing in a dialect without the answer becoming another one, by the name clients know. */
+const ADVISORY = {
+  top_k: ({ topK }) => topK,
+  frequency_penalty: ({ frequencyPenalty }) => frequencyPenalty || undefined,
+  presence_penalty: ({ presencePenalty }) => presencePenalty || undefined,
+  seed: ({ seed }) => seed,
+  logprobs: ({ logprobs }) => logprobs || undefined,
+  top_logprobs: ({ topLogprobs }) => topLogprobs || undefined,
+  logit_bias: ({ logitBias }) => logitBias,
+  verbosity: ({ verbosity }) => verbosity,
+  user: ({ user }) => user,
+  metadata: ({ metadata }) => metadata,
+  service_tier: ({ serviceTier }) => (serviceTier === "auto" || serviceTier === "default" ? undefined : serviceTier),
+  prompt_cache_key: ({ promptCacheKey }) => promptCacheKey,
+} as const satisfies Record<string, (request: ChatRequest) => unknown>;
+
+export type AdvisoryField = keyof typeof ADVISORY;
+
+/** Reports all of them that are set, but for those the dialect can say. */
+export function loseAdvisory(
+  request: ChatRequest,
+  lose: EncodeTarget["lose"],
+  sayable: readonly AdvisoryField[] = [],
+): void {
+  for (const [field, read] of Object.entries(ADVISORY)) {
+    if (sayable.includes(field as AdvisoryField)) continue;
+    if (read(request) !== undefined) lose(field, "the upstream's dialect has no such field");
+  }
+}
+
+/** One answer per request is all there is. */
+export function refuseSeveral({ n }: ChatRequest): void {
+  if ((n ?? 1) > 1) {
+    throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
+  }
+}

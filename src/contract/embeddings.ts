@@ -1,0 +1,43 @@
+/** Embeddings in the house language: texts in, vectors out, and what a dialect must say to translate them. */
+import type { JsonObject } from "./chat.ts";
+import type { RequestHints } from "./codec.ts";
+
+export interface EmbeddingRequest {
+  readonly model: string;
+  /** One text, or one list of token ids, per vector, in order; at least one. */
+  readonly inputs: readonly (string | readonly number[])[];
+  /** Length of the vectors, where the model offers a choice. */
+  readonly dimensions?: number;
+  /** What the vectors are for, e.g. `RETRIEVAL_QUERY`; the same for all inputs. */
+  readonly taskType?: string;
+  /** Opaque end-user id. */
+  readonly user?: string;
+  /** Vectors as lists of numbers, or as their bytes (32-bit floats, little-endian) in base64. Absent = `float`. */
+  readonly encoding?: "float" | "base64";
+  /** The dialect has a form of its own for one input, and this is it. */
+  readonly isSingle?: true;
+}
+
+export interface EmbeddingAnswer {
+  /** One list of numbers per input, in the order of the inputs. */
+  readonly vectors: readonly (readonly number[])[];
+  /** `undefined` = the upstream did not say. */
+  readonly inputTokens?: number;
+}
+
+/** How a dialect asks for vectors and answers with them; pure and synchronous, like all of a codec. */
+export interface Embeddings {
+  /** Below the API root; in dialects that name the model in the path, what follows it. */
+  readonly path: string;
+  /** @throws RelayError `bad-request` for what the vendor itself would refuse */
+  decodeRequest(body: JsonObject, hints?: RequestHints): EmbeddingRequest;
+  /** @throws RelayError `bad-request` for what the dialect cannot say; `lose` as for chat */
+  encodeRequest(
+    request: EmbeddingRequest,
+    target: { readonly model: string; lose(field: string, reason: string): void },
+  ): JsonObject;
+  /** @throws the error of a body that carries one, or RelayError `upstream-malformed` */
+  decodeAnswer(body: JsonObject): EmbeddingAnswer;
+  /** `request` is the client's; its model stands in answers that have a place for it. */
+  encodeAnswer(answer: EmbeddingAnswer, request: EmbeddingRequest): JsonObject;
+}

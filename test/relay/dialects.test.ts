@@ -1,0 +1,295 @@
+/** Responses and Gemini clients end to end in one process: what a path says, what arrives upstream, how streams end. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { readJson } from "../support/json.ts";
+import { KEY, startRelay, type TestRelay } from "../support/relay.ts";
+import type { Upstream } from "../support/upstream.ts";
+import { startUpstream } from "../support/upstream.ts";
+import { ANSWER, startVendors } from "../support/vendors.ts";
+
+const open: { stop(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.stop();
+});
+
+/** One provider per dialect, all at one upstream. */
+async function start(more = "", upstream?: Upstream): Promise<{ up: Upstream; under: TestRelay }> {
+  const up = upstream ?? (await startVendors());
+  open.push(up);
+  const under = await startRelay(`
+providers:
+  chat: { base_url: "${up.url}/v1", keys: [{ key: vendor-key-1 }], models: { include: [gpt-chat] } }
+  responses: { base_url: "${up.url}/v1", dialects: [openai-responses], keys: [{ key: vendor-key-2 }], models: { include: [gpt-responses] } }
+  messages: { provider_type: anthropic, base_url: "${up.url}", keys: [{ key: vendor-key-3 }], models: { include: ["claude-*"] } }
+  gemini: { provider_type: gemini, base_url: "${up.url}", keys: [{ key: vendor-key-4 }], models: { include: ["gemini-*"] } }
+${more === "" ? "model_routing: { aliases: { fast: gemini-2.5-flash } }" : more}
+`);
+  open.push(under);
+  return { up, under };
+}
+
+const contents = [{ role: "user", parts: [{ text: "hello" }] }];
+const GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent";
+const STREAM = "/v1beta/models/gemini-2.5-flash:streamGenerateContent";
+
+describe("a Gemini client", () => {
+  test("its body arrives byte for byte, whatever stands in it; only the path names the upstream's model", async () => {
+    const { up, under } = await start();
+    const body = '{ "contents" : [{"parts":[{"text":"h\\u00e9"}]}],\n "x_new":{"b":1,"a":[1.0]} }';
+    const answer = await under.post("/v1beta/models/fast:generateContent?$unknown=1&key=&alt=json", body);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("x-relay-lane")).toBe("pass-through");
+    const [got] = up.received;
+    expect(got!.text).toBe(body);
+    expect(got!.path).toBe("/v1beta/models/gemini-2.5-flash:generateContent");
+    expect(got!.query).toBe("?$unknown=1");
+    expect(got!.headers.get("x-goog-api-key")).toBe("vendor-key-4");
+    expect(got!.headers.get("authorization")).toBeNull();
+    expect((await under.recorded(1))[0]).toMatchObject({
+      route: "/v1beta/models/{model}:generateContent",
+      dialect: "gemini",
+      requestedModel: "fast",
+      model: "gemini-2.5-flash",
+      inputTokens: 20,
+      outputTokens: 10,
+      finishReason: "stop",
+    });
+  });
+
+  test.each(["/v1", "/v1beta", "/v1alpha"])("is served below %s", async (root) => {
+    const { under } = await start();
+    const answer = await under.post(`${root}/models/gpt-chat:generateContent`, { contents });
+    const body = await readJson(answer);
+    expect(body).toMatchObject({ candidates: [{ content: { parts: [{ text: ANSWER.text }] }, finishReason: "STOP" }] });
+  });
+
+  test("names of models may hold slashes, colons and signs written as codes", async () => {
+    const { up, under } = await start(`model_routing: { provider_mapping: { "*": gemini } }`);
+    await under.post("/v1beta/models/vendor%2Fa:b%20c:generateContent", { contents });
+    expect(up.received[0]!.path).toBe("/v1beta/models/vendor/a%3Ab%20c:generateContent");
+    expect((await under.recorded(1))[0]!.requestedModel).toBe("vendor/a:b c");
+  });
+
+  const sse = (text: string) => text.split("\r\n\r\n").filter((event) => event !== "");
+
+  test.each(["gemini-2.5-flash", "gpt-chat", "claude-sonnet-4-6", "gpt-responses"])(
+    "asked for events, %s streams them, with no mark at the end",
+    async (model) => {
+      const { under } = await start();
+      const answer = await under.post(`/v1beta/models/${model}:streamGenerateContent?alt=sse`, { contents });
+      expect(answer.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
+      const text = await answer.text();
+      expect(text).toEndWith("\r\n\r\n");
+      expect(text).not.toContain("[DONE]");
+      const chunks = sse(text).map((event) => JSON.parse(event.replace(/^data: /, "")));
+      expect(
+        chunks
+          .flatMap((chunk) => chunk.candidates[0].content.parts.map((part: { text: string }) => part.text))
+          .join(""),
+      ).toBe(ANSWER.text);
+      expect(chunks.at(-1).candidates[0].finishReason).toBe("STOP");
+    },
+  );
+
+  test.each(["gemini-2.5-flash", "gpt-chat"])("not asked for events, %s streams one JSON array", async (model) => {
+    const { up, under } = await start();
+    const answer = await under.post(`/v1beta/models/${model}:streamGenerateContent`, { contents });
+    expect(answer.headers.get("content-type")).toContain("application/json");
+    const chunks = (await answer.json()) as { candidates: { finishReason?: string }[] }[];
+    expect(chunks.length).toBeGreaterThan(1);
+    expect(chunks.at(-1)!.candidates[0]!.finishReason).toBe("STOP");
+    if (model.startsWith("gemini")) expect(up.received[0]!.query).toBe("?alt=sse");
+  });
+
+  test("an array whose upstream breaks off is closed behind the error", async () => {
+    const { under } = await start();
+    const body = { contents: [{ parts: [{ text: "break off" }] }] };
+    const answer = await under.post(STREAM, body);
+    const chunks = (await answer.json()) as { error?: { code: number; status: string } }[];
+    expect(chunks.at(-1)!.error).toMatchObject({ code: 502, status: "UNAVAILABLE" });
+    expect(chunks[0]!.error).toBeUndefined();
+    expect((await under.recorded(1))[0]).toMatchObject({ status: 502, failure: "upstream-malformed" });
+  });
+
+  test("the chunks of an array are the upstream's own, also when its last holds a picture", async () => {
+    const picture = "A".repeat(200_000);
+    const last = {
+      candidates: [
+        { content: { parts: [{ inlineData: { mimeType: "image/png", data: picture } }] }, finishReason: "STOP" },
+      ],
+      usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 2, totalTokenCount: 3 },
+      x_new: true,
+    };
+    const chunks = [
+      `data: {"candidates":[{"content":{"parts":[{"text":"a"}]}}]}\r\n\r\n`,
+      `data: ${JSON.stringify(last)}\r\n\r\n`,
+    ];
+    const { under } = await start("", await startUpstream({ chunks }));
+    for (const [query, read] of [
+      ["", (text: string) => JSON.parse(text)[1]],
+      ["?alt=sse", (text: string) => JSON.parse(sse(text)[1]!.slice("data: ".length))],
+    ] as const) {
+      expect(read(await (await under.post(STREAM + query, { contents })).text())).toEqual(last);
+    }
+    for (const record of await under.recorded(2))
+      expect(record).toMatchObject({ finishReason: "stop", outputTokens: 2, failure: null });
+  });
+
+  test("the credential may stand in the query, and is neither passed on nor logged", async () => {
+    const { up, under } = await start();
+    const headers = { "content-type": "application/json" };
+    const ask = (query: string, more = {}) =>
+      fetch(`${under.url}${GENERATE}${query}`, {
+        method: "POST",
+        headers: { ...headers, ...more },
+        body: JSON.stringify({ contents }),
+      });
+    expect((await ask(`?key=${KEY}`)).status).toBe(200);
+    expect((await ask(`?key=${KEY}&a=b`, { "x-goog-api-key": KEY })).status).toBe(200);
+    expect(up.received.map(({ query }) => query)).toEqual(["", "?a=b"]);
+    expect(under.logLines.join("\n")).not.toContain(KEY);
+
+    const refused = await ask("?key=not-the-key");
+    expect(refused.status).toBe(401);
+    expect(await refused.text()).toBe('{"error":{"code":401,"message":"Unauthorized","status":"UNAUTHENTICATED"}}');
+    expect((await ask(`?key=${KEY}x`, { "x-goog-api-key": KEY })).status).toBe(401);
+    expect(up.received).toHaveLength(2);
+  });
+
+  test("a key in the query opens no other family", async () => {
+    const { up, under } = await start();
+    const answer = await fetch(`${under.url}/v1/chat/completions?key=${KEY}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model: "gpt-chat", messages: [{ role: "user", content: "x" }] }),
+    });
+    expect(answer.status).toBe(401);
+    expect(up.received).toEqual([]);
+  });
+
+  const bad: [name: string, path: string, body: unknown, status: number, word: string][] = [
+    ["no contents", GENERATE, {}, 400, "INVALID_ARGUMENT"],
+    ["a body that is no JSON", GENERATE, "{", 400, "INVALID_ARGUMENT"],
+    ["an unknown model", "/v1beta/models/nobody:generateContent", { contents }, 404, "NOT_FOUND"],
+    ["an unknown verb", "/v1beta/models/gemini-2.5-flash:dance", { contents }, 404, "NOT_FOUND"],
+    ["a name that is no text", "/v1beta/models/%ff:generateContent", { contents }, 400, "INVALID_ARGUMENT"],
+    ["a path of no kind", "/v1beta/nothing", { contents }, 404, "NOT_FOUND"],
+  ];
+  test.each(bad)("%s is refused in its own words, and nobody is asked", async (_name, path, body, status, word) => {
+    const { up, under } = await start();
+    const answer = await under.post(path, body);
+    expect(answer.status).toBe(status);
+    expect(await readJson(answer)).toMatchObject({
+      error: { code: status, status: word, message: expect.any(String) },
+    });
+    expect(answer.headers.get("x-request-id")).toMatch(/^req_/);
+    expect(up.received).toEqual([]);
+  });
+
+  test("a wrong method is answered with the right one", async () => {
+    const { under } = await start();
+    const answer = await fetch(under.url + GENERATE, { headers: { authorization: `Bearer ${KEY}` } });
+    expect([answer.status, answer.headers.get("allow")]).toEqual([405, "POST"]);
+  });
+
+  test("browsers are answered below all three roots", async () => {
+    const { under } = await start();
+    const headers = {
+      origin: "https://app.example",
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "x-goog-api-key",
+    };
+    for (const root of ["v1", "v1beta", "v1alpha"]) {
+      const answer = await fetch(`${under.url}/${root}/models/x:generateContent`, { method: "OPTIONS", headers });
+      expect(answer.headers.get("access-control-allow-origin")).toBe("*");
+      expect(answer.headers.get("access-control-allow-headers")).toContain("x-goog-api-key");
+    }
+    const answer = await under.post(GENERATE, { contents }, { origin: "https://app.example" });
+    expect(answer.headers.get("access-control-allow-origin")).toBe("*");
+  });
+});
+
+describe("a Responses client", () => {
+  test("its body arrives byte for byte, but for the model's name", async () => {
+    const { up, under } = await start("model_routing: { aliases: { fast: gpt-responses } }");
+    const body =
+      '{ "input":"h\\u00e9", "store":true,\n "previous_response_id":"resp_1", "x":{"b":1.0}, "model" : "fast" }';
+    const answer = await under.post("/v1/responses", body);
+    expect(answer.headers.get("x-relay-lane")).toBe("pass-through");
+    expect(up.received[0]!.text).toBe(body.replace('"fast"', '"gpt-responses"'));
+    expect(up.received[0]!.path).toBe("/v1/responses");
+  });
+
+  test("the last event of a stream may be larger than all that is kept of others", async () => {
+    const output = [
+      {
+        id: "msg_1",
+        type: "message",
+        role: "assistant",
+        status: "completed",
+        content: [{ type: "output_text", text: "x".repeat(300_000), annotations: [] }],
+      },
+    ];
+    const response = {
+      id: "resp_1",
+      object: "response",
+      status: "completed",
+      model: "m",
+      output,
+      usage: { input_tokens: 3, output_tokens: 4, total_tokens: 7 },
+      tools: [],
+    };
+    const event = (body: { type: string }) => `event: ${body.type}\ndata: ${JSON.stringify(body)}\n\n`;
+    const text = [
+      event({ type: "response.created", response: { ...response, status: "in_progress", output: [] } } as never),
+      event({ type: "response.output_item.added", output_index: 0, item: { ...output[0], content: [] } } as never),
+      event({ type: "response.completed", response } as never),
+    ].join("");
+    const cut = [text.slice(0, 900), text.slice(900, 250_000), text.slice(250_000)];
+    const { under } = await start("", await startUpstream({ chunks: cut }));
+    const answer = await under.post("/v1/responses", { model: "gpt-responses", input: "x", stream: true });
+    expect(await answer.text()).toBe(text);
+    expect((await under.recorded(1))[0]).toMatchObject({ status: 200, failure: null, inputTokens: 3, outputTokens: 4 });
+  });
+
+  test("what only its own vendor could look up is refused elsewhere, and nobody is asked", async () => {
+    const { up, under } = await start();
+    for (const model of ["gpt-chat", "claude-sonnet-4-6", "gemini-2.5-flash"]) {
+      for (const more of [{ previous_response_id: "resp_1" }, { conversation: "conv_1" }, { background: true }]) {
+        const answer = await under.post("/v1/responses", { model, input: "x", ...more });
+        expect(answer.status).toBe(400);
+        expect(await readJson(answer)).toMatchObject({
+          error: { code: "previous_response_not_supported", param: Object.keys(more)[0]! },
+        });
+      }
+    }
+    expect(up.received).toEqual([]);
+  });
+
+  test.each(["gpt-chat", "claude-sonnet-4-6", "gemini-2.5-flash"])(
+    "a stream that %s breaks off ends with response.failed, once, with its number in the row",
+    async (model) => {
+      const { under } = await start();
+      const answer = await under.post("/v1/responses", { model, input: "break off", stream: true });
+      const events = (await answer.text())
+        .split("\n\n")
+        .flatMap((event) => /^data: (.*)$/m.exec(event)?.[1] ?? [])
+        .map((data) => JSON.parse(data));
+      expect(events.map(({ type }) => type).filter((type) => /failed|completed|^error$/.test(type))).toEqual([
+        "response.failed",
+      ]);
+      expect(events.at(-1).response.error).toMatchObject({ code: "server_error", message: expect.any(String) });
+    },
+  );
+
+  test("fields that the upstream cannot be told are named, in header and record", async () => {
+    const { under } = await start();
+    const answer = await under.post("/v1/chat/completions", {
+      model: "claude-sonnet-4-6",
+      messages: [{ role: "user", content: "x" }],
+      seed: 7,
+      logit_bias: { "1": 1 },
+    });
+    expect(answer.headers.get("x-relay-dropped-params")?.split(", ").toSorted()).toEqual(["logit_bias", "seed"]);
+    expect((await under.recorded(1))[0]!.droppedParams?.toSorted()).toEqual(["logit_bias", "seed"]);
+  });
+});
