@@ -30,6 +30,8 @@ export interface Case {
   measure(target: Target, settings: Settings, isTranslated: boolean): Promise<Figures>;
   /** Also measured with the relay translating. */
   readonly hasTranslated: boolean;
+  /** Also measured with an API key in place of the access key. */
+  readonly hasApiKey?: boolean;
 }
 
 const PATH = "/v1/chat/completions";
@@ -41,13 +43,15 @@ interface WholeCase {
   readonly kind: "prose" | "code";
   readonly connections: number;
   readonly hasTranslated: boolean;
+  readonly hasApiKey?: boolean;
 }
 
-function wholeCase({ name, about, bytes, kind, connections, hasTranslated }: WholeCase): Case {
+function wholeCase({ name, about, bytes, kind, connections, hasTranslated, hasApiKey = false }: WholeCase): Case {
   return {
     name,
     about,
     hasTranslated,
+    hasApiKey,
     targets: ["direct", "nginx", "relay"],
     shown: ["requests_per_s", "cpu_us_per_request", "p50_us", "p99_us"],
     measure: (target, { cores, directory, seconds }, isTranslated) => {
@@ -97,6 +101,7 @@ export const CASES: readonly Case[] = [
     kind: "prose",
     connections: 32,
     hasTranslated: true,
+    hasApiKey: true,
   }),
   wholeCase({
     name: "latency",

@@ -10,6 +10,8 @@ export interface Target {
   readonly name: "direct" | "nginx" | "relay";
   readonly port: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** The relay's: the same calls by somebody whom it has to look up. */
+  readonly apiKeyHeaders?: Readonly<Record<string, string>>;
   /** Of the process whose CPU time and memory count; `undefined` for the upstream itself. */
   readonly pid?: number;
 }
@@ -107,7 +109,26 @@ export async function startRelay(
   const child = processes.start(command, cores.proxy, join(own, "process"));
   const target: Target = { name: "relay", port, headers: { authorization: `Bearer ${ACCESS_KEY}` }, pid: child.pid };
   await untilReady(target, child, join(own, "process.err"));
-  return target;
+  return { ...target, apiKeyHeaders: { authorization: `Bearer ${await makeApiKey(port)}` } };
+}
+
+/** The first account of the relay, and a key of it. */
+async function makeApiKey(port: number): Promise<string> {
+  const post = async (path: string, body: object, token?: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+    return (await response.json()) as { access_token: string; key: string };
+  };
+  const account = { username: "bench", password: `of nobody's concern ${crypto.randomUUID()}` };
+  const { access_token: token } = await post("/api/auth/register", account);
+  return (await post("/api/keys", { name: "bench" }, token)).key;
 }
 
 /** A plain proxy at its best: one worker, upstream connections kept, nothing buffered or logged. */

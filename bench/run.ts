@@ -96,6 +96,16 @@ async function measureCase(each: Case, targets: readonly Target[], plan: Plan, s
       ...(target.name === "relay" && each.hasTranslated
         ? [{ target, name: "relay, translated", isTranslated: true, runs: [] as Figures[] }]
         : []),
+      ...(target.apiKeyHeaders !== undefined && each.hasApiKey === true
+        ? [
+            {
+              target: { ...target, headers: target.apiKeyHeaders },
+              name: "relay, API key",
+              isTranslated: false,
+              runs: [] as Figures[],
+            },
+          ]
+        : []),
     ]);
   if (!each.isSingle && !options.quick) {
     const short = { ...settings, seconds: Math.min(1, settings.seconds) };

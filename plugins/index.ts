@@ -3,7 +3,10 @@ import accessKey from "./auth/access-key.ts";
 import apiKey from "./auth/api-key.ts";
 import jwt from "./auth/jwt.ts";
 import anthropic from "./provider/anthropic.ts";
+import azure from "./provider/azure.ts";
+import bedrock from "./provider/bedrock.ts";
 import cerebras from "./provider/cerebras.ts";
+import cohere from "./provider/cohere.ts";
 import deepseek from "./provider/deepseek.ts";
 import echo from "./provider/echo.ts";
 import fireworks from "./provider/fireworks.ts";
@@ -20,6 +23,7 @@ import openai from "./provider/openai.ts";
 import openrouter from "./provider/openrouter.ts";
 import perplexity from "./provider/perplexity.ts";
 import together from "./provider/together.ts";
+import vertex from "./provider/vertex.ts";
 import vllm from "./provider/vllm.ts";
 import xai from "./provider/xai.ts";
 import zai from "./provider/zai.ts";
@@ -28,7 +32,10 @@ export const builtinAuth = [accessKey, apiKey, jwt] as const;
 
 export const builtinProviders = [
   anthropic,
+  azure,
+  bedrock,
   cerebras,
+  cohere,
   deepseek,
   echo,
   fireworks,
@@ -45,6 +52,7 @@ export const builtinProviders = [
   openrouter,
   perplexity,
   together,
+  vertex,
   vllm,
   xai,
   zai,

@@ -1,16 +1,9 @@
 /** Google's Gemini by its own API. API: https://ai.google.dev/api */
-import { defineProvider, type GeminiTraits, gemini, type Operation, Type, type UpstreamCall } from "monorelay/plugin";
+import { defineProvider, gemini, type Operation, Type, type UpstreamCall } from "monorelay/plugin";
+import { geminiTraits } from "../shared/gemini.ts";
 
 /** What the models offer beside answers. */
 const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings"]);
-
-/** Facts by model family, first match wins; seen in the vendor's model table and its 400 answers, 2026-08. */
-const FAMILIES: readonly (readonly [pattern: RegExp, traits: GeminiTraits])[] = [
-  [/gemini-(1\.|2\.0)/, { thinking: "none", mediaUrls: false }],
-  [/gemini-2\.5/, { thinking: "budget", mediaUrls: false }],
-  [/gemini-[3-9]/, { thinking: "adaptive", mediaUrls: false, toolMedia: true, structuredOutput: true }],
-];
-const UNKNOWN: GeminiTraits = { mediaUrls: false };
 
 export default defineProvider({
   id: "gemini",
@@ -24,7 +17,8 @@ export default defineProvider({
     return {
       codecs: [gemini],
       operations: OPERATIONS,
-      traits: (model) => FAMILIES.find(([pattern]) => pattern.test(model))?.[1] ?? UNKNOWN,
+      // By address it reads its own files and what its maker hosts, which the dialect knows.
+      traits: (model) => ({ ...geminiTraits(model), mediaUrls: false }),
       request: (call) => ({
         url: `${root}/${modelPath(call.model)}${verbOf(call)}${queryOf(call)}`,
         method: call.method,

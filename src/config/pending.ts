@@ -35,7 +35,6 @@ export const PENDING: readonly Pending[] = [
   { path: "model_routing.stateful" },
   { path: "key_selection.strategy", values: ["least_inflight", "lowest_latency"] },
   { path: "key_selection.stickiness" },
-  { path: "tool_calling" },
   { path: "limits.per_ip" },
   { path: "limits.user" },
   { path: "limits.org" },

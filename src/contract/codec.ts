@@ -2,6 +2,7 @@
 import type { ChatEvent, ChatRequest, ChatResponse, Finish, JsonObject, Usage } from "./chat.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { RelayError } from "./errors.ts";
+import type { RequestLayout } from "./layout.ts";
 
 /** One unit inside an envelope. A frame with `comment` and no `data` is a keep-alive that readers skip. */
 export interface Frame {
@@ -180,6 +181,8 @@ export interface Codec {
   readonly framing: Framing;
   readonly ingress?: Ingress;
   readonly egress?: Egress;
+  /** Dialects that clients speak have one. */
+  readonly layout?: RequestLayout;
   /** Absent: the dialect cannot ask for a count. */
   readonly counting?: TokenCounting;
   /** Absent: the dialect has no embeddings, or only such as travel unchanged. */

@@ -5,4 +5,5 @@ export type * from "./codec.ts";
 export type * from "./embeddings.ts";
 export * from "./errors.ts";
 export type * from "./host.ts";
+export type * from "./layout.ts";
 export type * from "./provider.ts";

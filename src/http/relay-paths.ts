@@ -25,7 +25,12 @@ export function findRelayRoute(
   const gemini = GEMINI_PATH.exec(path);
   if (gemini === null) return undefined;
   const route = GEMINI_ROUTES.get(gemini[2]!);
-  if (route === undefined) return undefined;
+  if (route === undefined) {
+    if (method !== "POST") return undefined;
+    throw new RelayError("not-found", `There is no method "${gemini[2]!.slice(0, 64)}" here.`, {
+      wireCode: "not_found",
+    });
+  }
   // Below /v1 a name with a colon may also be that of a model in a list.
   if (method !== "POST") return path.startsWith("/v1/") ? undefined : ["POST"];
   const parameters = new URLSearchParams(query);

@@ -1,7 +1,10 @@
 /** The public door: everything a plugin may import, for built-ins and for files of your own alike. */
 export { anthropicMessages } from "../codec/anthropic-messages/index.ts";
+export { bedrockConverse } from "../codec/bedrock-converse/index.ts";
+export { cohere } from "../codec/cohere/index.ts";
 export { gemini } from "../codec/gemini/index.ts";
 export type { GeminiTraits } from "../codec/gemini/wire.ts";
+export { bedrockInvokeClaude, vertexClaude } from "../codec/hosted-claude/index.ts";
 export { ollama } from "../codec/ollama/index.ts";
 export { openaiChat } from "../codec/openai-chat/index.ts";
 export { openaiResponses } from "../codec/openai-responses/index.ts";
@@ -9,6 +12,7 @@ export * from "../contract/index.ts";
 export { awsEventStream } from "../wire/aws-event-stream.ts";
 export { ndjson } from "../wire/ndjson.ts";
 export { sse } from "../wire/sse.ts";
+export { type AwsCredentials, type AwsRequest, signAws } from "./aws.ts";
 export { API_VERSION, defineAuth, defineProvider } from "./define.ts";
 export {
   type LocalContext,
@@ -19,3 +23,12 @@ export {
 } from "./local-provider.ts";
 export { listOpenaiModels, OPENAI_OPERATIONS, type OpenaiCompatible, openaiCompatible } from "./openai-compatible.ts";
 export { type Static, Type } from "./options.ts";
+export {
+  createTokenSource,
+  fetchToken,
+  type JwtClaims,
+  type LentToken,
+  signAssertion,
+  type TokenRequest,
+  type TokenSourceOptions,
+} from "./tokens.ts";

@@ -4,7 +4,9 @@ import type { Answer } from "../net/answer.ts";
 import type { AnswerContext, ChatEvent, ChatRequest, Codec, Framing, JsonObject } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
+import type { Wishes } from "../routing/layers.ts";
 import type { Target } from "../routing/resolve.ts";
+import { amendBody, amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
 import { attempt, type Work } from "./attempt.ts";
 import type { Call } from "./call.ts";
@@ -17,6 +19,7 @@ import { openPassThrough } from "./pass-through.ts";
 import { resolveFor } from "./reach.ts";
 import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
+import { withoutTools } from "./tool-downgrade.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { parseAnswer, readWhole } from "./whole.ts";
@@ -35,29 +38,56 @@ export function runChat(call: Call, bytes: Uint8Array<ArrayBuffer>): Promise<Res
 /** One chat request, in the forms that its candidates may need; each is made once. */
 class ChatWork implements Work<Response> {
   #request: ChatRequest | undefined;
+  #isToolless = false;
 
   constructor(
     private readonly call: Call,
     private readonly top: TopLevel,
+    private readonly wishes?: Wishes,
   ) {}
+
+  /** On the request as the operator wants it for this target. */
+  tryOne(target: Target, key: PoolKey): Promise<Response> {
+    const { entry, model } = target;
+    const wishes = entry.layers?.(this.call.requestedModel, model);
+    if (wishes === undefined) return this.#tryAsIs(target, key);
+    // Without an upstream there is one body only.
+    const changes = entry.provider.answer === undefined ? wishes.client : [...wishes.client, ...wishes.upstream];
+    const top = amendTop(this.top, changes, this.call.route.codec.layout!);
+    return new ChatWork(this.call, top, wishes).#tryAsIs(target, key);
+  }
 
   /** The neutral form; only the translate lane pays for it. */
   get request(): ChatRequest {
-    this.#request ??= this.call.route.codec.ingress!.decodeRequest(this.top.parse(), {
-      model: this.call.requestedModel,
-      stream: this.call.streaming,
-    });
+    this.#request ??= this.#decode();
     return this.#request;
   }
 
-  tryOne(target: Target, key: PoolKey): Promise<Response> {
+  #decode(): ChatRequest {
+    const hints = { model: this.call.requestedModel, stream: this.call.streaming };
+    const request = this.call.route.codec.ingress!.decodeRequest(this.top.parse(), hints);
+    const { tools = "kept" } = this.wishes ?? {};
+    if (tools === "kept" || request.tools.length === 0) return request;
+    this.#isToolless = true;
+    return withoutTools(request, tools === "described");
+  }
+
+  /** The operator says that the model cannot use the tools it is offered. */
+  #losesTools(): boolean {
+    if (this.wishes === undefined || this.wishes.tools === "kept") return false;
+    void this.request;
+    return this.#isToolless;
+  }
+
+  #tryAsIs(target: Target, key: PoolKey): Promise<Response> {
     const { entry } = target;
     const { codec: ingress } = this.call.route;
     if (entry.provider.answer !== undefined) return this.#answerLocally(target);
     const codecs = entry.codecsOf === undefined ? entry.codecs : entry.codecsOf(target.model);
     const same = codecs.find((codec) => codec.id === ingress.id);
     if (same === undefined) return this.#translate(target, key, codecs[0]!);
-    return this.#holdsOwnMark() ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
+    const mustTranslate = this.#holdsOwnMark() || this.#losesTools();
+    return mustTranslate ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
   }
 
   /** Something of ours came back in the history: it must not reach an upstream that takes it for its own. */
@@ -69,7 +99,8 @@ class ChatWork implements Work<Response> {
   }
 
   async #passThrough(target: Target, key: PoolKey, codec: Codec): Promise<Response> {
-    const { call, top } = this;
+    const { call, wishes } = this;
+    const top = wishes === undefined ? this.top : amendTop(this.top, wishes.upstream, codec.layout!);
     const { entry, model } = target;
     call.lane = "pass-through";
     call.dropped = undefined;
@@ -210,7 +241,9 @@ class ChatWork implements Work<Response> {
       { ...this.request, model },
       { model, traits: entry.traits(model), lose: losses.lose },
     );
+    if (this.#isToolless) losses.note("tools");
     losses.settle(body, top);
+    if (this.wishes !== undefined) amendBody(body, this.wishes.upstream, codec.layout);
     return body;
   }
 

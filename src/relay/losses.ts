@@ -5,6 +5,7 @@ import type { TopLevel } from "./scan.ts";
 
 export class Losses {
   readonly #fields: string[] = [];
+  readonly #wanted: string[] = [];
 
   constructor(private readonly call: Call) {}
 
@@ -19,12 +20,18 @@ export class Losses {
     if (!this.#fields.includes(field)) this.#fields.push(field);
   };
 
+  /** Names a field that was taken out because the operator wants it so. */
+  note(field: string): void {
+    this.#wanted.push(field);
+  }
+
   /** Names what was lost in header and record; under the policy `forward` the body gets it back as it was written. */
   settle(body: JsonObject, top: TopLevel): void {
     if (this.#policy === "forward") {
       for (const field of this.#fields) if (top.find(field) !== undefined) body[field] ??= top.value(field) as never;
     }
-    this.call.dropped = this.#fields.length === 0 ? undefined : this.#fields;
+    const fields = [...this.#wanted, ...this.#fields];
+    this.call.dropped = fields.length === 0 ? undefined : fields;
   }
 
   get #policy(): "drop" | "reject" | "forward" {

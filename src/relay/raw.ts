@@ -4,6 +4,7 @@ import { RelayError, type UpstreamCall, type Usage } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
+import { amendTop } from "./amend.ts";
 import { attempt } from "./attempt.ts";
 import { concat, declaredLength, readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
@@ -12,7 +13,7 @@ import { editBody } from "./edits.ts";
 import { answerHeaders, forwardedHeaders, returnedHeaders } from "./headers.ts";
 import { boundaryOf, findField } from "./multipart.ts";
 import { resolveFor } from "./reach.ts";
-import { scanTopLevel, splice } from "./scan.ts";
+import { scanTopLevel, splice, type TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
 import { readWhole } from "./whole.ts";
@@ -33,7 +34,7 @@ interface RawBody {
   readonly model: string;
   readonly contentType: string;
   readonly isRepeatable: boolean;
-  forModel(model: string): Body;
+  forModel(model: string, entry: ProviderEntry): Body;
 }
 
 export async function runRaw(call: Call): Promise<Response> {
@@ -62,8 +63,16 @@ async function readJson(call: Call): Promise<RawBody> {
     model: top.value("model") as string,
     contentType: "application/json",
     isRepeatable: true,
-    forModel: (model) => editBody(top, call.requestedModel, model, false).body,
+    forModel: (model, entry) => editBody(wished(call, top, model, entry), call.requestedModel, model, false).body,
   };
+}
+
+/** Completions know the parameters of chat, but no instructions. */
+function wished(call: Call, top: TopLevel, model: string, { layers }: ProviderEntry): TopLevel {
+  const wishes = call.route.operation === "completions" ? layers?.(call.requestedModel, model) : undefined;
+  if (wishes === undefined) return top;
+  const changes = [...wishes.client, ...wishes.upstream].filter(({ type }) => type !== "prompt");
+  return amendTop(top, changes, call.route.codec.layout!);
 }
 
 /** A form is read until its model is known; what follows is passed on as it comes. */
@@ -167,7 +176,7 @@ async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: 
     route.upstreamPath ?? route.path.slice("/v1".length),
     call.query,
     model,
-    body.forModel(model),
+    body.forModel(model, entry),
     body.contentType,
     forwardedHeaders(call.request.headers),
     key.secret,

@@ -3,6 +3,7 @@ import type { ProviderConfig } from "../config/types.ts";
 import type { Client } from "../net/answer.ts";
 import type { Codec, Provider, Traits } from "../plugin/index.ts";
 import type { KeyPool } from "./key-pool.ts";
+import type { Layers } from "./layers.ts";
 
 export interface ProviderEntry {
   readonly name: string;
@@ -15,6 +16,8 @@ export interface ProviderEntry {
   /** `models.include` of the entry, else what the plugin offers by itself. Empty = any model. */
   readonly include: readonly string[];
   readonly keys: KeyPool;
+  /** What the operator wants changed in bodies; absent = nothing, whatever the model. */
+  readonly layers: Layers | undefined;
   /** Where its calls go; empty for a provider without an upstream. */
   readonly baseUrl: string;
   readonly userAgent: string;

@@ -6,6 +6,7 @@ import type { Config, Problem, ProviderConfig } from "../config/types.ts";
 import type { AnyAuthPlugin, AnyProviderPlugin, Codec, Host, Logger, Provider, Traits } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { KeyPool } from "../routing/key-pool.ts";
+import { createLayers } from "../routing/layers.ts";
 import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
@@ -161,6 +162,7 @@ function createEntry(
       random: input.random,
       stateOf: (keyId) => input.state.key(config.name, keyId),
     }),
+    layers: createLayers(input.config, config),
     baseUrl: isLocal ? "" : baseUrl,
     userAgent: `monorelay/${input.version}`,
     extraHeaders: Object.keys(extra).length === 0 ? undefined : extra,

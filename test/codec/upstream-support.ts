@@ -1,13 +1,20 @@
 /** What the tests of dialects share that only upstreams speak: their codecs, their fixtures, translating into them. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { bedrockConverse } from "../../src/codec/bedrock-converse/index.ts";
+import { cohere } from "../../src/codec/cohere/index.ts";
+import { bedrockInvokeClaude, vertexClaude } from "../../src/codec/hosted-claude/index.ts";
 import { ollama } from "../../src/codec/ollama/index.ts";
 import type { ChatEvent, JsonObject } from "../../src/contract/chat.ts";
 import type { Codec, Egress, Frame, Traits } from "../../src/contract/codec.ts";
 import { CODECS, type Dialect, targetOf } from "./support.ts";
 
 export const UPSTREAM_CODECS = {
+  "bedrock-converse": bedrockConverse,
+  "bedrock-invoke-claude": bedrockInvokeClaude,
+  "vertex-claude": vertexClaude,
   ollama,
+  cohere,
 } as const satisfies Record<string, Codec & { egress: Egress }>;
 export type UpstreamDialect = keyof typeof UPSTREAM_CODECS;
 export const UPSTREAM_DIALECTS = Object.keys(UPSTREAM_CODECS) as UpstreamDialect[];

@@ -70,7 +70,7 @@ const USUAL = {
   models: { data: [{ id: "model-a" }, { name: "no id" }, { id: "model-b" }] },
 };
 /** Those that address, sign or answer in a way of their own have a suite of their own. */
-const APART = ["echo", "ollama"];
+const APART = ["azure", "bedrock", "cohere", "echo", "ollama", "vertex"];
 /** Runs on the operator's own machine, and asks for no key. */
 const LOCAL = ["llama-cpp", "lm-studio", "ollama-openai", "vllm"];
 

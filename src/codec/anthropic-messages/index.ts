@@ -8,6 +8,7 @@ import { createStreamDecoder } from "./decode-stream.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { messagesLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
 import { MESSAGES } from "./wire.ts";
@@ -33,4 +34,5 @@ export const anthropicMessages = {
     watcher: createWatcher,
   },
   counting: messagesCounting,
+  layout: messagesLayout,
 } as const satisfies Codec;

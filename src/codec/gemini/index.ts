@@ -8,6 +8,7 @@ import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
 import { geminiSse } from "./framing.ts";
+import { geminiLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { OWN_SIGNATURE_MARK } from "./signatures.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
@@ -37,4 +38,5 @@ export const gemini = {
   },
   counting: geminiCounting,
   embeddings: geminiEmbeddings,
+  layout: geminiLayout,
 } as const satisfies Codec;

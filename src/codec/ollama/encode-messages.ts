@@ -1,5 +1,5 @@
 /** Writes a conversation as Ollama's messages: content is text, images stand beside it. */
-import type { ChatRequest, JsonObject, MediaPart, Part, ToolCallPart, ToolResultPart } from "../../contract/chat.ts";
+import type { JsonObject, MediaPart, Part, ToolCallPart, ToolResultPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { type Conversation, callNames } from "../shared/conversation.ts";
@@ -11,8 +11,8 @@ import { loseForeignPart } from "../shared/vendor.ts";
 
 type Lose = EncodeTarget["lose"];
 
-export function writeMessages({ system, turns }: Conversation, { messages }: ChatRequest, lose: Lose): JsonObject[] {
-  const names = callNames(messages);
+export function writeMessages({ system, turns }: Conversation, lose: Lose): JsonObject[] {
+  const names = callNames(turns);
   const written: JsonObject[] = [];
   for (const { cache } of system) if (cache !== undefined) lose("cache_control", "the upstream caches by itself");
   if (system.length > 0) written.push({ role: "system", content: system.map(({ text }) => text).join("\n\n") });

@@ -20,7 +20,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   const options = writeOptions(request);
   return compact<JsonObject>({
     model: target.model,
-    messages: writeMessages(repairConversation(request, lose), request, lose),
+    messages: writeMessages(repairConversation(request, lose), lose),
     // Without the field it streams.
     stream: request.stream,
     // An empty list would switch some models to answering in JSON.

@@ -7,6 +7,7 @@ import { openaiEmbeddings } from "./embeddings.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder, END_MARK } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { chatLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
 import { CHAT } from "./wire.ts";
@@ -32,4 +33,5 @@ export const openaiChat = {
     watcher: createWatcher,
   },
   embeddings: openaiEmbeddings,
+  layout: chatLayout,
 } as const satisfies Codec;

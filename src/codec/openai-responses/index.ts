@@ -8,6 +8,7 @@ import { createStreamDecoder } from "./decode-stream.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder, encodeResponse } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { responsesLayout } from "./layout.ts";
 import { decodeResponse } from "./response.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
 import { RESPONSES } from "./wire.ts";
@@ -36,4 +37,5 @@ export const openaiResponses = {
     endTexts: ["response.completed", "response.incomplete", "response.failed"],
   },
   counting: responsesCounting,
+  layout: responsesLayout,
 } as const satisfies Codec;

@@ -1,5 +1,5 @@
 /** A conversation in the form strict upstreams demand: instructions apart, results behind their calls, nothing empty. */
-import type { ChatRequest, Message, Part, TextPart } from "../../contract/chat.ts";
+import type { ChatRequest, Part, TextPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { instructionTexts } from "./instructions.ts";
 import { pairToolResults } from "./turns.ts";
@@ -43,7 +43,7 @@ function isSaid(part: Part): boolean {
 }
 
 /** Names of the tools behind the calls of a conversation, by the id of the call. */
-export function callNames(messages: readonly Pick<Message, "parts">[]): ReadonlyMap<string, string> {
+export function callNames(messages: readonly { readonly parts: readonly Part[] }[]): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
   for (const { parts } of messages) {
     for (const part of parts) if (part.type === "tool-call") names.set(part.id, part.name);

@@ -1,0 +1,48 @@
+/** Cohere. API: https://docs.cohere.com/reference/chat */
+import { cohere, defineProvider, type Operation, openaiChat, type Traits, type UpstreamCall } from "monorelay/plugin";
+
+const OPERATIONS = new Set<Operation>(["embeddings", "rerank"]);
+
+/** Only its reasoning models know of thinking. */
+const THINKING: Traits = { thinking: "budget" };
+const PLAIN: Traits = { thinking: "none" };
+
+/** Operators copy the root with or without one of its versions. */
+const VERSIONS = /\/(?:v1|v2|compatibility\/v1)$/;
+
+export default defineProvider({
+  id: "cohere",
+  baseUrl: "https://api.cohere.com",
+  dialects: ["cohere"],
+  setup(_options, host) {
+    const base = host.baseUrl.replace(VERSIONS, "");
+    return {
+      codecs: [cohere],
+      // Rerank is the very form that others copied; embeddings it serves in OpenAI's.
+      rawCodecs: [openaiChat],
+      operations: OPERATIONS,
+      traits: (model) => (model.includes("reasoning") ? THINKING : PLAIN),
+      request: (call) => ({
+        url: base + pathOf(call) + call.query,
+        method: call.method,
+        headers: {
+          authorization: `Bearer ${call.secret}`,
+          ...(call.body === null ? {} : { "content-type": call.contentType }),
+        },
+        body: call.body,
+      }),
+      async listModels(secret, signal) {
+        const headers = { authorization: `Bearer ${secret}` };
+        const response = await host.fetch(`${base}/v1/models?page_size=1000&endpoint=chat`, { headers, signal });
+        if (!response.ok) throw new Error(`the model list answered ${response.status}`);
+        const { models = [] } = (await response.json()) as { models?: { name?: unknown }[] };
+        return models.flatMap(({ name }) => (typeof name === "string" ? [name] : []));
+      },
+    };
+  },
+});
+
+function pathOf({ operation, path }: UpstreamCall): string {
+  if (operation === "chat") return "/v2/chat";
+  return operation === "embeddings" ? `/compatibility/v1${path}` : `/v2${path}`;
+}

@@ -1,0 +1,35 @@
+/** Where parameters and instructions stand in a messages body. */
+import type { Json } from "../../contract/chat.ts";
+import type { RequestLayout } from "../../contract/layout.ts";
+import { arrayOr, isObject } from "../shared/json.ts";
+import { joinPrompts, placeBy } from "../shared/layout.ts";
+
+export const messagesLayout: RequestLayout = {
+  place: placeBy({
+    max_completion_tokens: "max_tokens",
+    max_output_tokens: "max_tokens",
+    stop: "stop_sequences",
+    user: "metadata.user_id",
+    reasoning_effort: "output_config.effort",
+    seed: null,
+    n: null,
+    presence_penalty: null,
+    frequency_penalty: null,
+    logit_bias: null,
+    logprobs: null,
+    top_logprobs: null,
+    response_format: null,
+    parallel_tool_calls: null,
+    stream_options: null,
+    verbosity: null,
+  }),
+  systemPrompt(prompt, isInstead, read) {
+    const own = read("system");
+    const system: Json =
+      !isInstead && Array.isArray(own) ? [{ type: "text", text: prompt }, ...own] : joinPrompts(prompt, own);
+    if (!isInstead) return { system };
+    const messages = arrayOr(read("messages"));
+    const kept = messages.filter((message) => !(isObject(message) && message["role"] === "system"));
+    return { system: prompt, ...(kept.length < messages.length ? { messages: kept } : {}) };
+  },
+};

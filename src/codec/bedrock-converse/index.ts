@@ -1,0 +1,21 @@
+/** The dialect of Bedrock's Converse, one form for the models of all makers; only upstreams speak it. */
+import type { Codec } from "../../contract/codec.ts";
+import { awsEventStream } from "../../wire/aws-event-stream.ts";
+import { decodeAwsError } from "../shared/aws-errors.ts";
+import { factsByReading, watchByReading } from "../shared/one-sided.ts";
+import { createStreamDecoder, decodeResponse } from "./decode-answer.ts";
+import { encodeRequest } from "./encode-request.ts";
+import { CONVERSE } from "./wire.ts";
+
+export const bedrockConverse = {
+  id: CONVERSE,
+  framing: awsEventStream,
+  egress: {
+    encodeRequest,
+    decodeResponse,
+    streamDecoder: createStreamDecoder,
+    decodeError: decodeAwsError,
+    readFacts: factsByReading(decodeResponse),
+    watcher: watchByReading(createStreamDecoder),
+  },
+} as const satisfies Codec;

@@ -1,0 +1,62 @@
+/** Writes Anthropic messages for a cloud that refuses a request over one field it does not know. */
+import type { ChatRequest, Json, JsonObject } from "../../contract/chat.ts";
+import type { EncodeTarget } from "../../contract/codec.ts";
+import { encodeRequest } from "../anthropic-messages/encode-request.ts";
+import { isObject, pick } from "../shared/json.ts";
+import { loseOnce } from "../shared/vendor.ts";
+
+export interface HostedForm {
+  /** Stands in the body as `anthropic_version`. */
+  readonly version: string;
+  /** What this cloud takes beside the fields that all of them take. */
+  readonly fields: readonly string[];
+}
+
+/** By list and not by exception: "Extra inputs are not permitted" comes for each field added at the maker's. */
+const FIELDS = [
+  "max_tokens",
+  "messages",
+  "metadata",
+  "output_config",
+  "stop_sequences",
+  "system",
+  "temperature",
+  "thinking",
+  "tool_choice",
+  "tools",
+  "top_k",
+  "top_p",
+] as const;
+
+/** Said in the URL, or known to be of no account. */
+const ELSEWHERE: ReadonlySet<string> = new Set(["model", "stream", "anthropic_version", "anthropic_beta", "betas"]);
+
+/** Fields of a tool that the client runs; those that run at the vendor have others, which are left alone. */
+const TOOL_FIELDS = ["type", "name", "description", "input_schema", "cache_control"] as const;
+
+export function hostedRequestEncoder({ version, fields }: HostedForm) {
+  const known: ReadonlySet<string> = new Set([...FIELDS, ...fields]);
+  return (request: ChatRequest, target: EncodeTarget): JsonObject => {
+    const lose = loseOnce(target.lose);
+    const written = encodeRequest(request, { ...target, lose });
+    for (const [field, value] of Object.entries(written)) {
+      if (known.has(field) || ELSEWHERE.has(field) || (field === "service_tier" && value === "auto")) continue;
+      lose(field, "only the model's own maker takes this field");
+    }
+    const { tools } = written;
+    return {
+      anthropic_version: version,
+      ...pick(written, known),
+      ...(Array.isArray(tools) ? { tools: tools.map((tool) => writeTool(tool, lose)) } : {}),
+    };
+  };
+}
+
+function writeTool(tool: Json, lose: EncodeTarget["lose"]): Json {
+  if (!isObject(tool) || (tool["type"] !== undefined && tool["type"] !== "custom")) return tool;
+  const kept = pick(tool, TOOL_FIELDS);
+  for (const field of Object.keys(tool)) {
+    if (!Object.hasOwn(kept, field)) lose(`tools[].${field}`, "only the model's own maker takes this field");
+  }
+  return kept;
+}

@@ -1,0 +1,45 @@
+/** Anthropic Messages as other clouds serve them: the maker's own body, but for what they keep elsewhere or refuse. */
+import type { Codec } from "../../contract/codec.ts";
+import { awsEventStream } from "../../wire/aws-event-stream.ts";
+import { sse } from "../../wire/sse.ts";
+import { createStreamDecoder } from "../anthropic-messages/decode-stream.ts";
+import { decodeError } from "../anthropic-messages/errors.ts";
+import { decodeResponse } from "../anthropic-messages/response.ts";
+import { decodeAwsError } from "../shared/aws-errors.ts";
+import { factsByReading, watchByReading } from "../shared/one-sided.ts";
+import { createChunkDecoder, decodeInvokeResponse } from "./decode-invoke.ts";
+import { hostedRequestEncoder } from "./encode-request.ts";
+
+/**
+ * Claude through Bedrock's InvokeModel. Model and stream go into the URL; events come as Base64 inside an AWS event
+ * stream. https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
+ */
+export const bedrockInvokeClaude = {
+  id: "bedrock-invoke-claude",
+  framing: awsEventStream,
+  egress: {
+    encodeRequest: hostedRequestEncoder({ version: "bedrock-2023-05-31", fields: ["anthropic_beta"] }),
+    decodeResponse: decodeInvokeResponse,
+    streamDecoder: createChunkDecoder,
+    decodeError: decodeAwsError,
+    readFacts: factsByReading(decodeInvokeResponse),
+    watcher: watchByReading(createChunkDecoder),
+  },
+} as const satisfies Codec;
+
+/**
+ * Claude at Vertex AI. The model goes into the URL; events are the maker's own.
+ * https://docs.claude.com/en/api/claude-on-vertex-ai
+ */
+export const vertexClaude = {
+  id: "vertex-claude",
+  framing: sse,
+  egress: {
+    encodeRequest: hostedRequestEncoder({ version: "vertex-2023-10-16", fields: ["stream"] }),
+    decodeResponse,
+    streamDecoder: createStreamDecoder,
+    decodeError,
+    readFacts: factsByReading(decodeResponse),
+    watcher: watchByReading(createStreamDecoder),
+  },
+} as const satisfies Codec;

@@ -1,0 +1,21 @@
+/** Where things stand in the request bodies of a dialect, for changes that an operator configured. */
+import type { Json } from "./chat.ts";
+
+/** A top-level field of the body at hand, parsed; `undefined` if it is absent. */
+export type ReadField = (field: string) => Json | undefined;
+
+export interface Placed {
+  /** From the top-level field inwards; never empty. */
+  readonly path: readonly [string, ...string[]];
+  readonly value: Json;
+}
+
+export interface RequestLayout {
+  /**
+   * Where a parameter stands, by the name that OpenAI's chat gives it, with its value in this dialect's form. A name that
+   * means nothing special stands at the top as it is. `undefined`: the dialect has no such parameter and refuses it.
+   */
+  place(parameter: string, value: Json, read: ReadField): Placed | undefined;
+  /** The fields that change when instructions are put before the caller's own, or instead of them. */
+  systemPrompt(prompt: string, isInstead: boolean, read: ReadField): { readonly [field: string]: Json };
+}

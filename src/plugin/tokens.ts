@@ -1,0 +1,149 @@
+/** Access tokens that a vendor lends for a while: fetched once for all callers, renewed before they run out. */
+import { RelayError } from "../contract/errors.ts";
+
+export interface LentToken {
+  readonly value: string;
+  /** How long it is good from now on, ms. */
+  readonly lifetimeMs: number;
+}
+
+export interface TokenSourceOptions {
+  /** Asks the vendor; the signal ends with the plugin's generation, not with a call. */
+  readonly issue: () => Promise<LentToken>;
+  /** ms since epoch. */
+  readonly now: () => number;
+  /** A token that has less left is renewed while it still serves. Default five minutes, at most half its life. */
+  readonly earlyMs?: number;
+}
+
+const EARLY_MS = 5 * 60_000;
+
+/** Whoever waits: a call that ends does not wait on. */
+interface Waiter {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes a function that gives the current token: at once while there is one, else as soon as it has come. However many
+ * ask, the vendor is asked once. What `issue` throws, those who wait get; the next who asks tries anew.
+ *
+ * @example
+ * const token = createTokenSource({ issue: () => exchange(host), now: host.now });
+ * const headers = { authorization: `Bearer ${await token(call)}` };
+ */
+export function createTokenSource({ issue, now, earlyMs = EARLY_MS }: TokenSourceOptions) {
+  let current: { value: string; renewAt: number; endsAt: number } | undefined;
+  let pending: Promise<string> | undefined;
+
+  const renew = (): Promise<string> => {
+    pending ??= issue()
+      .then(({ value, lifetimeMs }) => {
+        const endsAt = now() + lifetimeMs;
+        current = { value, endsAt, renewAt: endsAt - Math.min(earlyMs, lifetimeMs / 2) };
+        return value;
+      })
+      .finally(() => {
+        pending = undefined;
+      });
+    return pending;
+  };
+
+  return (waiter: Waiter): string | Promise<string> => {
+    const at = now();
+    if (current === undefined || at >= current.endsAt) return unlessGone(renew(), waiter);
+    // A failure here is nobody's yet: the token still serves, and is asked for again.
+    if (at >= current.renewAt && pending === undefined) renew().catch(() => {});
+    return current.value;
+  };
+}
+
+function unlessGone(token: Promise<string>, { signal }: Waiter): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const leave = (): void => reject(new RelayError("client-closed", "The call ended before its token came."));
+  if (signal.aborted) leave();
+  signal.addEventListener("abort", leave, { once: true });
+  token.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  return promise;
+}
+
+/** Where a token is fetched: a form in, `{access_token, expires_in}` out, as OAuth has it (RFC 6749 §5.1). */
+export interface TokenRequest {
+  readonly url: string;
+  readonly form: Readonly<Record<string, string>>;
+  /** `host.fetch`. */
+  readonly send: (input: string, init: RequestInit) => Promise<Response>;
+  /** `host.signal`. */
+  readonly signal: AbortSignal;
+}
+
+/** A server that does not say how long is taken at its word for this long. */
+const LIFETIME_DEFAULT_S = 300;
+
+/**
+ * Exchanges credentials for an access token.
+ *
+ * @example
+ * const form = { grant_type: "client_credentials", client_id: id, client_secret: secret, scope };
+ * const token = await fetchToken({ url, form, send: host.fetch, signal: host.signal });
+ *
+ * @throws RelayError `upstream-credential` when they are refused, `upstream-unavailable` when nobody answers,
+ * `upstream-malformed` when the answer holds no token; nothing of the credentials or of the answer is in its message
+ */
+export async function fetchToken({ url, form, send, signal }: TokenRequest): Promise<LentToken> {
+  let response: Response;
+  let body: unknown;
+  try {
+    response = await send(url, { method: "POST", body: new URLSearchParams(form), signal });
+    body = await response.json().catch(() => undefined);
+  } catch (cause) {
+    throw new RelayError("upstream-unavailable", "The upstream's token service could not be reached.", { cause });
+  }
+  if (response.status >= 400 && response.status < 500 && response.status !== 429) {
+    throw new RelayError("upstream-credential", "The upstream refused the relay's credentials.");
+  }
+  if (!response.ok) throw new RelayError("upstream-unavailable", "The upstream's token service failed.");
+  const { access_token: value, expires_in: lifetime } = (body ?? {}) as Record<string, unknown>;
+  if (typeof value !== "string" || value === "") {
+    throw new RelayError("upstream-malformed", "The upstream's token service gave no token.");
+  }
+  const seconds = Number(lifetime ?? LIFETIME_DEFAULT_S);
+  return { value, lifetimeMs: (seconds > 0 ? seconds : LIFETIME_DEFAULT_S) * 1000 };
+}
+
+export interface JwtClaims {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly scope: string;
+  /** Names the key among several of its owner. */
+  readonly keyId?: string;
+  /** PKCS #8 in PEM. */
+  readonly privateKey: string;
+  /** ms since epoch. */
+  readonly now: number;
+}
+
+/** How long an assertion is good; vendors take an hour at most. */
+const ASSERTION_SECONDS = 3600;
+
+/**
+ * A statement signed with a service account's key (RS256), to be exchanged for a token (RFC 7523 §2.1).
+ *
+ * @throws RelayError `upstream-credential` when the key cannot be read
+ */
+export async function signAssertion({ issuer, audience, scope, keyId, privateKey, now }: JwtClaims): Promise<string> {
+  // Loaded here, because most configurations have no service account.
+  const { importPKCS8, SignJWT } = await import("jose");
+  const issuedAt = Math.floor(now / 1000);
+  try {
+    const key = await importPKCS8(privateKey, "RS256");
+    return await new SignJWT({ scope })
+      .setProtectedHeader({ alg: "RS256", typ: "JWT", ...(keyId === undefined ? {} : { kid: keyId }) })
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(issuedAt + ASSERTION_SECONDS)
+      .sign(key);
+  } catch (cause) {
+    throw new RelayError("upstream-credential", "The service account's private key cannot be used.", { cause });
+  }
+}
