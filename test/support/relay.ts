@@ -8,6 +8,7 @@ import { formatProblem } from "../../src/config/problem.ts";
 import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
+import type { HttpServices } from "../../src/http/services.ts";
 import { listen } from "../../src/http/server.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
@@ -47,6 +48,8 @@ export interface AccountParts {
   readonly clock: ManualClock;
   readonly backupDir: string;
   readonly setupTokens: string[];
+  /** What answers requests to services outside. */
+  readonly fetchOutside?: HttpServices["fetchOutside"];
 }
 
 /** `config`: YAML; an access key is added unless it sets one. */
@@ -132,6 +135,7 @@ export async function startRelay(
     auth: parts?.auth as AuthServices,
     store: parts?.store as Store,
     backupDir: parts?.backupDir ?? "/nonexistent",
+    fetchOutside: parts?.fetchOutside ?? (() => Promise.reject(new Error("nothing outside is reached in tests"))),
     showSetupToken: (token: string) => void parts?.setupTokens.push(token),
     holder,
     ids: createIds({

@@ -4,6 +4,7 @@ import { invalid, problem } from "../../auth/refusals.ts";
 import { type ApiRoute, noContent } from "../api.ts";
 import { endedCookies, refreshCookie, refuseForeignOrigin } from "../cookies.ts";
 import type { HttpServices } from "../services.ts";
+import { requireCaptcha } from "./captcha.ts";
 import { Body, Nullable, Password, Text } from "./fields.ts";
 import { tokenAnswer } from "./tokens.ts";
 
@@ -28,7 +29,7 @@ const ResetPassword = Body({ token: Text(), new_password: Password });
 
 const open = { type: "public" } as const;
 
-export function authRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
+export function authRoutes(services: Pick<HttpServices, "auth" | "fetchOutside" | "relay">): ApiRoute[] {
   return [
     {
       method: "GET",
@@ -54,6 +55,7 @@ export function authRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
       async handler(context) {
         refuseForeignOrigin(context.request.headers);
         const body = context.body as typeof Register.static;
+        await requireCaptcha(services, body.turnstile_token, context);
         const tokens = await services.auth.registration.register(
           {
             username: body.username,
@@ -74,7 +76,8 @@ export function authRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
       body: Login,
       async handler(context) {
         refuseForeignOrigin(context.request.headers);
-        const { username, password, cookie } = context.body as typeof Login.static;
+        const { username, password, cookie, turnstile_token: solved } = context.body as typeof Login.static;
+        await requireCaptcha(services, solved, context);
         const tokens = await services.auth.login.login({ username, password }, context.origin);
         return tokenAnswer(tokens, cookie === true, context);
       },
