@@ -17,6 +17,8 @@ export interface Settings {
   readonly directory: string;
   /** Of one measurement. */
   readonly seconds: number;
+  /** Not measured: as much as possible, so that what is compiled on the way has been. */
+  readonly isWarmUp?: boolean;
 }
 
 export interface Case {
@@ -42,11 +44,14 @@ interface WholeCase {
   readonly bytes: number;
   readonly kind: "prose" | "code";
   readonly connections: number;
+  /** A pause of each connection between its calls: all targets then carry the same load. Default: none. */
+  readonly thinkMs?: number;
   readonly hasTranslated: boolean;
   readonly hasApiKey?: boolean;
 }
 
-function wholeCase({ name, about, bytes, kind, connections, hasTranslated, hasApiKey = false }: WholeCase): Case {
+function wholeCase(plan: WholeCase): Case {
+  const { name, about, bytes, kind, connections, thinkMs = 0, hasTranslated, hasApiKey = false } = plan;
   return {
     name,
     about,
@@ -54,11 +59,12 @@ function wholeCase({ name, about, bytes, kind, connections, hasTranslated, hasAp
     hasApiKey,
     targets: ["direct", "nginx", "relay"],
     shown: ["requests_per_s", "cpu_us_per_request", "p50_us", "p99_us"],
-    measure: (target, { cores, directory, seconds }, isTranslated) => {
+    measure: (target, { cores, directory, seconds, isWarmUp = false }, isTranslated) => {
       const messages = kind === "prose" ? oneMessage(bytes) : manyMessages(bytes);
       const body = chatBody((isTranslated ? TRANSLATED_PREFIX : "") + WHOLE_MODEL, messages, false);
       const bodyFile = writeBody(directory, `${name}${isTranslated ? "-translated" : ""}`, body);
-      return measureWhole(target, { path: PATH, bodyFile, connections, seconds: Math.ceil(seconds) }, cores);
+      const load = { path: PATH, bodyFile, connections, seconds: Math.ceil(seconds), thinkMs: isWarmUp ? 0 : thinkMs };
+      return measureWhole(target, load, cores);
     },
   };
 }
@@ -104,6 +110,16 @@ export const CASES: readonly Case[] = [
     hasApiKey: true,
   }),
   wholeCase({
+    name: "chat-steady",
+    about: "the same calls at the same pace for all: 32 connections, a pause of 4 ms behind each call",
+    bytes: 520,
+    kind: "prose",
+    connections: 32,
+    thinkMs: 4,
+    hasTranslated: true,
+    hasApiKey: true,
+  }),
+  wholeCase({
     name: "latency",
     about: "the same, one connection: p50 and p99 show what a hop adds",
     bytes: 520,
@@ -145,6 +161,15 @@ export const CASES: readonly Case[] = [
     bytes: 100_000,
     kind: "prose",
     connections: 8,
+    hasTranslated: true,
+  }),
+  wholeCase({
+    name: "body-100k-steady",
+    about: "the same at the same pace for all: 16 connections, a pause of 4 ms behind each call",
+    bytes: 100_000,
+    kind: "prose",
+    connections: 16,
+    thinkMs: 4,
     hasTranslated: true,
   }),
   wholeCase({

@@ -12,6 +12,8 @@ export interface WholeLoad {
   readonly bodyFile: string;
   readonly connections: number;
   readonly seconds: number;
+  /** How long each connection waits before its next call, ms; 0 = as fast as the target can. */
+  readonly thinkMs: number;
 }
 
 interface WrkOutcome {
@@ -31,7 +33,7 @@ export async function measureWhole(target: Target, load: WholeLoad, cores: Cores
     ...["--", load.bodyFile, ...headers],
   ];
   const before = cpuOf(target);
-  const said = await run(command, load.seconds + 20);
+  const said = await run(command, load.seconds + 20, { THINK_MS: String(load.thinkMs) });
   const cpu = cpuOf(target) - before;
   const line = /^OUTCOME (.*)$/m.exec(said)?.[1];
   if (line === undefined) throw new Error(`wrk against ${target.name} said nothing of use:\n${said}`);
@@ -103,10 +105,11 @@ function cpuOf(target: Target): number {
 }
 
 /** Runs a command to its end, at most so many seconds, and returns what it printed. */
-async function run(command: readonly string[], secondsMax: number): Promise<string> {
+async function run(command: readonly string[], secondsMax: number, env: Record<string, string> = {}): Promise<string> {
   const child = Bun.spawn([...command], {
     stdout: "pipe",
     stderr: "pipe",
+    env: { ...process.env, ...env },
     timeout: secondsMax * 1000,
     killSignal: "SIGKILL",
   });

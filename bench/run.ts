@@ -18,6 +18,9 @@ const HELP = `usage: bun bench/run.ts [options]
   --json FILE        write every value measured
 `;
 
+/** The runtime compiles what runs often, twice; in a second it has not seen enough. */
+const WARM_UP_SECONDS = 3;
+
 const { values: options } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
@@ -108,7 +111,7 @@ async function measureCase(each: Case, targets: readonly Target[], plan: Plan, s
         : []),
     ]);
   if (!each.isSingle && !options.quick) {
-    const short = { ...settings, seconds: Math.min(1, settings.seconds) };
+    const short = { ...settings, seconds: Math.min(WARM_UP_SECONDS, settings.seconds), isWarmUp: true };
     for (const { target, isTranslated } of entrants) await each.measure(target, short, isTranslated);
   }
   for (let turn = 0; turn < (each.isSingle ? 1 : plan.repeat); turn++) {

@@ -1,5 +1,14 @@
 -- Posts one body over and over; prints the outcome as one line of JSON.
 -- Arguments: the file of the body, then "name: value" for each header.
+-- THINK_MS in the environment: how long each connection waits before its next call.
+
+local think = tonumber(os.getenv("THINK_MS") or "0")
+if think > 0 then
+  delay = function()
+    return think
+  end
+end
+
 init = function(args)
   local file = assert(io.open(args[1], "rb"))
   wrk.method = "POST"

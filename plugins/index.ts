@@ -1,7 +1,11 @@
 /** The whole list of built-in plugins, alphabetical within their kind. */
 import accessKey from "./auth/access-key.ts";
 import apiKey from "./auth/api-key.ts";
+import github from "./auth/github.ts";
+import google from "./auth/google.ts";
 import jwt from "./auth/jwt.ts";
+import oidc from "./auth/oidc.ts";
+import prismaauth from "./auth/prismaauth.ts";
 import anthropic from "./provider/anthropic.ts";
 import azure from "./provider/azure.ts";
 import bedrock from "./provider/bedrock.ts";
@@ -28,7 +32,7 @@ import vllm from "./provider/vllm.ts";
 import xai from "./provider/xai.ts";
 import zai from "./provider/zai.ts";
 
-export const builtinAuth = [accessKey, apiKey, jwt] as const;
+export const builtinAuth = [accessKey, apiKey, github, google, jwt, oidc, prismaauth] as const;
 
 export const builtinProviders = [
   anthropic,

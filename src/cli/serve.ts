@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AuthServices } from "../auth/services.ts";
+import { createSignInServices } from "../auth/sign-in-services.ts";
 import { diffConfigs } from "../config/diff.ts";
 import { formatProblem } from "../config/problem.ts";
 import { secretValues } from "../config/redact.ts";
@@ -13,6 +14,7 @@ import { listen, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
 import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
+import { Ledger } from "../relay/ledger.ts";
 import { cutRevokedCalls } from "../relay/revoked.ts";
 import type { RelayServices } from "../relay/services.ts";
 import { RetryBudget, RoutingState } from "../routing/state.ts";
@@ -28,7 +30,7 @@ import type { Store } from "../store/types.ts";
 import { createSync, type SyncAnswer } from "../sync/sync.ts";
 import { watchFiles } from "../sync/watch.ts";
 import { VERSION } from "../support/build-info.ts";
-import { systemClock } from "../support/clock.ts";
+import { systemClock, systemSchedule } from "../support/clock.ts";
 import { createIds } from "../support/ids.ts";
 import { createLogger, type LogLevel, type ProcessLogger } from "../support/log.ts";
 import { createLogSink, inspectStderr } from "../support/log-sink.ts";
@@ -195,6 +197,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     const http = {
       relay: services,
       auth: accounts,
+      signIn: createSignInServices(accounts, store.settings),
       store,
       backupDir: join(located.dataDir, "backups"),
       showSetupToken: printSetupToken,
@@ -245,6 +248,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     stopPruning();
     watcher?.close();
     services.active.stop();
+    services.ledger.flush();
     return code;
   } catch (error) {
     throw toCliError(error, located.configFile);
@@ -304,6 +308,7 @@ function createRelayServices(store: Store, log: ProcessLogger, redact: (text: st
   return {
     clock: systemClock,
     log,
+    ledger: new Ledger(systemSchedule),
     records: { push: (record) => store.calls.append(record) },
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),

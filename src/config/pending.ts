@@ -46,7 +46,6 @@ export const PENDING: readonly Pending[] = [
   { path: "logging.max_db_size" },
   { path: "logging.redact" },
   { path: "telemetry" },
-  { path: "sso" },
   { path: "sync" },
   { path: "database.backup" },
   { path: "secrets.master_key" },

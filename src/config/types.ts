@@ -386,6 +386,8 @@ export interface SsoProviderConfig {
   readonly allowedOrgs: readonly string[];
   readonly adminGroups: readonly string[];
   readonly adminSubjects: readonly string[];
+  /** Where its answers arrive: at a path of its own, or at the one that old files (the single form) have registered. */
+  readonly callback: "own" | "shared";
   readonly options: Readonly<Record<string, unknown>>;
 }
 

@@ -23,25 +23,51 @@ export type AuthOutcome =
   /** My kind, but bad: stop here with 401. `reason` is for the log. */
   | { readonly type: "reject"; readonly reason: string };
 
+/** Who somebody is at an identity provider, as that provider vouches for it at this moment. */
 export interface Profile {
-  /** The provider's immutable id; never the e-mail. */
+  /** The provider's immutable id, 1 to 255 characters; never the e-mail. */
   readonly subject: string;
   /** Absent unless the provider vouches for it. */
   readonly verifiedEmail?: string;
+  /** What a new account is named after; need not be unique. */
   readonly displayName?: string;
+  /** Unique at the provider today, but its holder may give it away: for the first look at somebody only. */
+  readonly login?: string;
   readonly groups?: readonly string[];
 }
 
+/**
+ * The two halves of a sign-in (OAuth 2.0 authorization code with PKCE). State, PKCE, browser, linking and sessions are
+ * the house's; a plugin builds a URL and turns a code into a profile.
+ *
+ * Throws of either: `RelayError` with `unauthenticated` or `forbidden` is a refusal of the person; everything else is a
+ * failure of the provider. Messages and causes may be logged: no secret, code or token in them.
+ */
 export interface SignIn {
   readonly label: string;
-  begin(login: { redirectUri: string; state: string; codeChallenge: string; nonce: string }): URL | Promise<URL>;
+  /** Where to send the browser. The answer must come back to `redirectUri`, with `state`; the challenge is S256. */
+  begin(login: {
+    redirectUri: string;
+    state: string;
+    codeChallenge: string;
+    nonce: string;
+    signal: AbortSignal;
+  }): URL | Promise<URL>;
+  /** `issuer`: the `iss` that came with the code (RFC 9207), unchecked. */
   finish(login: {
     code: string;
     redirectUri: string;
     codeVerifier: string;
     nonce: string;
+    issuer?: string;
     signal: AbortSignal;
   }): Promise<Profile>;
+  /** Where the person ends the session at the provider too; `undefined` = the provider has no such place. */
+  logoutUrl?(logout: {
+    redirectUri: string;
+    idToken?: string;
+    signal: AbortSignal;
+  }): URL | undefined | Promise<URL | undefined>;
 }
 
 export interface Auth {

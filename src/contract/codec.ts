@@ -151,6 +151,11 @@ export interface Egress {
   decodeError(status: number, body: string, headers?: Headers): RelayError;
   /** Facts of a whole answer in the pass-through lane. Throws `upstream-malformed` when it is no answer at all. */
   readFacts(body: JsonObject): AnswerFacts;
+  /**
+   * Bytes that stand in every whole answer, e.g. the name of the field with its words. With them an answer that shows
+   * no sign of an error goes to its client before it is read. Default: it is read first.
+   */
+  readonly answerMark?: Uint8Array;
   watcher(): StreamWatcher;
   /**
    * Texts one of which stands in every event that can be the last, where such an event may be large. The pass-through

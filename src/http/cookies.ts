@@ -50,7 +50,8 @@ function isOwnOrigin(origin: string, headers: Headers): boolean {
   return host !== null && match !== null && match[1]!.toLowerCase() === host.toLowerCase();
 }
 
-function readCookie(headers: Headers, names: readonly string[]): string | undefined {
+/** `undefined` when it is not there, or there in different values. */
+export function readCookie(headers: Headers, names: readonly string[]): string | undefined {
   const header = headers.get("cookie");
   if (header === null) return undefined;
   const values = header
@@ -65,7 +66,8 @@ function readCookie(headers: Headers, names: readonly string[]): string | undefi
   return new Set(values).size === 1 ? values[0] : undefined;
 }
 
-type Settings = Pick<Config, "auth"> & { readonly server: Pick<Config["server"], "tls" | "publicHost"> };
+/** What cookies are made by. */
+export type Settings = Pick<Config, "auth"> & { readonly server: Pick<Config["server"], "tls" | "publicHost"> };
 
 /** `set-cookie` fields that begin a session in the browser. */
 export function sessionCookies(tokens: IssuedTokens, headers: Headers, config: Settings): readonly string[] {
@@ -96,7 +98,7 @@ function cookie(name: string, value: string, path: string, maxAgeS: number, secu
 }
 
 /** `auto`: always, but for plain http on this very machine, where a browser would drop such a cookie. */
-function isSecure(headers: Headers, { auth, server }: Settings): boolean {
+export function isSecure(headers: Headers, { auth, server }: Settings): boolean {
   if (auth.cookieSecure !== "auto") return auth.cookieSecure;
   if (server.tls !== null) return true;
   const name = (headers.get("host") ?? "").replace(/:\d+$/, "");

@@ -2,6 +2,7 @@
 import { cpus, freemem, loadavg, networkInterfaces, totalmem } from "node:os";
 import { statfs } from "node:fs/promises";
 import type { Snapshot } from "../snapshot/snapshot.ts";
+import { signInView } from "./accounts/views.ts";
 import { type ApiRoute, json } from "./api.ts";
 import type { HttpServices } from "./services.ts";
 
@@ -46,7 +47,8 @@ function withoutSecrets(url: string): string {
   return `${parsed.protocol}//${parsed.host}${parsed.pathname === "/" ? "" : parsed.pathname}`;
 }
 
-async function info(services: HttpServices, { config }: Snapshot, dataDir: string) {
+async function info(services: HttpServices, snapshot: Snapshot, dataDir: string) {
+  const { config } = snapshot;
   const { server } = config;
   const localIp = localAddress();
   const port = services.boundPort();
@@ -54,6 +56,7 @@ async function info(services: HttpServices, { config }: Snapshot, dataDir: strin
     base_url: baseUrl(server.publicHost, localIp, port),
     access_key_enabled: server.accessKeyEnabled,
     turnstile_site_key: server.turnstileEnabled ? (server.turnstileSiteKey ?? "") : "",
+    ...(snapshot.signIns.size === 0 ? {} : { sso_providers: [...snapshot.signIns.values()].map(signInView) }),
   };
   if (server.infoDetail === "minimal") return shown;
   const memoryTotal = totalmem();

@@ -1,5 +1,6 @@
 /** What the routes are lent by the composition root. */
 import type { AuthServices } from "../auth/services.ts";
+import type { SignInServices } from "../auth/sign-in-services.ts";
 import type { RelayServices } from "../relay/services.ts";
 import type { SnapshotHolder } from "../snapshot/snapshot.ts";
 import type { SyncAnswer, SyncOptions } from "../sync/sync.ts";
@@ -9,6 +10,7 @@ import type { Ids } from "../support/ids.ts";
 export interface HttpServices {
   readonly relay: RelayServices;
   readonly auth: AuthServices;
+  readonly signIn: SignInServices;
   readonly store: Pick<Store, "backup" | "calls">;
   /** Where backups are kept, one directory each. */
   readonly backupDir: string;

@@ -13,6 +13,11 @@ export interface Answer {
    */
   read(): Uint8Array<ArrayBuffer> | null | Promise<Uint8Array<ArrayBuffer> | null>;
   /**
+   * As `read`, without a promise: `undefined` = nothing is there; `ready` is called once as soon as something is, be it
+   * the end or a failure, which is then thrown. Absent where only promises are to be had. Not beside a pending `read`.
+   */
+  take?(ready: () => void): Uint8Array<ArrayBuffer> | null | undefined;
+  /**
    * The rest of the body in one piece, without a promise when it is all there. Rejects with `too-large` beyond `max`
    * bytes.
    */

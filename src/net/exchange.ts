@@ -53,6 +53,7 @@ export class Exchange implements Sending, Answer {
   #isPaused = false;
   #wake: ((piece: Bytes | null) => void) | null = null;
   #refuse: ((error: NetError) => void) | null = null;
+  #ready: (() => void) | null = null;
 
   constructor(request: NetRequest, target: Target) {
     this.method = request.method;
@@ -78,17 +79,16 @@ export class Exchange implements Sending, Answer {
     return this.#head!.get(name);
   }
 
+  take(ready: () => void): Bytes | null | undefined {
+    if (this.#first !== null) return this.#next(this.#first);
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#hasEnded) return null;
+    this.#ready = ready;
+    return undefined;
+  }
+
   read(): Bytes | null | Promise<Bytes | null> {
-    const piece = this.#first;
-    if (piece !== null) {
-      this.#first = this.#more === null ? null : this.#shift();
-      this.#waiting -= piece.length;
-      if (this.#isPaused && this.#waiting < LOW_WATER_BYTES) {
-        this.#isPaused = false;
-        this.carrier?.resume();
-      }
-      return piece;
-    }
+    if (this.#first !== null) return this.#next(this.#first);
     if (this.#failure !== null) return Promise.reject(this.#failure);
     if (this.#hasEnded) return null;
     return new Promise((resolve, reject) => {
@@ -160,13 +160,16 @@ export class Exchange implements Sending, Answer {
       wake(piece);
       return true;
     }
-    if (this.#first === null) this.#first = piece;
-    else if (this.#more === null) this.#more = [piece];
+    if (this.#first === null) {
+      this.#first = piece;
+      this.#waiting += piece.length;
+      if (this.#ready !== null) this.#tell();
+      return this.#isRoom();
+    }
+    if (this.#more === null) this.#more = [piece];
     else this.#more.push(piece);
     this.#waiting += piece.length;
-    if (this.#waiting < HIGH_WATER_BYTES) return true;
-    this.#isPaused = true;
-    return false;
+    return this.#isRoom();
   }
 
   /** For the carrier, which is free again: the body is complete. */
@@ -174,7 +177,7 @@ export class Exchange implements Sending, Answer {
     this.carrier = null;
     this.#hasEnded = true;
     const wake = this.#wake;
-    if (wake === null) return;
+    if (wake === null) return this.#tell();
     this.#wake = null;
     this.#refuse = null;
     wake(null);
@@ -189,9 +192,34 @@ export class Exchange implements Sending, Answer {
     this.#wake = null;
     this.#refuse = null;
     if (refuse !== null) refuse(error);
+    else this.#tell();
     // Whoever still waits for the answer hears of it; that nobody does any more is no fault of the process.
     this.answer.catch(ignore);
     this.#reject(error);
+  }
+
+  /** Gives out the piece that came first. */
+  #next(piece: Bytes): Bytes {
+    this.#first = this.#more === null ? null : this.#shift();
+    this.#waiting -= piece.length;
+    if (this.#isPaused && this.#waiting < LOW_WATER_BYTES) {
+      this.#isPaused = false;
+      this.carrier?.resume();
+    }
+    return piece;
+  }
+
+  #isRoom(): boolean {
+    if (this.#waiting < HIGH_WATER_BYTES) return true;
+    this.#isPaused = true;
+    return false;
+  }
+
+  /** Whoever found nothing may look again. */
+  #tell(): void {
+    const ready = this.#ready;
+    this.#ready = null;
+    ready?.();
   }
 
   #shift(): Bytes | null {

@@ -21,7 +21,16 @@ export {
   type LocalRequest,
   localProvider,
 } from "./local-provider.ts";
+export {
+  askProvider,
+  type CodeExchange,
+  exchangeCode,
+  type ProviderAnswer,
+  type ProviderRequest,
+  type TokenAnswer,
+} from "./oauth.ts";
 export { listOpenaiModels, OPENAI_OPERATIONS, type OpenaiCompatible, openaiCompatible } from "./openai-compatible.ts";
+export { type OpenidConnect, openidConnect } from "./openid-connect.ts";
 export { type Static, Type } from "./options.ts";
 export {
   createTokenSource,

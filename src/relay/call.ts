@@ -1,15 +1,17 @@
 /** Everything known about one call, from the first byte in to the last byte out; it writes its record when it ends. */
-import { type Finish, type Framing, type Identity, RelayError, type Usage } from "../plugin/index.ts";
+import { type Codec, type Finish, type Framing, type Identity, RelayError, type Usage } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Lease, Snapshot } from "../snapshot/snapshot.ts";
 import type { CallRecord } from "../store/types.ts";
 import type { Watched } from "./active.ts";
+import type { Ended } from "./ledger.ts";
+import { parseAnswer } from "./answer-text.ts";
+import { callLine } from "./call-line.ts";
 import { revoked } from "./revoked.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
 import { shownAddress } from "../support/addresses.ts";
-import type { PlainFields } from "../support/log.ts";
 
 /** Before this age nobody looks whether the client is still there: most calls are over sooner. */
 const DEPARTURE_CHECK_AFTER_MS = 200;
@@ -69,7 +71,7 @@ function silent(): RelayError {
   return new RelayError("upstream-timeout", "The upstream fell silent in the middle of its answer.");
 }
 
-export class Call implements Watched {
+export class Call implements Watched, Ended {
   readonly id: string;
   readonly route: RelayRoute;
   readonly request: Request;
@@ -123,6 +125,11 @@ export class Call implements Watched {
   #isEnded = false;
   #isIdleTimerLifted = false;
   #heldBytes = 0;
+  #status = 0;
+  #failure: RelayError | undefined;
+  #endedMs = 0;
+  #answer: Uint8Array | undefined;
+  #answerCodec: Codec | undefined;
   readonly #lease: Lease;
   readonly #clientAddress: string;
   readonly #connection: CallStart["connection"];
@@ -281,7 +288,7 @@ export class Call implements Watched {
     this.abandonAttempt();
   }
 
-  /** Writes the record and lets go of everything. Only the first call counts. */
+  /** Lets go of everything and has the record written. Only the first call counts. */
   end(status: number, failure?: RelayError): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
@@ -289,18 +296,47 @@ export class Call implements Watched {
     this.keepAlive = undefined;
     this.failStream = undefined;
     if (this.#isIdleTimerLifted) this.#connection.setIdleTimeout(IDLE_TIMEOUT_S);
+    this.#status = status;
+    this.#failure = failure;
+    this.#endedMs = this.services.clock.monotonic();
     this.services.active.remove(this);
     this.services.held.give(this.#heldBytes);
-    const record = this.#record(status, failure);
-    this.services.records.push(record);
-    const { log } = this.services;
-    if (log.isEnabled("info")) log.plain("call", callLine(record, this.services.redact));
+    this.services.ledger.push(this);
     this.#lease.release();
   }
 
-  #record(status: number, failure: RelayError | undefined): CallRecord {
+  /** A good answer to a call that passes it on: what it says for the record is read after the client has it. */
+  readLater(answer: Uint8Array, codec: Codec): void {
+    this.#answer = answer;
+    this.#answerCodec = codec;
+  }
+
+  settle(): void {
+    if (this.#answer !== undefined) this.#readAnswer(this.#answer);
+    const record = this.#record();
+    this.services.records.push(record);
+    const { log } = this.services;
+    if (log.isEnabled("info")) log.plain("call", callLine(record, this.services.redact));
+  }
+
+  #readAnswer(answer: Uint8Array): void {
+    try {
+      const facts = this.#answerCodec!.egress!.readFacts(parseAnswer(answer));
+      this.usage = facts.usage;
+      this.finish = facts.finish;
+    } catch (cause) {
+      // The client has the same bytes and will say so; what is lost is the count.
+      this.services.log.warn("an answer was passed on that could not be read", {
+        req: this.id,
+        provider: this.provider,
+        reason: RelayError.from(cause).message,
+      });
+    }
+  }
+
+  #record(): CallRecord {
     const { identity, usage } = this;
-    const endedMs = this.services.clock.monotonic();
+    const failure = this.#failure;
     const { config } = this.snapshot;
     return {
       requestId: this.id,
@@ -320,13 +356,13 @@ export class Call implements Watched {
       orgId: identity.orgId,
       clientIp: shownAddress(this.#clientAddress, config.logging.clientIp),
       userAgent: config.logging.userAgent ? this.request.headers.get("user-agent") : null,
-      status,
+      status: this.#status,
       failure: failure?.code ?? null,
       error: failure?.message ?? null,
       streaming: this.streaming,
       attempts: this.attempts,
       firstByteMs: this.firstByteMs === 0 ? null : this.firstByteMs - this.startedMs,
-      totalMs: endedMs - this.startedMs,
+      totalMs: this.#endedMs - this.startedMs,
       inputTokens: usage?.inputTokens ?? null,
       outputTokens: usage?.outputTokens ?? null,
       cacheReadTokens: usage?.cacheReadTokens ?? null,
@@ -340,28 +376,4 @@ export class Call implements Watched {
       generation: this.snapshot.generation,
     };
   }
-}
-
-/** The one log line of a call; its names are those of `cli-and-operations.md` section 9. */
-function callLine(record: CallRecord, redact: (text: string) => string): PlainFields {
-  return {
-    req: record.requestId,
-    key: record.principal ?? undefined,
-    dialect: record.dialect ?? undefined,
-    route: record.route,
-    provider: record.provider ?? undefined,
-    // A caller may paste anything here, and catch-all providers take it.
-    model: record.model === null ? undefined : redact(record.model),
-    lane: record.lane,
-    status: record.status,
-    ms: Math.round(record.totalMs),
-    first_ms: record.firstByteMs === null ? undefined : Math.round(record.firstByteMs),
-    in: record.inputTokens ?? undefined,
-    out: record.outputTokens ?? undefined,
-    cache_read: record.cacheReadTokens ?? undefined,
-    cache_write: record.cacheWriteTokens ?? undefined,
-    attempts: record.attempts,
-    failure: record.failure ?? undefined,
-    upstream_id: record.upstreamId ?? undefined,
-  };
 }

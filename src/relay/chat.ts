@@ -22,7 +22,8 @@ import type { TopLevel } from "./scan.ts";
 import { withoutTools } from "./tool-downgrade.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
-import { parseAnswer, readWhole } from "./whole.ts";
+import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
+import { readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
 const EVENT_STREAM = /^text\/event-stream\b/i;
@@ -128,10 +129,15 @@ class ChatWork implements Work<Response> {
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
       const read = readWhole(call, entry, answer);
       const bytes = read instanceof Promise ? await read : read;
-      const facts = codec.egress!.readFacts(parseAnswer(bytes));
-      if (facts.error !== undefined) throw facts.error;
-      call.usage = facts.usage;
-      call.finish = facts.finish;
+      const egress = codec.egress!;
+      if (isPlainlyGood(bytes, egress.answerMark)) {
+        call.readLater(bytes, codec);
+      } else {
+        const facts = egress.readFacts(parseAnswer(bytes));
+        if (facts.error !== undefined) throw facts.error;
+        call.usage = facts.usage;
+        call.finish = facts.finish;
+      }
       return this.#whole(bytes, contentType);
     } catch (cause) {
       call.abandonAttempt();

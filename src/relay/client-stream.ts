@@ -6,10 +6,11 @@ import { streamHeaders } from "./headers.ts";
 /** Where the bytes come from. */
 export interface Source {
   /**
-   * The next bytes for the client, or `null` after a good end; without a promise when they are there already. Throws or
-   * rejects for a bad end. Called again only after the last result.
+   * The next bytes for the client, or `null` after a good end; without a promise when they are there already.
+   * `undefined` = not yet: `ready` is called once when it is worth asking again. Throws or rejects for a bad end. Called
+   * again only after the last result.
    */
-  next(): Uint8Array | null | Promise<Uint8Array | null>;
+  next(ready: () => void): Uint8Array | null | undefined | Promise<Uint8Array | null>;
   /** All that the client needs has been given, whatever the connection still does. */
   isComplete?(): boolean;
   /** Stops the upstream; called at most once, when the client has left or the call was ended from outside. */
@@ -31,6 +32,7 @@ export function streamToClient(
   const { active } = call.services;
   const keepAlive = ingress === undefined ? undefined : framing?.encode([ingress.keepAlive]);
   let isOver = false;
+  let isStopping = false;
   let sink: ReadableStreamDefaultController<Uint8Array>;
   const headers = streamHeaders(call, contentType);
 
@@ -62,6 +64,19 @@ export function streamToClient(
     sink.enqueue(bytes);
   };
 
+  /** Also called by the source itself: no promise stands between the upstream's bytes and the client. */
+  const pump = (): void | Promise<void> => {
+    if (isOver || isStopping) return;
+    try {
+      const next = source.next(pump);
+      if (next === undefined) return;
+      if (next instanceof Promise) return next.then(deliver, fail);
+      deliver(next);
+    } catch (cause) {
+      fail(cause);
+    }
+  };
+
   call.endStep();
   call.lastWriteMs = active.now;
   call.limitTotal(limits.streamMaxDurationMs + active.now - call.startedMs);
@@ -75,6 +90,8 @@ export function streamToClient(
   }
   call.failStream = (error) => {
     const isComplete = source.isComplete?.() ?? false;
+    // Stopping makes the source report a failure of its own making.
+    isStopping = true;
     source.stop();
     finish(isComplete ? undefined : error);
   };
@@ -87,13 +104,7 @@ export function streamToClient(
       pull() {
         call.isClientWaiting = true;
         call.lastByteMs = active.now;
-        try {
-          const next = source.next();
-          if (next instanceof Promise) return next.then(deliver, fail);
-          deliver(next);
-        } catch (cause) {
-          fail(cause);
-        }
+        return pump();
       },
       cancel() {
         if (isOver) return;

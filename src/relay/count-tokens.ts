@@ -12,7 +12,8 @@ import { answerHeaders, forwardedHeaders } from "./headers.ts";
 import { resolveFor } from "./reach.ts";
 import type { TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
-import { parseAnswer, readWhole } from "./whole.ts";
+import { parseAnswer } from "./answer-text.ts";
+import { readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
 

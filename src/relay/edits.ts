@@ -1,6 +1,7 @@
 /** The named edits on a passed-through body: a closed list, made on the bytes so that everything else survives. */
 import type { Traits } from "../plugin/index.ts";
-import { type Splice, splice, type TopLevel } from "./scan.ts";
+import type { TopLevel } from "./scan.ts";
+import { type Splice, splice } from "./splice.ts";
 
 export interface Edited {
   readonly body: Uint8Array<ArrayBuffer>;

@@ -13,7 +13,8 @@ import { Losses } from "./losses.ts";
 import { resolveFor } from "./reach.ts";
 import type { TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
-import { parseAnswer, readWhole } from "./whole.ts";
+import { parseAnswer } from "./answer-text.ts";
+import { readWhole } from "./whole.ts";
 
 /** Which form the first vector of an OpenAI answer has; looked for near its beginning. */
 const FIRST_VECTOR = /"embedding"\s*:\s*(["[])/;

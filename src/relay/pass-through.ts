@@ -6,11 +6,13 @@ import { lastFrameBoundary } from "../wire/sse.ts";
 import { concat } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Source } from "./client-stream.ts";
-import { MarkedTail, Tail } from "./tail.ts";
+import { firstFrameBoundary, MarkedTail, Tail } from "./tail.ts";
 import { failureOf } from "./upstream.ts";
 
 /** Of a finished stream, so much is read for usage, finish reason and end mark. */
 const TAIL_BYTES = 16 * 1024;
+/** And of that, this much mostly suffices. */
+const LAST_BYTES = 1024;
 /** An unfinished event larger than this ends the stream with an error. */
 const EVENT_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -70,7 +72,10 @@ class PassThroughSource implements Source {
   /** An event that has begun and not yet ended. */
   #rest: Uint8Array | undefined;
   #isConcluded = false;
-  readonly #take = (chunk: Uint8Array | null): Uint8Array | null | Promise<Uint8Array | null> => this.#taken(chunk);
+  #ready: (() => void) | undefined;
+  readonly #take = (chunk: Uint8Array | null): Uint8Array | null | Promise<Uint8Array | null> =>
+    // Where there is no `take`, there is always a promise instead of `undefined`.
+    this.#taken(chunk) as Uint8Array | null | Promise<Uint8Array | null>;
   readonly #fail = (cause: unknown): never => {
     throw failureOf(this.#call, cause);
   };
@@ -86,15 +91,30 @@ class PassThroughSource implements Source {
     this.#early = early;
   }
 
-  next(): Uint8Array | null | Promise<Uint8Array | null> {
+  next(ready: () => void): Uint8Array | null | undefined | Promise<Uint8Array | null> {
+    this.#ready = ready;
     if (this.#isConcluded) return null;
     const early = this.#early;
     if (early !== undefined) {
       this.#early = undefined;
       return this.#taken(early);
     }
-    const chunk = this.#answer.read();
-    return chunk instanceof Promise ? chunk.then(this.#take, this.#fail) : this.#taken(chunk);
+    return this.#read();
+  }
+
+  #read(): Uint8Array | null | undefined | Promise<Uint8Array | null> {
+    const answer = this.#answer;
+    if (answer.take === undefined) {
+      const chunk = answer.read();
+      return chunk instanceof Promise ? chunk.then(this.#take, this.#fail) : this.#taken(chunk);
+    }
+    let chunk: Uint8Array | null | undefined;
+    try {
+      chunk = answer.take(this.#ready!);
+    } catch (cause) {
+      throw failureOf(this.#call, cause);
+    }
+    return chunk === undefined ? undefined : this.#taken(chunk);
   }
 
   isComplete(): boolean {
@@ -108,7 +128,7 @@ class PassThroughSource implements Source {
     this.#call.abandonAttempt();
   }
 
-  #taken(chunk: Uint8Array | null): Uint8Array | null | Promise<Uint8Array | null> {
+  #taken(chunk: Uint8Array | null): Uint8Array | null | undefined | Promise<Uint8Array | null> {
     if (chunk === null) {
       this.#isConcluded = true;
       return this.#conclude();
@@ -120,7 +140,7 @@ class PassThroughSource implements Source {
       return chunk;
     }
     const bytes = this.#release(chunk);
-    return bytes === undefined || bytes.length === 0 ? this.next() : bytes;
+    return bytes === undefined || bytes.length === 0 ? this.#read() : bytes;
   }
 
   /** The whole events in what has come so far; the rest waits for its end. */
@@ -144,15 +164,23 @@ class PassThroughSource implements Source {
   }
 
   #readTail(): void {
-    const { framing } = this.#options;
     const watcher = this.#watcher;
-    const read = framing.decoder();
-    const bytes = this.#tail.bytes();
-    // Where the beginning was lost, the first event is not whole.
-    const from = this.#tail.hasLost ? firstFrameBoundary(bytes) : 0;
-    for (const frame of [...read(bytes.subarray(from)), ...read(null)]) watcher.see(frame);
+    // Mostly the very last events say it all; the others are read only when these leave something open.
+    const last = this.#tail.last(LAST_BYTES);
+    if (last !== undefined) this.#see(last);
+    if (last === undefined || !watcher.ended || watcher.usage === undefined) {
+      const bytes = this.#tail.bytes();
+      // Where the beginning was lost, the first event is not whole.
+      this.#see(this.#tail.hasLost ? bytes.subarray(firstFrameBoundary(bytes)) : bytes);
+    }
     this.#call.usage = watcher.usage;
     this.#call.finish = watcher.finish;
+  }
+
+  #see(bytes: Uint8Array): void {
+    const read = this.#options.framing.decoder();
+    for (const frame of read(bytes)) this.#watcher.see(frame);
+    for (const frame of read(null)) this.#watcher.see(frame);
   }
 
   /** After the last byte: what the end of the stream says decides between success and failure. */
@@ -184,15 +212,6 @@ class PassThroughSource implements Source {
 }
 
 const LINE_BREAKS = Uint8Array.of(0x0a, 0x0a);
-
-function firstFrameBoundary(bytes: Uint8Array): number {
-  for (let at = 0; at + 1 < bytes.length; at += 1) {
-    if (bytes[at] === 0x0a && bytes[at + 1] === 0x0a) return at + 2;
-    if (bytes[at] === 0x0d && bytes[at + 1] === 0x0d) return at + 2;
-    if (bytes[at] === 0x0a && bytes[at + 1] === 0x0d && bytes[at + 2] === 0x0a) return at + 3;
-  }
-  return bytes.length;
-}
 
 /** `"choices":[]` somewhere in these events, white space allowed. */
 function hasEmptyChoices(bytes: Uint8Array): boolean {

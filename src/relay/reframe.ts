@@ -5,20 +5,27 @@ import type { Source } from "./client-stream.ts";
 /** The frames of a source whose bytes are whole events of `from`, in the envelope `to`. */
 export function reframed(source: Source, from: Framing, to: Framing): Source {
   const read = from.decoder();
-  const translate = (bytes: Uint8Array | null): Uint8Array | null | Promise<Uint8Array | null> => {
+  let isOver = false;
+  const translated = (bytes: Uint8Array | null): Uint8Array | null | undefined => {
+    isOver = bytes === null;
     const frames = read(bytes);
     if (frames.length > 0) return to.encode(frames);
-    return bytes === null ? null : next();
+    return bytes === null ? null : undefined;
   };
-  let isOver = false;
-  const next = (): Uint8Array | null | Promise<Uint8Array | null> => {
-    if (isOver) return null;
-    const bytes = source.next();
-    return bytes instanceof Promise ? bytes.then(given) : given(bytes);
+  const next: Source["next"] = (ready) => {
+    while (!isOver) {
+      const bytes = source.next(ready);
+      if (bytes === undefined) return undefined;
+      if (bytes instanceof Promise) return later(bytes, ready);
+      const given = translated(bytes);
+      if (given !== undefined) return given;
+    }
+    return null;
   };
-  const given = (bytes: Uint8Array | null) => {
-    isOver = bytes === null;
-    return translate(bytes);
+  const later = async (promise: Promise<Uint8Array | null>, ready: () => void): Promise<Uint8Array | null> => {
+    const given = translated(await promise);
+    // A source that gives promises never answers `undefined`.
+    return given === undefined ? ((await next(ready)) as Uint8Array | null) : given;
   };
   return {
     next,

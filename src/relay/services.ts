@@ -5,10 +5,13 @@ import type { CallRecord } from "../store/types.ts";
 import type { Clock } from "../support/clock.ts";
 import type { ActiveCalls } from "./active.ts";
 import type { HeldBytes } from "./held-bytes.ts";
+import type { Ledger } from "./ledger.ts";
 
 export interface RelayServices {
   readonly clock: Clock;
   readonly log: ProcessLogger;
+  /** Where ended calls go for their record. */
+  readonly ledger: Ledger;
   /** Takes a record and returns at once; never throws. */
   readonly records: { push(record: CallRecord): void };
   readonly active: ActiveCalls;

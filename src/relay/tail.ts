@@ -1,8 +1,10 @@
 /** Keeps the last bytes of a stream, so that what its end says can be read once it is over. */
 
-const START_BYTES = 2048;
+const START_BYTES = 4096;
+/** Of the largest piece seen, at least so many fit in. */
+const PIECES = 8;
 
-/** A ring that grows up to `capacity` bytes; older bytes make room for newer ones. */
+/** A ring that grows with the size of the pieces up to `capacity` bytes; older bytes make room for newer ones. */
 export class Tail {
   #ring = new Uint8Array(0);
   #end = 0;
@@ -25,15 +27,15 @@ export class Tail {
       this.#isFull = true;
       return;
     }
-    if (!this.#isFull && this.#end + chunk.length > this.#ring.length && this.#ring.length < this.capacity) {
-      this.#grow(this.#end + chunk.length);
+    if (this.#ring.length < this.capacity && chunk.length * PIECES > this.#ring.length) {
+      this.#grow(Math.max(START_BYTES, chunk.length * PIECES));
     }
     const room = this.#ring.length - this.#end;
     if (chunk.length <= room) {
       this.#ring.set(chunk, this.#end);
       this.#end += chunk.length;
       if (this.#isFull) this.#hasLost = true;
-      if (this.#end === this.#ring.length && this.#ring.length === this.capacity) {
+      if (this.#end === this.#ring.length) {
         this.#end = 0;
         this.#isFull = true;
       }
@@ -55,13 +57,43 @@ export class Tail {
     return all;
   }
 
+  /** At most so many of the last bytes, from the beginning of an event on; `undefined` when that is not known to be one. */
+  last(bytesMax: number): Uint8Array | undefined {
+    const start = this.#end - bytesMax;
+    let bytes: Uint8Array;
+    if (start >= 0) {
+      bytes = this.#ring.subarray(start, this.#end);
+    } else {
+      if (!this.#isFull) return undefined;
+      // It lies around the end of the ring.
+      bytes = new Uint8Array(bytesMax);
+      bytes.set(this.#ring.subarray(start), 0);
+      bytes.set(this.#ring.subarray(0, this.#end), -start);
+    }
+    const boundary = firstFrameBoundary(bytes);
+    return boundary < bytes.length ? bytes.subarray(boundary) : undefined;
+  }
+
   #grow(needed: number): void {
-    let size = Math.max(START_BYTES, this.#ring.length);
+    let size = START_BYTES;
     while (size < needed) size *= 2;
     const ring = new Uint8Array(Math.min(size, this.capacity));
-    ring.set(this.#ring.subarray(0, this.#end));
+    const kept = this.bytes();
+    ring.set(kept);
     this.#ring = ring;
+    this.#end = kept.length;
+    this.#isFull = false;
   }
+}
+
+/** Index behind the first blank line; the length if there is none. */
+export function firstFrameBoundary(bytes: Uint8Array): number {
+  for (let at = 0; at + 1 < bytes.length; at += 1) {
+    if (bytes[at] === 0x0a && bytes[at + 1] === 0x0a) return at + 2;
+    if (bytes[at] === 0x0d && bytes[at + 1] === 0x0d) return at + 2;
+    if (bytes[at] === 0x0a && bytes[at + 1] === 0x0d && bytes[at + 2] === 0x0a) return at + 3;
+  }
+  return bytes.length;
 }
 
 /** Last events larger than this are not read; their stream then counts as broken off. */
@@ -95,6 +127,10 @@ export class MarkedTail extends Tail {
     }
     this.#marked.push(chunk);
     this.#size += chunk.length;
+  }
+
+  override last(bytesMax: number): Uint8Array | undefined {
+    return this.#marked === undefined ? super.last(bytesMax) : undefined;
   }
 
   override bytes(): Uint8Array<ArrayBuffer> {

@@ -1,14 +1,12 @@
 /** Reads whole answers of upstreams within their limits. */
 import type { Answer } from "../net/answer.ts";
-import { type JsonObject, RelayError } from "../plugin/index.ts";
+import { RelayError } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { concat } from "./body.ts";
 import type { Call } from "./call.ts";
 
 /** A declared answer up to this size is read in one go; others chunk by chunk, under the silence limit. */
 const ONE_GO_BYTES = 1024 * 1024;
-
-const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** The answer's bytes. Throws `upstream-malformed` when it is larger than `limits.stream_max_size`. */
 export function readWhole(
@@ -42,18 +40,4 @@ async function readByChunk(call: Call, entry: ProviderEntry, answer: Answer): Pr
   }
   call.idleMs = 0;
   return chunks.length === 1 ? (chunks[0] as Uint8Array<ArrayBuffer>) : concat(chunks, size);
-}
-
-/** Throws `upstream-malformed` for anything but a JSON object. */
-export function parseAnswer(bytes: Uint8Array): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(decoder.decode(bytes));
-  } catch (cause) {
-    throw new RelayError("upstream-malformed", "The upstream's answer is not JSON.", { cause });
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new RelayError("upstream-malformed", "The upstream's answer is not a JSON object.");
-  }
-  return value as JsonObject;
 }

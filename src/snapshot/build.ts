@@ -2,6 +2,8 @@
 import { createAccessKeyLookup } from "../auth/access-key.ts";
 import type { ChainLink } from "../auth/chain.ts";
 import { type AccountDirectory, createDirectory } from "../auth/directory.ts";
+import type { SignInEntry } from "../auth/sign-in.ts";
+import { signInOptions } from "../config/sso-options.ts";
 import type { Config, Problem, ProviderConfig } from "../config/types.ts";
 import type { AnyAuthPlugin, AnyProviderPlugin, Codec, Host, Logger, Provider, Traits } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
@@ -93,6 +95,20 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }),
   );
 
+  const signIns = await Promise.all(
+    usableSso(config).map(async (entry): Promise<SignInEntry | undefined> => {
+      const plugin = plugins.auth.get(entry.type);
+      if (plugin === undefined) return undefined;
+      const path = `sso.providers.${entry.id}`;
+      const options = signInOptions(entry, plugin.options) as never;
+      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id)));
+      if (auth === undefined) return undefined;
+      if (auth.signIn !== undefined) return { config: entry, signIn: auth.signIn };
+      problems.push(problemOf(path, new Error(`the plugin "${entry.type}" recognises callers, but signs nobody in`)));
+      return undefined;
+    }),
+  );
+
   const statuses = await Promise.all(
     config.providers.map(async (entryConfig): Promise<ProviderStatus> => {
       const plugin = plugins.providers.get(entryConfig.type);
@@ -128,6 +144,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     generation: input.generation,
     config,
     chain: links.flatMap((link) => (link === undefined ? [] : [link])),
+    signIns: new Map(signIns.flatMap((each) => (each === undefined ? [] : [[each.config.id, each] as const]))),
     providers: statuses,
     router: new Router(entries, config.modelRouting),
     dispose,
@@ -197,6 +214,10 @@ function byModel({ codecsFor }: Provider, codecs: readonly Codec[]): ProviderEnt
     }
     return chosen;
   };
+}
+
+function usableSso({ sso }: Config): Config["sso"]["providers"] {
+  return sso.enabled ? sso.providers.filter(({ enabled }) => enabled) : [];
 }
 
 /** The entry's `dialects` choose and order what the plugin knows. */

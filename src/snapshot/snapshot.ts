@@ -1,5 +1,6 @@
 /** One immutable picture of the running configuration, and the one place where it is swapped. */
 import type { ChainLink } from "../auth/chain.ts";
+import type { SignIns } from "../auth/sign-in.ts";
 import type { Config } from "../config/types.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { Router } from "../routing/resolve.ts";
@@ -10,6 +11,8 @@ export interface Snapshot {
   readonly config: Config;
   /** In the configured order. */
   readonly chain: readonly ChainLink[];
+  /** Identity providers that may be used, by id, in the configured order; empty while `sso` is off. */
+  readonly signIns: SignIns;
   /** All configured providers, disabled ones included, in file order; `/health` shows them. */
   readonly providers: readonly ProviderStatus[];
   readonly router: Router;

@@ -18,6 +18,7 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\b(?:mr|vl|rl_live|gh[oprsu]|github_pat|gsk|hf|r8|sk_live|sk_test|whsec)_\w{8}[\w-]*/g, REDACTED],
   [/\bxox[a-z]-[\w-]{8,}/g, REDACTED],
   [/\bAIza[\w-]{20,}/g, REDACTED],
+  [/\bya29\.[\w.-]{10,}/g, REDACTED],
   [/\b(?:AKIA|ASIA)[0-9A-Z]{12,}/g, REDACTED],
   [/(:\/\/)[^\s/@"'<>]+@/g, `$1${REDACTED}@`],
   [/\b((?:set-)?cookie\\?["']?\s*:\s*\\?["']?)[^\r\n"']+/gi, `$1${REDACTED}`],
@@ -40,13 +41,13 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
 
 /** How each of them can begin, at least three characters: a text without any of these needs no further look. */
 const BEGINNINGS =
-  "----- bearer basic eyj sk- pk- rk- xai- pplx- nvapi- glpat- mr_ vl_ rl_ gho_ ghp_ ghr_ ghs_ ghu_ github_pat gsk_ hf_ r8_ sk_ whsec xox aiza akia asia :// cookie key token secret passwd password passphrase signature sig authorization".split(
+  "----- bearer basic eyj sk- pk- rk- xai- pplx- nvapi- glpat- mr_ vl_ rl_ gho_ ghp_ ghr_ ghs_ ghu_ github_pat gsk_ hf_ r8_ sk_ whsec xox aiza ya29 akia asia :// cookie key token secret passwd password passphrase signature sig authorization".split(
     " ",
   );
 
 /** The second, exact look: most texts with the word "key" end here. */
 const SUSPICIOUS =
-  /\b(?:sk|pk|rk|xai|pplx|nvapi|glpat|xox[a-z])-\w|\b(?:mr|vl|rl_live|gh[oprsu]|github_pat|gsk|hf|r8|sk_live|sk_test|whsec)_\w|eyJ|AIza|A[KS]IA|-----BEGIN|:\/\/|(?:bearer|basic)[\s%+]|(?:key|token|secret|passwd|password|passphrase|authorization|cookie|sig|signature)\\?["']?\s*[=:]/i;
+  /\b(?:sk|pk|rk|xai|pplx|nvapi|glpat|xox[a-z])-\w|\b(?:mr|vl|rl_live|gh[oprsu]|github_pat|gsk|hf|r8|sk_live|sk_test|whsec)_\w|eyJ|AIza|ya29\.|A[KS]IA|-----BEGIN|:\/\/|(?:bearer|basic)[\s%+]|(?:key|token|secret|passwd|password|passphrase|authorization|cookie|sig|signature)\\?["']?\s*[=:]/i;
 
 /** Names of fields whose whole value is a credential, whatever it looks like. `key` is not one: it holds ids. */
 const SECRET_NAME =

@@ -1,5 +1,6 @@
 /** The chunked transfer coding, decoded where the bytes lie (RFC 9112 §7.1). */
 import { NAME_CHARS, VALUE_CHARS } from "./http1-head.ts";
+import { partOf } from "./part.ts";
 
 /** Most bytes of extensions behind the size of one chunk. */
 export const EXTENSION_BYTES_MAX = 4096;
@@ -111,7 +112,7 @@ export class ChunkedDecoder {
     }
     this.#state = state;
     this.end = at;
-    return first < 0 ? null : (bytes.subarray(first, write) as Buffer<ArrayBuffer>);
+    return first < 0 ? null : partOf(bytes, first, write);
   }
 
   #readSize(byte: number): State {

@@ -1,6 +1,7 @@
 /** HTTP/1 responses, from the client's side: bytes in, head and body out; strict, incremental, without any I/O. */
 import { ChunkedDecoder } from "./http1-chunked.ts";
 import { Http1Error, parseHead, type ResponseHead } from "./http1-head.ts";
+import { partOf } from "./part.ts";
 
 /** Most bytes of one head. */
 export const HEAD_BYTES_MAX = 64 * 1024;
@@ -66,7 +67,7 @@ export class ResponseParser {
 
   /**
    * Takes what has arrived and gives the part of the body that is in it. The parser keeps `bytes`, may move bytes about
-   * in them, and the part is a view of them: they belong to it from now on.
+   * in them, and the part may be a view of them: they belong to it from now on.
    */
   take(bytes: Buffer): Uint8Array<ArrayBuffer> | null {
     let at = 0;
@@ -85,7 +86,7 @@ export class ResponseParser {
       case State.Chunked:
         return this.#takeChunked(bytes, at);
       case State.UntilClose:
-        return at === bytes.length ? null : view(bytes, at, bytes.length);
+        return at === bytes.length ? null : partOf(bytes, at, bytes.length);
       default:
         if (at < bytes.length) this.isReusable = false;
         return null;
@@ -185,11 +186,11 @@ export class ResponseParser {
     const available = bytes.length - at;
     if (available < this.#remaining) {
       this.#remaining -= available;
-      return available === 0 ? null : view(bytes, at, bytes.length);
+      return available === 0 ? null : partOf(bytes, at, bytes.length);
     }
     if (available > this.#remaining) this.isReusable = false;
     this.#state = State.Done;
-    return view(bytes, at, at + this.#remaining);
+    return partOf(bytes, at, at + this.#remaining);
   }
 
   #takeChunked(bytes: Buffer, at: number): Uint8Array<ArrayBuffer> | null {
@@ -214,8 +215,4 @@ function checkLineEnds(bytes: Buffer): void {
   for (let at = bytes.indexOf(CR); at >= 0 && at + 1 < length; at = bytes.indexOf(CR, at + 1)) {
     if (bytes[at + 1] !== LF) throw new Http1Error("A line of the head is malformed.");
   }
-}
-
-function view(bytes: Buffer, start: number, end: number): Uint8Array<ArrayBuffer> {
-  return (start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end)) as Buffer<ArrayBuffer>;
 }

@@ -278,6 +278,31 @@ const MEANING: readonly RefusedRow[] = [
     "conflict sso.providers[1].id",
   ],
   [
+    "two sso entries that share a callback",
+    "sso:\n  providers: [{ id: a, type: github, callback: shared }, { id: b, type: google, callback: ▲shared }]",
+    "conflict sso.providers[1].callback",
+  ],
+  [
+    "an issuer where it is fixed",
+    "sso:\n  providers: [{ id: a, type: google, issuer: ▲https://id.example.com }]",
+    "conflict sso.providers[0].issuer",
+  ],
+  [
+    "organisations where there are none",
+    "sso:\n  providers: [{ id: a, type: oidc, allowed_orgs: ▲[example] }]",
+    "conflict sso.providers[0].allowed_orgs",
+  ],
+  [
+    "organisations for a plugin that knows none",
+    "sso:\n  providers: [{ id: a, type: corp-proxy, trusted_peers: [], allowed_orgs: ▲[example] }]",
+    "conflict sso.providers[0].allowed_orgs",
+  ],
+  [
+    "a client id for a plugin that has none",
+    "sso:\n  providers: [{ id: a, type: corp-proxy, trusted_peers: [], client_id: ▲x }]",
+    "conflict sso.providers[0].client_id",
+  ],
+  [
     "both forms of one sso provider",
     "sso:\n  github_client_id: ▲a\n  github_client_secret: b\n  providers: [{ id: github, type: github }]",
     "conflict sso.github_client_id",

@@ -24,12 +24,7 @@ const ROWS: readonly Row[] = [
     "bad_value server.access_key",
   ],
   ["open registration on a public address", "server:\n  host: ▲0.0.0.0", "conflict server.host"],
-  [
-    "a bare name among the sso admins",
-    "sso:\n  admin_usernames: [▲octocat]",
-    "unsupported sso",
-    "bad_value sso.admin_usernames[0]",
-  ],
+  ["a bare name among the sso admins", "sso:\n  admin_usernames: [▲octocat]", "bad_value sso.admin_usernames[0]"],
   [
     "a remote cache of models",
     "providers:\n  a:\n    provider_type: echo\n    ▲remote_models_cache: [x]",

@@ -56,8 +56,8 @@ const call: UpstreamCall = {
 };
 
 describe("the text", () => {
-  test("has four examples, and is short", () => {
-    expect([...FILES.keys()]).toEqual(["example", "corp", "shout", "corp-proxy"]);
+  test("has five examples, and is short", () => {
+    expect([...FILES.keys()]).toEqual(["example", "corp", "shout", "corp-proxy", "corp-id"]);
     expect(TEXT.trimEnd().split("\n").length).toBeLessThanOrEqual(150);
   });
 
@@ -74,6 +74,7 @@ describe("the examples", () => {
       "provider corp",
       "provider shout",
       "auth corp-proxy",
+      "auth corp-id",
     ]);
   });
 
@@ -106,7 +107,11 @@ describe("the examples", () => {
       content: CONFIG,
       baseDir: folder.base,
       dataDir: folder.base,
-      env: { EXAMPLE_KEY: "one-key-for-the-example", CORP_KEY: "one-key-for-the-gateway" },
+      env: {
+        EXAMPLE_KEY: "one-key-for-the-example",
+        CORP_KEY: "one-key-for-the-gateway",
+        CORP_ID_SECRET: "a-client-secret",
+      },
       resolvePlugins: async ({ dir, list }) => {
         asked.push(dir, ...list.map(({ name }) => name));
         return { catalog, problems: [] };
@@ -119,6 +124,8 @@ describe("the examples", () => {
       ["corp-us", { region: "us" }],
       ["loud", { suffix: "?!" }],
     ]);
+    const [signIn] = config?.sso.providers ?? [];
+    expect(signIn).toMatchObject({ id: "corp", type: "corp-id", clientId: "relay", clientSecret: "a-client-secret" });
     expect(config?.plugins.options["corp-proxy"]).toEqual({ header: "x-corp-user", trusted: ["10.0.0.7"] });
   });
 
@@ -166,6 +173,29 @@ describe("the examples", () => {
     expect(events.flatMap((event) => (event.type === "part-delta" ? [event.delta] : [])).join("")).toBe("HELLO YOU ?!");
     expect(events.at(-1)).toMatchObject({ type: "response-end", finish: { reason: "stop" } });
     expect(made.models).toEqual(["shout-1"]);
+  });
+
+  test("corp-id: sends people to the company's provider, asks it nothing before", async () => {
+    const metadata = {
+      issuer: "https://id.corp.example",
+      authorization_endpoint: "https://id.corp.example/authorize",
+      token_endpoint: "https://id.corp.example/token",
+      jwks_uri: "https://id.corp.example/jwks",
+    };
+    const host = createFakeHost({ answer: () => Response.json(metadata) });
+    const plugin = loaded.auth.find(({ id }) => id === "corp-id")!;
+    const { signIn } = await plugin.setup(
+      { clientId: "relay", clientSecret: "a-client-secret", adminGroups: [] } as never,
+      host,
+    );
+    expect(signIn?.label).toBe("Corp");
+    expect(host.fetched).toEqual([]);
+    const login = { redirectUri: "https://relay.example.com/cb", state: "s", codeChallenge: "c", nonce: "n" };
+    const url = await signIn!.begin({ ...login, signal: call.signal });
+    expect(url.origin + url.pathname).toBe("https://id.corp.example/authorize");
+    expect(host.fetched.map(({ url: asked }) => asked)).toEqual([
+      "https://id.corp.example/.well-known/openid-configuration",
+    ]);
   });
 
   const callers: readonly [string, Partial<Credentials>, object][] = [

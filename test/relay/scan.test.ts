@@ -1,7 +1,8 @@
 /** The byte scanner agrees with JSON.parse about what is JSON, and finds the same top-level fields. */
 import { describe, expect, test } from "bun:test";
 import { RelayError } from "../../src/contract/errors.ts";
-import { scanTopLevel, splice } from "../../src/relay/scan.ts";
+import { scanTopLevel } from "../../src/relay/scan.ts";
+import { splice } from "../../src/relay/splice.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
 const scan = (text: string) => scanTopLevel(bytesOf(text));

@@ -203,6 +203,7 @@ const CANARIES: readonly (readonly [kind: string, secret: string])[] = [
   ["GitHub token", "ghp_CANARY0123456789abcdefghijklmnop"],
   ["fine-grained GitHub token", "github_pat_CANARY0123456789_abcdefg"],
   ["Google key", "AIzaCANARY0123456789abcdefghijklmnopqrs"],
+  ["Google access token", "ya29.c.CANARY0123456789-abc"],
   ["AWS key id", "AKIACANARY0123456789"],
   ["Slack token", "xoxb-CANARY0123456789"],
   ["Groq key", "gsk_CANARY0123456789abcdef"],

@@ -2,9 +2,11 @@
 import { builtinAuth, builtinProviders } from "../../plugins/index.ts";
 import { type AccountDirectory, NO_ACCOUNTS } from "../../src/auth/directory.ts";
 import type { AuthServices } from "../../src/auth/services.ts";
+import { createSignInServices, type SignInServices } from "../../src/auth/sign-in-services.ts";
 import type { CatalogEntry } from "../../src/config/catalog.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
+import { secretValues } from "../../src/config/redact.ts";
 import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
@@ -12,6 +14,7 @@ import type { HttpServices } from "../../src/http/services.ts";
 import { listen } from "../../src/http/server.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
+import { Ledger } from "../../src/relay/ledger.ts";
 import type { RelayServices } from "../../src/relay/services.ts";
 import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
 import { buildSnapshot } from "../../src/snapshot/build.ts";
@@ -83,6 +86,8 @@ export async function startRelay(
   if (loaded.config === null)
     throw new Error(loaded.errors.map((problem) => formatProblem(problem, "test")).join("\n"));
 
+  redactor.setSecrets([KEY, ...secretValues(loaded.config, catalog)]);
+
   const records: CallRecord[] = [];
   let waiting: { count: number; resolve: () => void }[] = [];
   const services: RelayServices = {
@@ -95,6 +100,7 @@ export async function startRelay(
         waiting = waiting.filter(({ count }) => records.length < count);
       },
     },
+    ledger: new Ledger(),
     active: new ActiveCalls(clock),
     held: new HeldBytes(),
     budget: new RetryBudget(),
@@ -133,6 +139,9 @@ export async function startRelay(
   const http = {
     relay: services,
     auth: parts?.auth as AuthServices,
+    signIn: (parts === undefined
+      ? undefined
+      : createSignInServices(parts.auth, parts.store.settings)) as SignInServices,
     store: parts?.store as Store,
     backupDir: parts?.backupDir ?? "/nonexistent",
     fetchOutside: parts?.fetchOutside ?? (() => Promise.reject(new Error("nothing outside is reached in tests"))),

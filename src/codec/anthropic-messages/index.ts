@@ -31,6 +31,7 @@ export const anthropicMessages = {
     streamDecoder: createStreamDecoder,
     decodeError,
     readFacts,
+    answerMark: new TextEncoder().encode('"content"'),
     watcher: createWatcher,
   },
   counting: messagesCounting,

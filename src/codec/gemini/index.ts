@@ -32,6 +32,7 @@ export const gemini = {
     streamDecoder: createStreamDecoder,
     decodeError,
     readFacts,
+    answerMark: new TextEncoder().encode('"candidates"'),
     watcher: createWatcher,
     // A picture stands beside the finish reason.
     endTexts: ['"finishReason"', '"promptFeedback"', '"error"'],

@@ -30,6 +30,7 @@ export const openaiChat = {
     streamDecoder: createStreamDecoder,
     decodeError,
     readFacts,
+    answerMark: new TextEncoder().encode('"choices"'),
     watcher: createWatcher,
   },
   embeddings: openaiEmbeddings,

@@ -32,6 +32,7 @@ export const openaiResponses = {
     streamDecoder: createStreamDecoder,
     decodeError,
     readFacts,
+    answerMark: new TextEncoder().encode('"output"'),
     watcher: createWatcher,
     // The last event repeats the whole answer, and with it instructions and tools.
     endTexts: ["response.completed", "response.incomplete", "response.failed"],

@@ -2,9 +2,10 @@
 import { isLoopback } from "../addresses.ts";
 import type { Catalog } from "../catalog.ts";
 import type { Decoder } from "../decode.ts";
-import { readOptions } from "../options.ts";
+import { propertiesOf, readOptions } from "../options.ts";
 import { atKey } from "../problem.ts";
 import type { Settings } from "../schema/index.ts";
+import { isUnset, neededKeys, withoutLent } from "../sso-options.ts";
 import { suggest } from "../suggest.ts";
 import { itemPath } from "../tree.ts";
 import type { Config, SsoProviderConfig } from "../types.ts";
@@ -12,12 +13,19 @@ import type { Config, SsoProviderConfig } from "../types.ts";
 type SsoSettings = Settings["sso"];
 type Written = SsoSettings["providers"][number];
 
-/** Types that need no plugin of the same name in the catalog, and whether they need an issuer. */
-const OWN_TYPES: Readonly<Record<string, { readonly needsIssuer: boolean }>> = {
-  github: { needsIssuer: false },
-  google: { needsIssuer: false },
-  oidc: { needsIssuer: true },
-  prismaauth: { needsIssuer: true },
+interface OwnType {
+  /** Whether the operator names it. */
+  readonly issuer: "needed" | "possible" | "fixed";
+  /** Whether `allowed_orgs` means anything. */
+  readonly hasOrgs: boolean;
+}
+
+/** Types that need no plugin of the same name in the catalog. */
+const OWN_TYPES: Readonly<Record<string, OwnType>> = {
+  github: { issuer: "possible", hasOrgs: true },
+  google: { issuer: "fixed", hasOrgs: false },
+  oidc: { issuer: "needed", hasOrgs: false },
+  prismaauth: { issuer: "needed", hasOrgs: false },
 };
 
 export async function checkSso(decoder: Decoder, settings: Settings, catalog: Catalog): Promise<Config["sso"]> {
@@ -46,6 +54,11 @@ export async function checkSso(decoder: Decoder, settings: Settings, catalog: Ca
       if (node !== undefined) decoder.nodes.set(`${itemPath("sso.providers", providers.length)}.${key}`, node);
     }
     providers.push(single.entry);
+  }
+  const shared = providers.flatMap(({ callback }, index) => (callback === "shared" ? [index] : []));
+  for (const index of shared.slice(1)) {
+    const message = "is shared with another provider: whose answer arrives there would not be clear";
+    decoder.error(`${itemPath("sso.providers", index)}.callback`, { code: "conflict", message });
   }
   if (sso.enabled) {
     if (!providers.some((provider) => provider.enabled) && !decoder.isFaultyBelow("sso")) {
@@ -88,15 +101,32 @@ async function checkEntry(
   if (own !== undefined && isNeeded && entry.enabled) {
     if (entry.clientId === null) decoder.missing(path, "client_id", "must be set");
     if (entry.clientSecret === null) decoder.missing(path, "client_secret", "must be set");
-    if (own.needsIssuer && entry.issuer === null) decoder.missing(path, "issuer", `must be set for ${entry.type}`);
+    if (own.issuer === "needed" && entry.issuer === null)
+      decoder.missing(path, "issuer", `must be set for ${entry.type}`);
+  }
+  if (own?.issuer === "fixed" && entry.issuer !== null) {
+    const message = `is fixed for ${entry.type}; the type oidc takes any issuer`;
+    decoder.error(`${path}.issuer`, { code: "conflict", message });
   }
   checkIssuer(decoder, `${path}.issuer`, entry.issuer);
+  const hasOrgs = own?.hasOrgs ?? (plugin?.kind !== "auth" || "allowedOrgs" in propertiesOf(plugin.options));
+  if (entry.allowedOrgs.length > 0 && !hasOrgs) {
+    const message = `would let everybody in: the type ${entry.type} knows no organisations`;
+    decoder.error(`${path}.allowed_orgs`, { code: "conflict", message });
+  }
 
   const leftovers = decoder.leftovers.get(path) ?? new Map();
   const otherKeys = ["id", "type", "label", "enabled", "client_id", "client_secret", "issuer", "scopes"];
   let options = {};
   if (plugin?.kind === "auth" && own === undefined) {
-    options = await readOptions(decoder, { path, entries: leftovers, otherKeys }, plugin.options);
+    if (isNeeded && entry.enabled) {
+      for (const { name, key } of neededKeys(plugin.options)) {
+        if (isUnset(entry[name])) decoder.missing(path, key, "must be set");
+      }
+    }
+    const beside = withoutLent(plugin.options);
+    options = await readOptions(decoder, { path, entries: leftovers, otherKeys }, beside);
+    refuseUnheard(decoder, path, entry, propertiesOf(plugin.options));
   } else {
     for (const [key, node] of leftovers) decoder.unknownKey(path, key, node, otherKeys);
   }
@@ -107,6 +137,19 @@ async function checkEntry(
     clientSecret: entry.clientSecret ?? "",
     options,
   };
+}
+
+/** A key of the client that the plugin never hears of would be obeyed by nobody. */
+function refuseUnheard(decoder: Decoder, path: string, entry: Written, declared: object): void {
+  for (const [name, key] of [
+    ["clientId", "client_id"],
+    ["clientSecret", "client_secret"],
+    ["issuer", "issuer"],
+    ["scopes", "scopes"],
+  ] as const) {
+    if (entry[name] === null || name in declared) continue;
+    decoder.error(`${path}.${key}`, { code: "conflict", message: `is no option of the plugin ${entry.type}` });
+  }
 }
 
 function checkIssuer(decoder: Decoder, path: string, issuer: string | null): void {
@@ -153,6 +196,7 @@ function foldSingleForm(decoder: Decoder, sso: SsoSettings): SingleForm | null {
     issuer,
     scopes,
     ...lists,
+    callback: "shared" as const,
     options: {},
   };
   return { id: type, prefix, entry };

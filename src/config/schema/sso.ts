@@ -15,12 +15,20 @@ const ssoProvider = object(
     enabled: field(bool(), true, "Whether it may be used."),
     client_id: clientId(),
     client_secret: clientSecret(),
-    issuer: optional(url(), "Issuer URL of oidc and prismaauth; https unless it is loopback."),
+    issuer: optional(
+      url(),
+      "Issuer URL of oidc and prismaauth, GitHub Enterprise Server of github; https unless it is loopback.",
+    ),
     scopes: optional(list(name()), "OAuth scopes to ask for; the type's own while unset."),
     allowed_domains: names("Verified e-mail domains that may sign in; empty is all."),
-    allowed_orgs: names("GitHub organisations that may sign in; empty is all."),
+    allowed_orgs: names("GitHub organisations that may sign in, by numeric id or name; empty is all."),
     admin_groups: names("Groups whose members are admins."),
     admin_subjects: names("Subjects that are admins."),
+    callback: field(
+      choice(["own", "shared"]),
+      "own",
+      "Path its answers come to: `/api/auth/sso/<id>/callback`, or for one of them `/api/auth/sso/callback`.",
+    ),
   },
   { isOpen: true },
 );

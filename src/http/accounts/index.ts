@@ -11,12 +11,14 @@ import { openrelayFamilyRoutes } from "./openrelay-family.ts";
 import { orgRoutes } from "./orgs.ts";
 import { relayFamilyRoutes } from "./relay-family.ts";
 import { resetRoutes } from "./reset.ts";
+import { ssoRoutes } from "./sso.ts";
 import { userRoutes } from "./users.ts";
 
 /** Only the table is made here: the services are asked when a request comes. */
 export function accountRoutes(services: HttpServices): ApiRoute[] {
   return [
     ...authRoutes(services),
+    ...ssoRoutes(services),
     ...meRoutes(services),
     ...userRoutes(services),
     ...orgRoutes(services),

@@ -1,6 +1,7 @@
 /** What accounts, sessions and organisations look like from outside: built field by field, so that nothing else leaves. */
 import type { IssuedTokens } from "../../auth/session.ts";
-import type { AuditEntry, Invite, Member, Org, OrgRole, Session, User } from "../../store/types.ts";
+import type { SignInEntry } from "../../auth/sign-in.ts";
+import type { AuditEntry, Invite, LinkedIdentity, Member, Org, OrgRole, Session, User } from "../../store/types.ts";
 
 /** RFC 3339 in UTC. */
 export function instant(ms: number): string {
@@ -67,6 +68,15 @@ export function sessionView(session: Session & { readonly isCurrent: boolean }) 
     user_agent: session.userAgent,
     current: session.isCurrent,
   };
+}
+
+/** What anybody may know of an identity provider: the button of the sign-in page. */
+export function signInView({ config: { id, type, label } }: SignInEntry) {
+  return { id, type, label };
+}
+
+export function identityView({ id, provider, subject, email, linkedAt }: LinkedIdentity) {
+  return { id, provider, subject, email, linked_at: instant(linkedAt) };
 }
 
 export function orgView(org: Org & { readonly role: OrgRole | null }) {

@@ -1,0 +1,37 @@
+/** Whole answers of upstreams as JSON, and what can be said of them without reading them. */
+import { isUtf8 } from "node:buffer";
+import { type JsonObject, RelayError } from "../plugin/index.ts";
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+const ERROR = Buffer.from('"error"');
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const SPACE = 0x20;
+
+/**
+ * Whether these bytes are an answer and no error in an answer's place, as far as that shows without parsing them; no
+ * means only that they have to be read. `mark`: what every answer of the dialect holds.
+ */
+export function isPlainlyGood(bytes: Uint8Array, mark: Uint8Array | undefined): boolean {
+  if (mark === undefined || bytes[0] !== OPEN_OBJECT) return false;
+  let last = bytes.length - 1;
+  while (last > 0 && bytes[last]! <= SPACE) last -= 1;
+  if (bytes[last] !== CLOSE_OBJECT) return false;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return text.includes(mark) && !text.includes(ERROR) && isUtf8(text);
+}
+
+/** Throws `upstream-malformed` for anything but a JSON object. */
+export function parseAnswer(bytes: Uint8Array): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    throw new RelayError("upstream-malformed", "The upstream's answer is not JSON.", { cause });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new RelayError("upstream-malformed", "The upstream's answer is not a JSON object.");
+  }
+  return value as JsonObject;
+}
