@@ -104,7 +104,7 @@ function identify(
   let found = readCredentials(headers, { remoteAddress, queryKey });
   // Beside any other credential a cookie does not count, so it is not even looked for.
   if (found.type === "none" && headers.has("cookie")) {
-    found = readCredentials(headers, { remoteAddress, session: sessionCookie(headers) });
+    found = readCredentials(headers, { remoteAddress, session: sessionCookie(headers, snapshot.config) });
   }
   const answer = authenticate(snapshot.chain, found);
   if (answer instanceof Promise) {
