@@ -3,6 +3,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Identity } from "../contract/host.ts";
 import { digestSecret } from "../support/secret.ts";
 import { expandScopes } from "../config/scopes.ts";
+import { type FillRandom, randomToken, systemRandom } from "./randomness.ts";
 
 /** What the configuration says about the access key. */
 export interface AccessKeySettings {
@@ -14,9 +15,15 @@ export interface AccessKeySettings {
   readonly previousAccessKeyUntil: number | null;
 }
 
-/** 256 bits, URL-safe. */
-export function generateAccessKey(): string {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url");
+/** What any prefix of API keys looks like (`api_keys.prefix`). */
+const LIKE_A_PREFIX = /^[a-z][a-z0-9_]{0,14}_/;
+
+/** 256 bits, URL-safe; never one that begins as API keys do, and would be taken for one. */
+export function generateAccessKey(fill: FillRandom = systemRandom): string {
+  for (;;) {
+    const key = randomToken(fill);
+    if (!LIKE_A_PREFIX.test(key)) return key;
+  }
 }
 
 /**

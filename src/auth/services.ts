@@ -1,4 +1,5 @@
 /** All account services over one store: made once, they live as long as the process and read the configuration live. */
+import { RelayError } from "../contract/errors.ts";
 import type { Identity, Logger } from "../contract/host.ts";
 import type { AccountRepositories } from "../store/types.ts";
 import type { Clock, Schedule } from "../support/clock.ts";
@@ -130,7 +131,15 @@ export function createAuthServices(options: AuthServicesOptions): AuthServices {
     newOrgId,
     async renew(identity) {
       if (identity.kind === "service") return identity;
-      return identity.kind === "api-key" ? apiKeys.renew(identity) : sessions.renew(identity);
+      if (identity.kind === "api-key") return apiKeys.renew(identity);
+      const now = await sessions.renew(identity);
+      if (now === undefined || identity.orgId === null || identity.orgId === now.orgId) return now;
+      try {
+        return await orgs.enter(now, identity.orgId);
+      } catch (error) {
+        if (RelayError.is(error) && error.code === "forbidden") return undefined;
+        throw error;
+      }
     },
     async start() {
       await Promise.all([throttle.restore(), apiKeys.start()]);

@@ -8,10 +8,11 @@ import type { Watched } from "./active.ts";
 import type { Ended } from "./ledger.ts";
 import { parseAnswer } from "./answer-text.ts";
 import { callLine } from "./call-line.ts";
+import { isReachable } from "./reach.ts";
 import { revoked } from "./revoked.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
-import { shownAddress } from "../support/addresses.ts";
+import { isInNetworks, shownAddress } from "../support/addresses.ts";
 
 /** Before this age nobody looks whether the client is still there: most calls are over sooner. */
 const DEPARTURE_CHECK_AFTER_MS = 200;
@@ -266,6 +267,13 @@ export class Call implements Watched, Ended {
     } else if (now - this.lastWriteMs >= CLIENT_STALL_MAX_MS) {
       this.abort(new RelayError("client-closed", "The client stopped reading."));
     }
+  }
+
+  isOpenTo(identity: Identity): boolean {
+    const { ipAllow, scopes } = identity;
+    if (!scopes.has(this.route.scope)) return false;
+    if (ipAllow !== undefined && !isInNetworks(this.#clientAddress, ipAllow)) return false;
+    return this.requestedModel === "" || isReachable(this.snapshot.router, identity, this.requestedModel);
   }
 
   cut(): void {
