@@ -29,9 +29,9 @@ const CLAUDE = /(^|[./])anthropic\.claude/;
 
 function traitsOf(model: string): Traits {
   if (CLAUDE.test(model)) return { ...hostedClaudeTraits(model), family: "claude" };
-  if (/(^|[./])amazon\.nova-2/.test(model)) return { family: "nova", thinking: "adaptive" };
-  if (/(^|[./])amazon\.nova/.test(model)) return { family: "nova", thinking: "none" };
-  return {};
+  if (/(^|[./])amazon\.nova-2/.test(model)) return { family: "nova", thinking: "adaptive", mediaUrls: false };
+  if (/(^|[./])amazon\.nova/.test(model)) return { family: "nova", thinking: "none", mediaUrls: false };
+  return { mediaUrls: false };
 }
 
 /** `ID:SECRET` or `ID:SECRET:SESSION` as a provider key; anything else is a key of Bedrock's own. */

@@ -379,7 +379,7 @@ describe("where calls go", () => {
     ["eu.anthropic.claude-sonnet-4-5-20250929-v1:0", { family: "claude", structuredOutput: false, mediaUrls: false }],
     ["us.amazon.nova-2-lite-v1:0", { family: "nova", thinking: "adaptive" }],
     ["amazon.nova-micro-v1:0", { family: "nova", thinking: "none" }],
-    ["mistral.mistral-large-2402-v1:0", {}],
+    ["mistral.mistral-large-2402-v1:0", { mediaUrls: false }],
   ])("bedrock knows %s", async (model, traits) => {
     expect((await setUp("bedrock", {})).traits!(model)).toMatchObject(traits);
   });
