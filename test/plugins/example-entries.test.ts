@@ -44,9 +44,8 @@ const load = (name: string, block: string) =>
   });
 
 test("there is one for each cloud", () => {
-  expect(new Set(ENTRIES.map(([, block]) => /provider_type: ([a-z]+)/.exec(block)?.[1]))).toEqual(
-    new Set(["azure", "bedrock", "vertex", "ollama", "cohere"]),
-  );
+  const shown = ENTRIES.map(([, block]) => /provider_type: ([a-z]+)/.exec(block)?.[1]);
+  for (const cloud of ["azure", "bedrock", "vertex", "ollama", "cohere"]) expect(shown).toContain(cloud);
 });
 
 describe.each(ENTRIES)("%s", (name, block) => {
