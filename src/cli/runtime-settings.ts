@@ -35,7 +35,7 @@ export function applyRuntimeSettings(userArgs: readonly string[], isCompiled: bo
 }
 
 /** Options whose value is the next argument; it must not be taken for a command. */
-const WITH_VALUE = /^(?:--config|--data-dir|--host|--port|-p|--unix|--log-level|--log-format|--env-file)$/;
+const WITH_VALUE = /^(?:--config|--data-dir|--url|--host|--port|-p|--unix|--log-level|--log-format|--env-file)$/;
 
 /** Will these arguments start the server? Asked before anything that could parse them properly is loaded. */
 export function isServing(args: readonly string[]): boolean {
