@@ -1,6 +1,7 @@
 /** Takes out of a whole answer's bytes what records need, without making objects and strings of its words. */
 import type { Finish, JsonObject, Usage } from "../../contract/chat.ts";
 import { isObject, parseJson } from "../shared/json.ts";
+import { bufferOf } from "../../wire/part.ts";
 import { readChatUsage } from "../shared/usage.ts";
 import { readFinishReason } from "./wire.ts";
 
@@ -23,7 +24,7 @@ const USAGE_LENGTH_MAX = 4096;
 
 /** The same as reading the parsed answer gives; `undefined` where that is the surer way. */
 export function skimFacts(answer: Uint8Array): { usage: Usage; finish: Finish } | undefined {
-  const bytes = Buffer.from(answer.buffer, answer.byteOffset, answer.length);
+  const bytes = bufferOf(answer);
   for (const mark of SPECIAL) if (bytes.includes(mark)) return undefined;
   const usage = readChatUsage(objectBehind(bytes, bytes.lastIndexOf(USAGE), USAGE.length));
   const raw = wordBehind(bytes, bytes.indexOf(FINISH_REASON), FINISH_REASON.length);
