@@ -5,6 +5,7 @@ import { isFinal } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import { Call, type CallStart } from "./call.ts";
 import { runChat } from "./chat.ts";
+import { runCompletions } from "./completions.ts";
 import { runCountTokens } from "./count-tokens.ts";
 import { runEmbeddings } from "./embeddings.ts";
 import { addRelayHeaders } from "./headers.ts";
@@ -23,6 +24,7 @@ const LANES: { readonly [Body in RelayRoute["body"]]?: (call: Call) => Promise<R
   json: runRaw,
   multipart: runRaw,
   none: runRaw,
+  completions: runCompletions,
   "count-tokens": runCountTokens,
   embeddings: runEmbeddings,
 };
