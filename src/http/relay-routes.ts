@@ -156,3 +156,9 @@ export const GEMINI_ROUTES: ReadonlyMap<string, RelayRoute> = new Map([
   ["embedContent", embed("embedContent", { content: "any" })],
   ["batchEmbedContents", embed("batchEmbedContents", { requests: "filled array" })],
 ]);
+
+/** What is asked for without a body. */
+export const CREDITS_ROUTE: RelayRoute = {
+  ...post("/v1/credits", openaiChat, "credits", "credits:read", "credits", NOTHING),
+  method: "GET",
+};

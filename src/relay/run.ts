@@ -7,6 +7,7 @@ import { Call, type CallStart } from "./call.ts";
 import { runChat } from "./chat.ts";
 import { runCompletions } from "./completions.ts";
 import { runCountTokens } from "./count-tokens.ts";
+import { runCredits } from "./credits.ts";
 import { runEmbeddings } from "./embeddings.ts";
 import { addRelayHeaders } from "./headers.ts";
 import { runRaw } from "./raw.ts";
@@ -27,6 +28,7 @@ const LANES: { readonly [Body in RelayRoute["body"]]?: (call: Call) => Promise<R
   completions: runCompletions,
   "count-tokens": runCountTokens,
   embeddings: runEmbeddings,
+  credits: runCredits,
 };
 
 /** Never throws and never rejects: a failure becomes the dialect's error, and one record is written either way. */
