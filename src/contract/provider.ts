@@ -19,7 +19,8 @@ export type Operation =
   | "fine-tuning"
   | "assistants"
   | "responses"
-  | "credits";
+  | "credits"
+  | "realtime";
 
 export interface UpstreamCall {
   readonly operation: Operation;

@@ -162,3 +162,9 @@ export const CREDITS_ROUTE: RelayRoute = {
   ...post("/v1/credits", openaiChat, "credits", "credits:read", "credits", NOTHING),
   method: "GET",
 };
+
+/** `http-api.md` section 13.3. */
+export const REALTIME_ROUTE: RelayRoute = {
+  ...post("/v1/realtime", openaiChat, "realtime", "realtime:write", "realtime", NOTHING),
+  method: "GET",
+};

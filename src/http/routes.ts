@@ -5,7 +5,7 @@ import type { ApiRoute } from "./api.ts";
 import { healthRoutes } from "./health.ts";
 import type { Policy } from "./policy.ts";
 import { OBJECT_ROUTES } from "./object-routes.ts";
-import { CREDITS_ROUTE, GEMINI_ROUTES, RELAY_ROUTES } from "./relay-routes.ts";
+import { CREDITS_ROUTE, GEMINI_ROUTES, REALTIME_ROUTE, RELAY_ROUTES } from "./relay-routes.ts";
 import type { HttpServices } from "./services.ts";
 
 export function apiRoutes(services: HttpServices, dataDir: string): ApiRoute[] {
@@ -23,7 +23,7 @@ export interface RouteLine {
 /** Every method and path that is served, in the order of their tables. */
 export function describeRoutes(routes: readonly ApiRoute[]): readonly RouteLine[] {
   return [
-    ...[...RELAY_ROUTES, ...GEMINI_ROUTES.values(), ...OBJECT_ROUTES, CREDITS_ROUTE].map(
+    ...[...RELAY_ROUTES, ...GEMINI_ROUTES.values(), ...OBJECT_ROUTES, CREDITS_ROUTE, REALTIME_ROUTE].map(
       ({ method, path, scope }): RouteLine => ({ method, path, policy: { type: "any", scope }, kind: "relay" }),
     ),
     ...["/v1/models", "/v1/models/:id"].map(

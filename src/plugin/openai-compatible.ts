@@ -35,6 +35,7 @@ export const OPENAI_OPERATIONS: ReadonlySet<Operation> = new Set<Operation>([
   "fine-tuning",
   "assistants",
   "responses",
+  "realtime",
 ]);
 
 type Codecs = readonly [Codec, ...Codec[]];

@@ -37,7 +37,16 @@ export interface RelayRoute {
    * `chat`, `completions`, `embeddings`, `count-tokens`: as they are or translated. `json`, `multipart`: raw, with the body in that
    * form. `none`: raw, without a body.
    */
-  readonly body: "chat" | "completions" | "embeddings" | "count-tokens" | "credits" | "json" | "multipart" | "none";
+  readonly body:
+    | "chat"
+    | "completions"
+    | "embeddings"
+    | "count-tokens"
+    | "credits"
+    | "realtime"
+    | "json"
+    | "multipart"
+    | "none";
   /** Raw lane: the path below the provider's API root (where the model stands in the path: what follows it); default: `path` without `/v1`. */
   readonly upstreamPath?: string;
   /** The route is about a thing that lies with an upstream; its `body` is passed on as it is. */

@@ -12,6 +12,7 @@ import { runEmbeddings } from "./embeddings.ts";
 import { addRelayHeaders } from "./headers.ts";
 import { runRaw } from "./raw.ts";
 import { runObject } from "./objects.ts";
+import { runRealtime } from "./realtime.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
 import { verbatimOf } from "./upstream.ts";
@@ -29,6 +30,7 @@ const LANES: { readonly [Body in RelayRoute["body"]]?: (call: Call) => Promise<R
   "count-tokens": runCountTokens,
   embeddings: runEmbeddings,
   credits: runCredits,
+  realtime: runRealtime,
 };
 
 /** Never throws and never rejects: a failure becomes the dialect's error, and one record is written either way. */
