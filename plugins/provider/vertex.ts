@@ -38,14 +38,16 @@ export default defineProvider({
     ),
   }),
   async setup({ project, location, credentials }, host) {
-    const json = credentials ?? (await keyFileOfEnvironment());
+    const base = (host.baseUrl === "" ? hostOf(location) : host.baseUrl).replace(/\/v1(?:beta1)?$/, "");
+    // Lent for Google's own hosts alone: whoever may point an entry elsewhere must not be sent its tokens.
+    const isOwnHost = /^https:\/\/[^/?#@]+\.googleapis\.com(?:[:/]|$)/.test(base);
+    const json = credentials ?? (isOwnHost ? await keyFileOfEnvironment() : undefined);
     const standing = json === undefined ? undefined : accountOf(readServiceAccount(json), host);
     const ofEnvironment = process.env["GOOGLE_CLOUD_PROJECT"];
     if (standing !== undefined && (project ?? standing.projectId ?? ofEnvironment) === undefined) {
       throw new Error("it needs a project: the service account names none");
     }
     const accounts = new Map<string, Account>();
-    const base = (host.baseUrl === "" ? hostOf(location) : host.baseUrl).replace(/\/v1(?:beta1)?$/, "");
 
     const forKey = (secret: string): Account | undefined => {
       if (!secret.startsWith("{")) return secret === "" ? standing : undefined;

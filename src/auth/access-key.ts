@@ -3,6 +3,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Identity } from "../contract/host.ts";
 import { digestSecret } from "../support/secret.ts";
 import { expandScopes } from "../config/scopes.ts";
+import { type FillRandom, randomToken, systemRandom } from "./randomness.ts";
 
 /** What the configuration says about the access key. */
 export interface AccessKeySettings {
@@ -14,19 +15,26 @@ export interface AccessKeySettings {
   readonly previousAccessKeyUntil: number | null;
 }
 
-/** 256 bits, URL-safe. */
-export function generateAccessKey(): string {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url");
+/** What any prefix of API keys looks like (`api_keys.prefix`). */
+const LIKE_A_PREFIX = /^[a-z][a-z0-9_]{0,14}_/;
+
+/** 256 bits, URL-safe; never one that begins as API keys do, and would be taken for one. */
+export function generateAccessKey(fill: FillRandom = systemRandom): string {
+  for (;;) {
+    const key = randomToken(fill);
+    if (!LIKE_A_PREFIX.test(key)) return key;
+  }
 }
 
 /**
  * Makes the look-up for one generation of the configuration. `storedDigest` (hex SHA-256) is that of the generated
- * key and counts only while the configuration names none.
+ * key and counts only while the configuration names none. It belongs to the default organisation, as soon as there is one.
  */
 export function createAccessKeyLookup(
   settings: AccessKeySettings,
   storedDigest: string | null,
   now: () => number,
+  defaultOrgId: () => string | null = () => null,
 ): (secret: string) => Identity | undefined {
   if (!settings.accessKeyEnabled) return () => undefined;
   const current =
@@ -37,23 +45,29 @@ export function createAccessKeyLookup(
         : Uint8Array.from(Buffer.from(storedDigest, "hex"));
   const previous = settings.previousAccessKey === null ? null : digestSecret(settings.previousAccessKey);
   const until = settings.previousAccessKeyUntil ?? 0;
-  const identity: Identity = Object.freeze({
-    kind: "service",
-    id: "access-key",
-    name: "access key",
-    userId: null,
-    orgId: null,
-    apiKeyId: null,
-    role: "service",
-    scopes: expandScopes(settings.accessKeyScopes),
-    via: "access-key",
-  });
+  const scopes = expandScopes(settings.accessKeyScopes);
+  const holderIn = (orgId: string | null): Identity =>
+    Object.freeze({
+      kind: "service",
+      id: "access-key",
+      name: "access key",
+      userId: null,
+      orgId,
+      apiKeyId: null,
+      role: "service",
+      scopes,
+      via: "access-key",
+    });
+  let holder = holderIn(defaultOrgId());
 
   return (secret) => {
     const digest = digestSecret(secret);
     // Both comparisons always run, so that time does not tell which one a guess came close to.
     const isCurrent = current !== null && current.length === digest.length && timingSafeEqual(digest, current);
     const isPrevious = previous !== null && timingSafeEqual(digest, previous) && now() < until;
-    return isCurrent || isPrevious ? identity : undefined;
+    if (!isCurrent && !isPrevious) return undefined;
+    const orgId = defaultOrgId();
+    if (orgId !== holder.orgId) holder = holderIn(orgId);
+    return holder;
   };
 }

@@ -2,6 +2,7 @@
 import type { Identity, Logger, MaybePromise } from "../contract/host.ts";
 import type { AccountRepositories, ApiKeyStanding } from "../store/types.ts";
 import type { Clock, Schedule } from "../support/clock.ts";
+import { digestSecretHex } from "../support/secret.ts";
 import type { AccountsConfig } from "./caller.ts";
 import { keyIdentity } from "./identity.ts";
 import { createKeyPrefixes, type KeyPrefixes } from "./key-prefixes.ts";
@@ -85,12 +86,13 @@ export function createKeyLookup(options: KeyLookupOptions): KeyLookup {
     isOwn: (secret) => prefixes().ownPrefixOf(secret) !== undefined,
     hasImported: () => isAnyImported,
     find(secret) {
+      // Remembered under a digest of its own: the one that is stored takes a keyed hash, several times as long.
+      const mark = digestSecretHex(secret);
+      const known = cache.get(mark);
+      if (known !== undefined) return judge(known);
       const own = prefixes().ownPrefixOf(secret);
       if (own !== undefined && !hasChecksum(secret, own)) return undefined;
-      const hash = digest(secret);
-      const known = cache.get(hash);
-      if (known !== undefined) return judge(known);
-      return cache.load(hash, async () => identify(await accounts.apiKeys.standing(hash))).then(judge);
+      return cache.load(mark, async () => identify(await accounts.apiKeys.standing(digest(secret)))).then(judge);
     },
     renew: async ({ apiKeyId }) => (apiKeyId === null ? undefined : identify(await accounts.apiKeys.find(apiKeyId))),
     identify,

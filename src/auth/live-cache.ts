@@ -2,11 +2,13 @@
 import type { Clock } from "../support/clock.ts";
 
 const AGE_MS_MAX = 1000;
+/** How long another process's change may go unnoticed: asking the database each time would cost as much as the rest. */
+const LOOK_MS = 100;
 const ENTRIES_MAX = 10_000;
 
 export interface LiveCacheOptions {
   readonly clock: Clock;
-  /** Changes when another process has written to the accounts; a quarter of a microsecond. */
+  /** Changes when another process has written to the accounts. */
   readonly outsideVersion: () => number;
 }
 
@@ -21,33 +23,35 @@ export function createLiveCache<T>({ clock, outsideVersion }: LiveCacheOptions):
   const entries = new Map<string, { readonly value: T; readonly readAt: number }>();
   let generation = 0;
   let version = Number.NaN;
+  let lookedAt = Number.NEGATIVE_INFINITY;
 
   const clear = () => {
     generation += 1;
     entries.clear();
   };
-  const isOutdated = (): boolean => {
+  const clearIfOutdated = (now: number): void => {
+    if (now - lookedAt < LOOK_MS) return;
+    lookedAt = now;
     try {
-      const now = outsideVersion();
-      if (now === version) return false;
-      version = now;
-      return true;
+      const current = outsideVersion();
+      if (current === version) return;
+      version = current;
+      clear();
     } catch {
       // The file is out of reach for the moment; age bounds what may be believed meanwhile.
-      return false;
     }
   };
 
   return {
     get(key) {
-      if (isOutdated()) clear();
+      const now = clock.monotonic();
+      clearIfOutdated(now);
       const entry = entries.get(key);
-      return entry !== undefined && clock.monotonic() - entry.readAt < AGE_MS_MAX ? entry.value : undefined;
+      return entry !== undefined && now - entry.readAt < AGE_MS_MAX ? entry.value : undefined;
     },
     async load(key, read) {
-      if (isOutdated()) clear();
-      const { monotonic } = clock;
-      const readAt = monotonic();
+      const readAt = clock.monotonic();
+      clearIfOutdated(readAt);
       const asked = generation;
       const value = await read();
       if (value === undefined || asked !== generation) return value;

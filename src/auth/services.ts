@@ -1,4 +1,5 @@
 /** All account services over one store: made once, they live as long as the process and read the configuration live. */
+import { RelayError } from "../contract/errors.ts";
 import type { Identity, Logger } from "../contract/host.ts";
 import type { AccountRepositories } from "../store/types.ts";
 import type { Clock, Schedule } from "../support/clock.ts";
@@ -7,6 +8,7 @@ import { type Accounts, createAccounts } from "./accounts.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
 import { type AuditTrail, createAuditTrail } from "./audit.ts";
 import type { AccountsConfig } from "./caller.ts";
+import { createDefaultOrg } from "./default-org.ts";
 import { type AccountDirectory, createAccountDirectory } from "./directory.ts";
 import { createInvites, type Invites } from "./invites.ts";
 import { type AccessTokens, createAccessTokens } from "./jwt.ts";
@@ -78,9 +80,12 @@ const ORG_ID_LENGTH = 20;
 const ENDED_SESSION_KEPT_MS = 30 * 86_400_000;
 
 export function createAuthServices(options: AuthServicesOptions): AuthServices {
-  const { hasher, createJwtEngine, secrets, ...parts } = options;
-  const { accounts: repositories, config, clock, schedule, ids, fillRandom, log } = parts;
+  const { hasher, createJwtEngine, secrets, ...given } = options;
+  const { config, clock, schedule, ids, fillRandom, log } = given;
   const revocations = createRevocations((error) => log.error("a revocation could not be acted upon", { error }));
+  const defaultOrg = createDefaultOrg(given.accounts, revocations, log);
+  const { accounts: repositories } = defaultOrg;
+  const parts: AuthParts = { ...given, accounts: repositories };
   const audit = createAuditTrail(repositories.audit, log);
   const shared = { ...parts, audit, revocations };
 
@@ -108,7 +113,12 @@ export function createAuthServices(options: AuthServicesOptions): AuthServices {
   const invites = createInvites({ ...shared, newId: ids.uuid });
   const orgs = createOrgs({ ...shared, invites, newId: newOrgId });
   const accounts = createAccounts({ ...shared, passwords, registration, setup, throttle });
-  const directory = createAccountDirectory({ accounts: repositories, apiKeys, sessions });
+  const directory = createAccountDirectory({
+    accounts: repositories,
+    apiKeys,
+    sessions,
+    defaultOrgId: defaultOrg.id,
+  });
   let stopWatch = () => {};
 
   return {
@@ -130,10 +140,18 @@ export function createAuthServices(options: AuthServicesOptions): AuthServices {
     newOrgId,
     async renew(identity) {
       if (identity.kind === "service") return identity;
-      return identity.kind === "api-key" ? apiKeys.renew(identity) : sessions.renew(identity);
+      if (identity.kind === "api-key") return apiKeys.renew(identity);
+      const now = await sessions.renew(identity);
+      if (now === undefined || identity.orgId === null || identity.orgId === now.orgId) return now;
+      try {
+        return await orgs.enter(now, identity.orgId);
+      } catch (error) {
+        if (RelayError.is(error) && error.code === "forbidden") return undefined;
+        throw error;
+      }
     },
     async start() {
-      await Promise.all([throttle.restore(), apiKeys.start()]);
+      await Promise.all([throttle.restore(), apiKeys.start(), defaultOrg.start()]);
       stopWatch = watchOutsideChanges({ outsideVersion: repositories.outsideVersion, revocations, schedule });
       return setup.prepare();
     },

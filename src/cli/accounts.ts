@@ -1,33 +1,34 @@
-/** Opens the accounts of a data directory for one command, whether or not a server runs on it. */
+/** Opens the accounts that a command acts on: of the relay at `--url`, else of the data directory, served or not. */
 import { type Caller, NOWHERE, OPERATOR } from "../auth/caller.ts";
-import type { AuthServices } from "../auth/services.ts";
 import type { Config } from "../config/types.ts";
 import type { Logger } from "../contract/host.ts";
 import { claimMarkIn } from "../store/claim-mark.ts";
 import { findServer } from "../store/data-dir.ts";
 import { StoreError } from "../store/errors.ts";
 import { openStore } from "../store/open.ts";
+import { systemClock } from "../support/clock.ts";
+import { createPluginFetch } from "../snapshot/plugin-fetch.ts";
 import { openAuth } from "./auth.ts";
+import type { Desk } from "./desk.ts";
 import { CliError, EXIT } from "./exit.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
+import { createLocalDesk } from "./local-desk.ts";
+import { createRemoteDesk, TOKEN_VARIABLE } from "./remote-desk.ts";
 import { configError, locateHere, readEnvironment, readWorld } from "./world.ts";
-
-export interface OpenAccounts {
-  readonly services: AuthServices;
-  readonly config: Config;
-  /** Where people reach the relay: as configured, or where it answers now. */
-  readonly url: string;
-}
 
 /** Whoever may open the data directory is the administrator. */
 export const operator: Caller = { identity: OPERATOR, origin: NOWHERE };
 
 /** Runs the work and closes everything again. A server on the same directory notices within two seconds. */
-export async function withAccounts<T>(
+export async function withDesk<T>(
   options: GlobalOptions,
   builtins: Builtins,
-  work: (open: OpenAccounts) => Promise<T>,
+  work: (desk: Desk) => Promise<T>,
 ): Promise<T> {
+  if (options.url !== undefined) {
+    const send = createPluginFetch({ proxy: null }, null);
+    return work(createRemoteDesk({ url: options.url, token: process.env[TOKEN_VARIABLE], send }));
+  }
   const env = readEnvironment(undefined);
   const located = locateHere(options, env);
   const world = await readWorld({
@@ -55,7 +56,7 @@ export async function withAccounts<T>(
     });
     try {
       const services = await openAuth({ store, dataDir: located.dataDir, config: () => config, log });
-      return await work({ services, config, url: urlOf(config, located.dataDir) });
+      return await work(createLocalDesk(services, urlOf(config, located.dataDir), systemClock.now));
     } finally {
       await store.close();
     }

@@ -37,6 +37,8 @@ export interface GlobalOptions {
   readonly dataDir?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  /** Of a relay that commands about accounts and keys act on, instead of the data directory. */
+  readonly url?: string;
   /** `false`: nobody is asked anything. */
   readonly input?: boolean;
   /** Answers what would be asked. */
@@ -55,6 +57,7 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
     .configureOutput({ outputError: (text, write) => write(text) })
     .option("--config <path>", "configuration file (default: ./config.yml, then the user's, then /etc/monorelay)")
     .option("--data-dir <path>", "where databases and generated secrets live")
+    .option("--url <url>", "act on the relay at this URL, with the token in MONORELAY_TOKEN (user, key)")
     .option("--json", "print data as one JSON document")
     .option("-q, --quiet", "say nothing but errors")
     .option("--no-input", "ask nobody anything")

@@ -1,7 +1,9 @@
-/** What the options of `monorelay key create` say, in the words of the key service. */
-import type { KeyFields } from "../auth/key-fields.ts";
+/** What the options of `monorelay key create` say, as the body of the request that makes a key. */
 import { parseDuration, parseTime } from "../config/units.ts";
+import type { PatchKey } from "../http/accounts/key-body.ts";
 import { CliError, EXIT } from "./exit.ts";
+
+type KeyBody = typeof PatchKey.static;
 
 export interface KeyOptions {
   readonly models?: string;
@@ -17,25 +19,25 @@ export interface KeyOptions {
 const WINDOWS = ["hour", "day", "week", "month", "total"] as const;
 
 /** Throws exit 2 for what cannot be read; what it may be, the key service judges. */
-export function readKeyOptions(options: KeyOptions, now: number): KeyFields {
+export function readKeyOptions(options: KeyOptions, now: number): KeyBody {
   const { models, scopes, expires, cidr } = options;
   const limits = limitsOf(options);
   return {
     ...(models === undefined ? {} : { models: { allow: listOf(models) } }),
     ...(scopes === undefined ? {} : { scopes: listOf(scopes) }),
-    ...(cidr === undefined ? {} : { ipAllow: listOf(cidr) }),
-    ...(expires === undefined ? {} : { expiresAt: readExpiry(expires, now) }),
+    ...(cidr === undefined ? {} : { ip_allow: listOf(cidr) }),
+    ...(expires === undefined ? {} : { expires_at: readExpiry(expires, now) }),
     ...(limits === undefined ? {} : { limits }),
   };
 }
 
 /** `90d`, `never` or an instant. */
-function readExpiry(text: string, now: number): number | null {
+function readExpiry(text: string, now: number): string | null {
   if (text === "never") return null;
   const after = parseDuration(text);
   const at = after === null ? parseTime(text) : now + after;
   if (at === null) throw wrong("--expires", "a duration like 90d, an instant like 2027-01-31T00:00:00Z, or never");
-  return Math.floor(at);
+  return new Date(Math.floor(at)).toISOString();
 }
 
 /** `24h` in ms. */
@@ -45,7 +47,7 @@ export function readGrace(text: string): number {
   return ms;
 }
 
-function limitsOf({ rpm, tpm, concurrency, budget }: KeyOptions): KeyFields["limits"] {
+function limitsOf({ rpm, tpm, concurrency, budget }: KeyOptions): KeyBody["limits"] {
   if (rpm === undefined && tpm === undefined && concurrency === undefined && budget === undefined) return undefined;
   return {
     ...(rpm === undefined ? {} : { rpm: countOf("--rpm", rpm) }),

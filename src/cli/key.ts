@@ -1,18 +1,13 @@
-/** `monorelay key`: makes, lists, revokes and rotates API keys in the data directory. */
+/** `monorelay key`: makes, lists, revokes and rotates API keys. */
 import type { Command } from "commander";
-import type { Caller } from "../auth/caller.ts";
-import { linkedIdentity } from "../auth/identity.ts";
-import { conflict } from "../auth/refusals.ts";
-import { keyView } from "../http/accounts/key-views.ts";
-import { allPages } from "../http/query.ts";
-import type { ApiKey } from "../store/types.ts";
-import { type OpenAccounts, operator, withAccounts } from "./accounts.ts";
+import { withDesk } from "./accounts.ts";
+import { RelayError } from "../contract/errors.ts";
+import type { Desk, KeyView, MadeKeyView } from "./desk.ts";
 import { EXIT } from "./exit.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
 import { type KeyOptions, readGrace, readKeyOptions } from "./key-options.ts";
 import { confirm } from "./prompt.ts";
 import { printJson, renderList, say, timeText } from "./output.ts";
-import { findUser } from "./user.ts";
 
 interface CreateOptions extends GlobalOptions, KeyOptions {
   readonly user?: string;
@@ -73,65 +68,52 @@ export function addKeyCommands(program: Command, builtins: Builtins, ended: (cod
 }
 
 async function keyCreate(name: string, options: CreateOptions, builtins: Builtins): Promise<number> {
-  const fields = readKeyOptions(options, Date.now());
-  return withAccounts(options, builtins, async ({ services }) => {
-    const caller = await inPlaceOf(services, options.user);
-    const { key, secret } = await services.apiKeys.create({ ...fields, name }, { style: "native" }, caller);
-    show(key, secret, options);
-    say(options, `${key.name} (${key.publicId}): shown once, stored as a hash`);
+  const body = readKeyOptions(options, Date.now());
+  return withDesk(options, builtins, async (desk) => {
+    const made = await desk.createKey({ ...body, name }, options.user);
+    show(made, options);
+    say(options, `${made.name} (${made.public_id}): shown once, stored as a hash`);
     return EXIT.done;
   });
 }
 
-/** Whoever owns the data directory makes a key for somebody: within what that account may do. */
-async function inPlaceOf(services: OpenAccounts["services"], name: string | undefined): Promise<Caller> {
-  const { users, orgs } = services.parts.accounts;
-  const user = name === undefined ? await superAdmin(services) : await findUser(services, name);
-  const home = await orgs.homeOf(user.id);
-  const { orgRole: _role, ...person } = linkedIdentity((await users.find(user.id)) ?? user, home ?? null);
-  const { id, name: shown, via } = operator.identity;
-  // `api_keys.user_created` is a rule for users; scopes stay those of the account.
-  const role = person.role === "user" ? "admin" : person.role;
-  return { identity: { ...person, id, name: shown, via, role }, origin: operator.origin };
-}
-
-async function superAdmin({ accounts }: OpenAccounts["services"]) {
-  const [user] = (await accounts.list({ role: "super_admin" }, { limit: 1 })).items;
-  if (user !== undefined) return user;
-  throw conflict("setup_required", "There is no account yet. Make one first: monorelay user create NAME");
-}
-
 async function keyList(options: ListOptions, builtins: Builtins): Promise<number> {
-  return withAccounts(options, builtins, async ({ services }) => {
-    const users = new Map((await allPages((page) => services.accounts.list({}, page))).map((user) => [user.id, user]));
-    const owner = options.user === undefined ? undefined : (await findUser(services, options.user)).id;
-    const filter = { status: "not-revoked", ...(owner === undefined ? {} : { userId: owner }) } as const;
-    const keys = await allPages((page) => services.apiKeys.list(filter, page, operator.identity));
-    const now = Date.now();
+  return withDesk(options, builtins, async (desk) => {
+    const owner = options.user === undefined ? undefined : (await desk.findUser(options.user)).id;
+    const keys = await desk.keys(owner);
     if (options.json === true) {
-      printJson({ items: keys.map((key) => keyView(key, now)), next_cursor: null });
+      printJson({ items: keys, next_cursor: null });
       return EXIT.done;
     }
+    const names = await namesAt(desk);
+    const now = Date.now();
     const isForPerson = process.stdout.isTTY === true;
     const columns = [
-      { title: "ID", value: ({ publicId }: ApiKey) => publicId },
-      { title: "NAME", value: ({ name }: ApiKey) => name },
-      { title: "KEY", value: ({ prefix, last4 }: ApiKey) => `${prefix}…${last4}` },
-      {
-        title: "OWNER",
-        value: ({ userId }: ApiKey) => (userId === null ? null : (users.get(userId)?.username ?? null)),
-      },
-      { title: "MODELS", value: ({ models }: ApiKey) => models.allow.join(",") || "all" },
+      { title: "ID", value: ({ public_id: id }: KeyView) => id },
+      { title: "NAME", value: ({ name }: KeyView) => name },
+      { title: "KEY", value: ({ prefix, last4 }: KeyView) => `${prefix}…${last4}` },
+      { title: "OWNER", value: ({ user_id: id }: KeyView) => (id === null ? null : (names.get(id) ?? null)) },
+      { title: "MODELS", value: ({ models }: KeyView) => models.allow.join(",") || "all" },
       { title: "LIMITS", value: limitsText },
-      { title: "EXPIRES", value: ({ expiresAt }: ApiKey) => timeText(expiresAt, now, isForPerson) },
-      { title: "LAST_USED", value: ({ lastUsedAt }: ApiKey) => timeText(lastUsedAt, now, isForPerson) },
+      { title: "EXPIRES", value: (key: KeyView) => timeText(key.expires_at, now, isForPerson) },
+      { title: "LAST_USED", value: (key: KeyView) => timeText(key.last_used_at, now, isForPerson) },
     ];
     process.stdout.write(renderList(columns, keys, isForPerson));
     return EXIT.done;
   });
 }
 
-function limitsText({ limits }: ApiKey): string {
+/** Over a URL one may see keys without being allowed to see accounts. */
+async function namesAt(desk: Desk): Promise<ReadonlyMap<number, string>> {
+  try {
+    return new Map((await desk.users()).map(({ id, username }) => [id, username]));
+  } catch (error) {
+    if (RelayError.is(error) && error.status === 403) return new Map();
+    throw error;
+  }
+}
+
+function limitsText({ limits }: KeyView): string {
   const { rpm, tpm, concurrency, budgets } = limits;
   const parts = [
     rpm > 0 ? `${rpm} rpm` : "",
@@ -144,25 +126,25 @@ function limitsText({ limits }: ApiKey): string {
 
 async function keyRevoke(id: string, options: GlobalOptions, builtins: Builtins): Promise<number> {
   await confirm(`${id} will stop working for good.`, options);
-  return withAccounts(options, builtins, async ({ services }) => {
-    const outcome = await services.apiKeys.revoke(id, operator);
-    if (options.json === true) printJson({ status: "revoked", already: outcome === "already" });
-    say(options, outcome === "already" ? `${id}: had been revoked before` : `${id}: revoked`);
+  return withDesk(options, builtins, async (desk) => {
+    await desk.revokeKey(id);
+    if (options.json === true) printJson({ status: "revoked" });
+    say(options, `${id}: revoked`);
     return EXIT.done;
   });
 }
 
 async function keyRotate(id: string, options: RotateOptions, builtins: Builtins): Promise<number> {
   const graceMs = readGrace(options.grace);
-  return withAccounts(options, builtins, async ({ services }) => {
-    const { key, secret } = await services.apiKeys.rotate(id, graceMs, operator);
-    show(key, secret, options);
-    say(options, `${key.name} (${key.publicId}): shown once; the old key lives on for ${options.grace}`);
+  return withDesk(options, builtins, async (desk) => {
+    const made = await desk.rotateKey(id, graceMs);
+    show(made, options);
+    say(options, `${made.name} (${made.public_id}): shown once; the old key lives on for ${options.grace}`);
     return EXIT.done;
   });
 }
 
-function show(key: ApiKey, secret: string | undefined, { json }: GlobalOptions): void {
-  if (json === true) printJson({ ...keyView(key, Date.now()), key: secret });
-  else process.stdout.write(`${secret}\n`);
+function show(made: MadeKeyView, { json }: GlobalOptions): void {
+  if (json === true) printJson(made);
+  else process.stdout.write(`${made.key}\n`);
 }

@@ -16,10 +16,11 @@ export interface Column<Row> {
   readonly value: (row: Row) => string | number | null;
 }
 
-/** A point in time of a row, ms since epoch: how long ago for a person, RFC 3339 for a program. */
-export function timeText(ms: number | null, now: number, isForPerson: boolean): string {
-  if (ms === null) return isForPerson ? "–" : "";
-  if (!isForPerson) return new Date(ms).toISOString();
+/** An RFC 3339 instant of a row: how long ago for a person, as it is for a program. `now`: ms since epoch. */
+export function timeText(instant: string | null, now: number, isForPerson: boolean): string {
+  if (instant === null) return isForPerson ? "–" : "";
+  if (!isForPerson) return instant;
+  const ms = Date.parse(instant);
   const text = spanText(Math.abs(now - ms));
   return ms <= now ? `${text} ago` : `in ${text}`;
 }

@@ -21,6 +21,7 @@ import type { RelayServices } from "../relay/services.ts";
 import { RetryBudget, RoutingState } from "../routing/state.ts";
 import { BuildError, buildSnapshot } from "../snapshot/build.ts";
 import { Clients } from "../snapshot/clients.ts";
+import { createPluginFetch } from "../snapshot/plugin-fetch.ts";
 import { type Snapshot, SnapshotHolder } from "../snapshot/snapshot.ts";
 import { claimMarkIn } from "../store/claim-mark.ts";
 import { type DataDirectory, findServer, openDataDirectory } from "../store/data-dir.ts";
@@ -41,7 +42,7 @@ import { CliError, EXIT } from "./exit.ts";
 import { greet, printSetupToken, warnOfOpenSetup } from "./greet.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
 import { prunePeriodically } from "./prune.ts";
-import { requestCap } from "./request-cap.ts";
+import { requestCap } from "./runtime-settings.ts";
 import { runUntilStopped } from "./shutdown.ts";
 import { checkSurroundings, hasEnvironmentProxy } from "./surroundings.ts";
 import { configError, locateHere, readEnvironment, readWorld, type World } from "./world.ts";
@@ -134,7 +135,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
         accessKeyDigest: key.digest,
         version: VERSION,
         hasEnvironmentProxy: hasEnvironmentProxy(env),
-        extraRoots: checked.network.caFile === null ? null : readFileSync(checked.network.caFile, "utf8"),
+        extraRoots: rootsOf(checked),
       });
     const first = await build(world, config, 1);
     const disposeFailed = (error: unknown) => log.warn("an old generation could not be disposed of", { error });
@@ -201,6 +202,10 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       store,
       backupDir: join(located.dataDir, "backups"),
       showSetupToken: printSetupToken,
+      fetchOutside: (input: string, init: RequestInit) => {
+        const now = configNow();
+        return createPluginFetch(now.network, rootsOf(now))(input, init);
+      },
       holder,
       ids: createIds(),
       version: VERSION,
@@ -255,6 +260,10 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     directory.release();
     await sink.flush(1000);
   }
+}
+
+function rootsOf({ network }: Config): string | null {
+  return network.caFile === null ? null : readFileSync(network.caFile, "utf8");
 }
 
 function flagsOf({ host, port, unix, logLevel, logFormat }: ServeOptions) {

@@ -1,12 +1,8 @@
-/** `monorelay user`: makes, lists and changes accounts in the data directory, beside a running server or without one. */
+/** `monorelay user`: makes, lists and changes accounts. */
 import type { Command } from "commander";
 import { randomBase62, systemRandom } from "../auth/randomness.ts";
-import { notFound } from "../auth/refusals.ts";
-import { RelayError } from "../contract/errors.ts";
-import { userView } from "../http/accounts/views.ts";
-import { allPages } from "../http/query.ts";
-import type { User, UserPatch } from "../store/types.ts";
-import { type OpenAccounts, operator, withAccounts } from "./accounts.ts";
+import { withDesk } from "./accounts.ts";
+import type { UserChange, UserView } from "./desk.ts";
 import { CliError, EXIT } from "./exit.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
 import { askSecret, canAsk, confirm, readSecretInput } from "./prompt.ts";
@@ -85,29 +81,17 @@ function roleOption(text: string): "user" | "admin" {
 
 async function userCreate(name: string, options: CreateOptions, builtins: Builtins): Promise<number> {
   const password = await newPassword(options);
-  return withAccounts(options, builtins, async ({ services }) => {
-    const input = {
+  return withDesk(options, builtins, async (desk) => {
+    const user = await desk.createUser({
       username: name,
       password,
       ...(options.email === undefined ? {} : { email: options.email }),
-      ...(options.role === undefined ? {} : { isAdmin: options.role === "admin" }),
-    };
-    const make = async () => {
-      try {
-        return await services.accounts.create(input, operator);
-      } catch (error) {
-        if (!RelayError.is(error) || error.wireCode !== "setup_token_required") throw error;
-        // Who may write here owns the instance, and needs no proof of it.
-        return services.accounts.create({ ...input, setupToken: await services.setup.make() }, operator);
-      }
-    };
-    const { user } = await make();
-    if (options.json === true) printJson({ ...userView(user), ...(options.generate === true ? { password } : {}) });
-    else if (options.generate === true) process.stdout.write(`${password}\n`);
-    say(
-      options,
-      `${user.username}: made, ${roleText(user)}${options.generate === true ? "; password shown once" : ""}`,
-    );
+      ...(options.role === undefined ? {} : { is_admin: options.role === "admin" }),
+    });
+    const isShown = options.generate === true;
+    if (options.json === true) printJson({ ...user, ...(isShown ? { password } : {}) });
+    else if (isShown) process.stdout.write(`${password}\n`);
+    say(options, `${user.username}: made, ${roleText(user)}${isShown ? "; password shown once" : ""}`);
     return EXIT.done;
   });
 }
@@ -129,23 +113,25 @@ async function askPassword(options: GlobalOptions, hint: string): Promise<string
 }
 
 async function userList(options: GlobalOptions, builtins: Builtins): Promise<number> {
-  return withAccounts(options, builtins, async ({ services }) => {
-    const users = await allPages((page) => services.accounts.list({}, page));
+  return withDesk(options, builtins, async (desk) => {
+    const users = await desk.users();
     if (options.json === true) {
-      printJson({ users: users.map(userView), next_cursor: null });
+      printJson({ users, next_cursor: null });
       return EXIT.done;
     }
-    const keys = await allPages((page) => services.apiKeys.list({ status: "active" }, page, operator.identity));
+    const keys = await desk.keys(undefined);
     const isForPerson = process.stdout.isTTY === true;
     const now = Date.now();
+    const liveKeysOf = (id: number) =>
+      keys.filter(({ user_id: owner, status }) => owner === id && status === "active").length;
     const columns = [
-      { title: "ID", value: ({ id }: User) => id },
-      { title: "NAME", value: ({ username }: User) => username },
-      { title: "EMAIL", value: ({ email }: User) => email },
+      { title: "ID", value: ({ id }: UserView) => id },
+      { title: "NAME", value: ({ username }: UserView) => username },
+      { title: "EMAIL", value: ({ email }: UserView) => email },
       { title: "ROLE", value: roleText },
-      { title: "STATE", value: ({ isActive }: User) => (isActive ? "active" : "inactive") },
-      { title: "KEYS", value: ({ id }: User) => keys.filter(({ userId }) => userId === id).length },
-      { title: "LAST_LOGIN", value: ({ lastLoginAt }: User) => timeText(lastLoginAt, now, isForPerson) },
+      { title: "STATE", value: ({ is_active: isActive }: UserView) => (isActive ? "active" : "inactive") },
+      { title: "KEYS", value: ({ id }: UserView) => liveKeysOf(id) },
+      { title: "LAST_LOGIN", value: (user: UserView) => timeText(user.last_login, now, isForPerson) },
     ];
     process.stdout.write(renderList(columns, users, isForPerson));
     return EXIT.done;
@@ -156,21 +142,21 @@ async function userSet(name: string, options: SetOptions, builtins: Builtins): P
   if (options.active === true && options.inactive === true) {
     throw new CliError(EXIT.usage, "bad_option", "--active and --inactive exclude each other.");
   }
-  const patch: UserPatch = {
-    ...(options.role === undefined ? {} : { isAdmin: options.role === "admin" }),
-    ...(options.active === true ? { isActive: true } : {}),
-    ...(options.inactive === true ? { isActive: false } : {}),
+  const change: UserChange = {
+    ...(options.role === undefined ? {} : { is_admin: options.role === "admin" }),
+    ...(options.active === true ? { is_active: true } : {}),
+    ...(options.inactive === true ? { is_active: false } : {}),
     ...(options.email === undefined ? {} : { email: options.email === "" ? null : options.email }),
   };
-  if (Object.keys(patch).length === 0) {
+  if (Object.keys(change).length === 0) {
     const hint = "Give --role, --active, --inactive or --email.";
     throw new CliError(EXIT.usage, "nothing_to_do", "There is nothing to change.", hint);
   }
-  return withAccounts(options, builtins, async ({ services }) => {
-    const { id } = await findUser(services, name);
-    const user = await services.accounts.update(id, patch, operator);
-    if (options.json === true) printJson(userView(user));
-    say(options, `${user.username}: ${roleText(user)}, ${user.isActive ? "active" : "inactive"}`);
+  return withDesk(options, builtins, async (desk) => {
+    const { id } = await desk.findUser(name);
+    const user = await desk.updateUser(id, change);
+    if (options.json === true) printJson(user);
+    say(options, `${user.username}: ${roleText(user)}, ${user.is_active ? "active" : "inactive"}`);
     return EXIT.done;
   });
 }
@@ -181,17 +167,15 @@ async function userResetPassword(name: string, options: ResetOptions, builtins: 
   }
   const password = options.passwordStdin === true ? await readSecretInput("--password-stdin") : undefined;
   await confirm(`All sessions of ${name} will end.`, options);
-  return withAccounts(options, builtins, async ({ services, url }) => {
-    const { id, username } = await findUser(services, name);
-    const { token, expiresAt } = await services.accounts.createReset(id, operator);
+  return withDesk(options, builtins, async (desk) => {
+    const { id, username } = await desk.findUser(name);
     if (password === undefined) {
-      await services.accounts.logout(id, operator);
-      const resetUrl = `${url}/login#reset=${token}`;
-      if (options.json === true) printJson({ reset_url: resetUrl, expires_at: new Date(expiresAt).toISOString() });
-      else process.stdout.write(`${resetUrl}\n`);
+      const link = await desk.resetLink(id);
+      if (options.json === true) printJson(link);
+      else process.stdout.write(`${link.reset_url}\n`);
       say(options, `${username}: the link works once, for 24 hours`);
     } else {
-      await services.accounts.resetPassword({ token, newPassword: password }, operator.origin);
+      await desk.setPassword(id, password);
       if (options.json === true) printJson({ success: true });
       say(options, `${username}: the password is set, all sessions have ended`);
     }
@@ -199,13 +183,6 @@ async function userResetPassword(name: string, options: ResetOptions, builtins: 
   });
 }
 
-/** By name, as people know accounts. */
-export async function findUser({ accounts }: OpenAccounts["services"], name: string): Promise<User> {
-  const user = await accounts.findByName(name);
-  if (user === undefined) throw notFound(`There is no account "${name.slice(0, 64)}"`);
-  return user;
-}
-
-function roleText({ role }: User): string {
-  return role === "super_admin" ? "super admin" : role;
+function roleText({ is_admin: isAdmin, is_super_admin: isSuperAdmin }: UserView): string {
+  return isSuperAdmin ? "super admin" : isAdmin ? "admin" : "user";
 }

@@ -11,9 +11,6 @@ interface Pending {
 
 /** Remove a row when its feature works. */
 export const PENDING: readonly Pending[] = [
-  { path: "server.turnstile_enabled" },
-  { path: "server.turnstile_site_key" },
-  { path: "server.turnstile_secret_key" },
   { path: "server.public_pricing" },
   { path: "server.detect_public_ip" },
   { path: "server.docs" },

@@ -1,11 +1,10 @@
 /** The management side: a table of routes with their policies, dispatched by Elysia. */
 import type { TSchema } from "@sinclair/typebox";
-import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Elysia } from "elysia";
 import type { Origin } from "../auth/caller.ts";
 import { type Identity, RelayError } from "../plugin/index.ts";
-import { scanTopLevel } from "../relay/scan.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
+import { type BodyCheck, compileBody, readBody, refuseOtherTypes } from "./body.ts";
 import { originOf } from "./caller.ts";
 import { errorResponse, familyOf } from "./errors.ts";
 import { enforce, type Policy } from "./policy.ts";
@@ -74,7 +73,7 @@ export function createApi(routes: readonly ApiRoute[]): Api {
   });
   for (const route of routes) {
     // Compiled by the first request that needs it: seventy of them at the start would be felt.
-    let check: Check | undefined;
+    let check: BodyCheck | undefined;
     app.route(
       route.method,
       route.path,
@@ -84,7 +83,7 @@ export function createApi(routes: readonly ApiRoute[]): Api {
         if (call === undefined) throw new RelayError("internal", "Internal error");
         const identity = route.policy.type === "public" ? undefined : await call.identify();
         enforce(route.policy, identity);
-        if (route.body !== undefined) check ??= TypeCompiler.Compile(route.body);
+        if (route.body !== undefined) check ??= compileBody(route.body);
         else if (route.policy.type !== "public") refuseOtherTypes(request);
         const { requestId, snapshot, identify, address } = call;
         const body = check === undefined ? undefined : await readBody(request, snapshot, check);
@@ -120,64 +119,4 @@ export function createApi(routes: readonly ApiRoute[]): Api {
 
 function pathOf(request: Request): string {
   return new URL(request.url).pathname;
-}
-
-type Check = ReturnType<typeof TypeCompiler.Compile>;
-
-/** A page of another site can send a form with its visitor's cookies, but no JSON. */
-function refuseOtherTypes({ method, headers }: Request): void {
-  if (method === "GET" || Number(headers.get("content-length") ?? 0) === 0) return;
-  if (!isJson(headers.get("content-type"))) throw otherType();
-}
-
-function isJson(type: string | null): boolean {
-  return type !== null && /^application\/json\s*(;|$)/i.test(type);
-}
-
-function otherType(): RelayError {
-  return new RelayError("unsupported-media-type", "The content type must be application/json.", {
-    wireCode: "unsupported_media_type",
-  });
-}
-
-async function readBody(request: Request, snapshot: Snapshot, check: Check): Promise<unknown> {
-  const limit = snapshot.config.limits.maxAdminBody;
-  const type = request.headers.get("content-type");
-  const declared = Number(request.headers.get("content-length") ?? 0);
-  if (declared > limit)
-    throw new RelayError("body-too-large", `The body is larger than ${limit} bytes.`, {
-      wireCode: "request_too_large",
-    });
-  const bytes = (await request.bytes()) as Uint8Array<ArrayBuffer>;
-  if (bytes.length > limit)
-    throw new RelayError("body-too-large", `The body is larger than ${limit} bytes.`, {
-      wireCode: "request_too_large",
-    });
-  let value: unknown = {};
-  if (bytes.length > 0) {
-    if (!isJson(type)) throw otherType();
-    value = scanTopLevel(bytes).parse();
-  }
-  if (check.Check(value)) return value;
-  throw new RelayError("bad-request", "The body is not valid.", {
-    status: 422,
-    wireCode: "validation_error",
-    details: problemsOf(check, value),
-  });
-}
-
-const PROBLEMS_MAX = 50;
-/** A name that is none of ours is shown only if it can be one. */
-const FIELD_NAME = /^\w{1,64}$/;
-
-/** Paths and rules only: a value in an error may be somebody's password. One problem a field, the first. */
-function problemsOf(check: Check, value: unknown): NonNullable<RelayError["details"]> {
-  const found = new Map<string, NonNullable<RelayError["details"]>[number]>();
-  for (const { path, message } of check.Errors(value)) {
-    const steps = path.split("/").filter((step) => step !== "");
-    const loc = ["body", ...steps.map((step) => (FIELD_NAME.test(step) ? step : "?"))];
-    if (!found.has(path)) found.set(path, { loc, msg: message, type: "value_error" });
-    if (found.size >= PROBLEMS_MAX) break;
-  }
-  return [...found.values()];
 }

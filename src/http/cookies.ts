@@ -14,40 +14,60 @@ const PLAIN_REFRESH = "mr_refresh";
 
 const LOOPBACK = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i;
 
+/** What cookies are made by, and whose pages are ours. */
+export type Settings = Pick<Config, "auth"> & { readonly server: Pick<Config["server"], "tls" | "publicHost"> };
+
 /** The access token in the cookie of a same-origin request. */
-export function sessionCookie(headers: Headers): string | undefined {
-  return isSameOrigin(headers) ? readCookie(headers, [SESSION, PLAIN_SESSION]) : undefined;
+export function sessionCookie(headers: Headers, config: Settings): string | undefined {
+  return ownCookie(headers, config, SESSION, PLAIN_SESSION);
 }
 
-export function refreshCookie(headers: Headers): string | undefined {
-  return isSameOrigin(headers) ? readCookie(headers, [REFRESH, PLAIN_REFRESH]) : undefined;
+export function refreshCookie(headers: Headers, config: Settings): string | undefined {
+  return ownCookie(headers, config, REFRESH, PLAIN_REFRESH);
+}
+
+/** Only of the kind that is set here: a neighbour domain can set the plain one, and would sign people in as somebody else. */
+function ownCookie(headers: Headers, config: Settings, secure: string, plain: string): string | undefined {
+  if (!isSameOrigin(headers, config)) return undefined;
+  return readCookie(headers, [isSecure(headers, config) ? secure : plain]);
 }
 
 /**
  * Whether a page of our own made the request. A browser says so itself, and no page can forge what it says; one that
  * does not tell where a request comes from gets no cookie read.
  */
-function isSameOrigin(headers: Headers): boolean {
+function isSameOrigin(headers: Headers, config: Settings): boolean {
   const site = headers.get("sec-fetch-site");
   if (site !== null) return site === "same-origin";
   const origin = headers.get("origin");
-  return origin !== null && isOwnOrigin(origin, headers);
+  return origin !== null && isOwnOrigin(origin, headers, config);
 }
 
 /** Throws 403 for a request that another site's page made: signing somebody in there is an attack too. */
-export function refuseForeignOrigin(headers: Headers): void {
+export function refuseForeignOrigin(headers: Headers, config: Settings): void {
   const site = headers.get("sec-fetch-site");
   const origin = headers.get("origin");
+  // Behind a proxy that changes the host only the browser knows that the two are the same.
   const isForeign =
-    (site !== null && site !== "same-origin" && site !== "none") || (origin !== null && !isOwnOrigin(origin, headers));
+    site === null
+      ? origin !== null && !isOwnOrigin(origin, headers, config)
+      : site !== "same-origin" && site !== "none";
   if (!isForeign) return;
   throw new RelayError("forbidden", "Pages of other origins may not use this", { wireCode: "foreign_origin" });
 }
 
-function isOwnOrigin(origin: string, headers: Headers): boolean {
-  const host = headers.get("host");
-  const match = /^https?:\/\/(.+)$/i.exec(origin);
-  return host !== null && match !== null && match[1]!.toLowerCase() === host.toLowerCase();
+function isOwnOrigin(origin: string, headers: Headers, { server }: Settings): boolean {
+  const host = /^https?:\/\/([^/]+)$/i.exec(origin)?.[1]?.toLowerCase();
+  if (host === undefined) return false;
+  return host === headers.get("host")?.toLowerCase() || host === publicName(server);
+}
+
+/** `server.public_host` without scheme and path. */
+function publicName({ publicHost }: Settings["server"]): string | undefined {
+  return publicHost
+    ?.replace(/^https?:\/\//i, "")
+    .replace(/\/.*$/, "")
+    .toLowerCase();
 }
 
 /** `undefined` when it is not there, or there in different values. */
@@ -65,9 +85,6 @@ export function readCookie(headers: Headers, names: readonly string[]): string |
   // Two different ones: somebody has put his own beside it.
   return new Set(values).size === 1 ? values[0] : undefined;
 }
-
-/** What cookies are made by. */
-export type Settings = Pick<Config, "auth"> & { readonly server: Pick<Config["server"], "tls" | "publicHost"> };
 
 /** `set-cookie` fields that begin a session in the browser. */
 export function sessionCookies(tokens: IssuedTokens, headers: Headers, config: Settings): readonly string[] {
@@ -100,7 +117,7 @@ function cookie(name: string, value: string, path: string, maxAgeS: number, secu
 /** `auto`: always, but for plain http on this very machine, where a browser would drop such a cookie. */
 export function isSecure(headers: Headers, { auth, server }: Settings): boolean {
   if (auth.cookieSecure !== "auto") return auth.cookieSecure;
-  if (server.tls !== null) return true;
+  if (server.tls !== null || /^https:/i.test(server.publicHost ?? "")) return true;
   const name = (headers.get("host") ?? "").replace(/:\d+$/, "");
   return !LOOPBACK.test(name);
 }

@@ -107,7 +107,7 @@ function identify(
   let found = readCredentials(headers, { remoteAddress, queryKey });
   // Beside any other credential a cookie does not count, so it is not even looked for.
   if (found.type === "none" && headers.has("cookie")) {
-    found = readCredentials(headers, { remoteAddress, session: sessionCookie(headers) });
+    found = readCredentials(headers, { remoteAddress, session: sessionCookie(headers, snapshot.config) });
   }
   const answer = authenticate(snapshot.chain, found);
   if (answer instanceof Promise) {
@@ -202,6 +202,7 @@ async function dispatch(
       return identity;
     };
     if (isModelsPath(path, request.headers)) {
+      if (method === "POST" && family === "gemini" && /:[A-Za-z]+$/.test(path)) throw unknownPath(family, path);
       if (method !== "GET" && method !== "HEAD") throw wrongMethod(["GET", "HEAD"]);
       return finish(await listModels(services, snapshot, request, path, query, requestId, who), request, requestId);
     }

@@ -18,7 +18,17 @@ export interface RouteLine {
   readonly policy: Policy;
   /** `relay`: a call that goes to a provider and leaves a record. */
   readonly kind: "relay" | "models" | "management";
+  /** While this key of the configuration says so, nobody is asked; a credential that is shown has to be good all the same. */
+  readonly openBy?: string;
 }
+
+const OPEN = "server.public_models";
+const MODEL_LISTS: readonly { readonly path: string; readonly openBy?: string }[] = [
+  { path: "/v1/models", openBy: OPEN },
+  { path: "/v1/models/:id", openBy: OPEN },
+  { path: "/v1/anthropic/models" },
+  ...["/v1beta", "/v1alpha"].flatMap((root) => [{ path: `${root}/models` }, { path: `${root}/models/:id` }]),
+];
 
 /** Every method and path that is served, in the order of their tables. */
 export function describeRoutes(routes: readonly ApiRoute[]): readonly RouteLine[] {
@@ -26,9 +36,14 @@ export function describeRoutes(routes: readonly ApiRoute[]): readonly RouteLine[
     ...[...RELAY_ROUTES, ...GEMINI_ROUTES.values(), ...OBJECT_ROUTES, CREDITS_ROUTE, REALTIME_ROUTE].map(
       ({ method, path, scope }): RouteLine => ({ method, path, policy: { type: "any", scope }, kind: "relay" }),
     ),
-    ...["/v1/models", "/v1/models/:id"].map(
-      // Without a credential too, while `server.public_models` is on; one that is shown has to be good.
-      (path): RouteLine => ({ method: "GET", path, policy: { type: "any", scope: "models:read" }, kind: "models" }),
+    ...MODEL_LISTS.map(
+      ({ path, openBy }): RouteLine => ({
+        method: "GET",
+        path,
+        policy: { type: "any", scope: "models:read" },
+        kind: "models",
+        ...(openBy === undefined ? {} : { openBy }),
+      }),
     ),
     ...["/v1beta/models", "/v1beta/models/:id", "/v1/anthropic/models"].map(
       (path): RouteLine => ({ method: "GET", path, policy: { type: "any", scope: "models:read" }, kind: "relay" }),

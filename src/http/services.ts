@@ -20,6 +20,8 @@ export interface HttpServices {
   readonly ids: Ids;
   readonly version: string;
   readonly startedAt: number;
+  /** http(s) to the outside, by the proxy and roots of the configuration; redirects are not followed. */
+  readonly fetchOutside: (input: string, init: RequestInit) => Promise<Response>;
   /** The port really bound; 0 until then. */
   readonly boundPort: () => number;
   /** Why the relay is not ready, or `undefined`. */

@@ -1,7 +1,6 @@
 /** All calls under way, and the one timer that watches over them: deadlines, departures, keep-alives. */
 import type { Identity, RelayError } from "../plugin/index.ts";
 import type { Clock } from "../support/clock.ts";
-import type { RelayRoute } from "./route.ts";
 
 /**
  * How often the watch runs. It bounds how late a deadline, a departure (contract: 1 s) or a keep-alive can be; one
@@ -12,7 +11,8 @@ export const WATCH_INTERVAL_MS = 250;
 /** What the watch may ask of a call. */
 export interface Watched {
   readonly identity: Identity;
-  readonly route: RelayRoute;
+  /** Whether a caller of these rights may have this call, as far as it has come. */
+  isOpenTo(identity: Identity): boolean;
   /** Ends the call for this reason; the first one counts. */
   abort(reason: RelayError): void;
   /** `now` on the monotonic clock, ms. Must not throw. */

@@ -1,6 +1,7 @@
 /** Whole answers of upstreams as JSON, and what can be said of them without reading them. */
 import { isUtf8 } from "node:buffer";
 import { type JsonObject, RelayError } from "../plugin/index.ts";
+import { bufferOf } from "../wire/part.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -18,7 +19,7 @@ export function isPlainlyGood(bytes: Uint8Array, mark: Uint8Array | undefined): 
   let last = bytes.length - 1;
   while (last > 0 && bytes[last]! <= SPACE) last -= 1;
   if (bytes[last] !== CLOSE_OBJECT) return false;
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const text = bufferOf(bytes);
   return text.includes(mark) && !text.includes(ERROR) && isUtf8(text);
 }
 

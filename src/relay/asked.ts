@@ -13,7 +13,7 @@ export function lookAt(call: Call, body: Uint8Array<ArrayBuffer>): TopLevel {
   if (headerField !== undefined) top = withoutHeaderField(call, top, headerField);
   const defaultModel = call.identity.defaultModel ?? call.snapshot.config.modelRouting.defaultModel;
   validateFields(top, call.route, defaultModel === null ? undefined : "model");
-  call.requestedModel = call.said?.model ?? (top.value("model") as string | undefined) ?? defaultModel!;
+  call.requestedModel = call.said?.model ?? top.text("model") ?? defaultModel!;
   return top;
 }
 

@@ -132,7 +132,8 @@ export function concat(chunks: readonly Uint8Array[], size: number): Uint8Array<
   return all;
 }
 
-async function decode(
+/** Throws 415 for an encoding that is not accepted, 413 for what becomes too large, 400 for what cannot be decoded. */
+export async function decode(
   raw: Uint8Array<ArrayBuffer>,
   encoding: string,
   limit: number,

@@ -8,11 +8,12 @@ import type { Watched } from "./active.ts";
 import type { Ended } from "./ledger.ts";
 import { parseAnswer } from "./answer-text.ts";
 import { callLine } from "./call-line.ts";
+import { isReachable } from "./reach.ts";
 import { revoked } from "./revoked.ts";
 import type { SocketSession } from "./realtime.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
-import { shownAddress } from "../support/addresses.ts";
+import { isInNetworks, shownAddress } from "../support/addresses.ts";
 
 /** Before this age nobody looks whether the client is still there: most calls are over sooner. */
 const DEPARTURE_CHECK_AFTER_MS = 200;
@@ -283,6 +284,13 @@ export class Call implements Watched, Ended {
     }
   }
 
+  isOpenTo(identity: Identity): boolean {
+    const { ipAllow, scopes } = identity;
+    if (!scopes.has(this.route.scope)) return false;
+    if (ipAllow !== undefined && !isInNetworks(this.#clientAddress, ipAllow)) return false;
+    return this.requestedModel === "" || isReachable(this.snapshot.router, identity, this.requestedModel);
+  }
+
   cut(): void {
     this.abort(
       new RelayError("unavailable", "The relay is stopping.", { retryAfterMs: 1000, wireCode: "shutting_down" }),
@@ -336,7 +344,8 @@ export class Call implements Watched, Ended {
 
   #readAnswer(answer: Uint8Array): void {
     try {
-      const facts = this.#answerCodec!.egress!.readFacts(parseAnswer(answer));
+      const egress = this.#answerCodec!.egress!;
+      const facts = egress.skimFacts?.(answer) ?? egress.readFacts(parseAnswer(answer));
       this.usage = facts.usage;
       this.finish = facts.finish;
     } catch (cause) {

@@ -13,7 +13,7 @@ import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
 import { withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
-import { answerHeaders, forwardedHeaders } from "./headers.ts";
+import { forwardedHeaders, wholeResponse } from "./headers.ts";
 import { Losses } from "./losses.ts";
 import { withMediaBytes } from "./media.ts";
 import { atPlace } from "./objects.ts";
@@ -304,9 +304,9 @@ class ChatWork implements Work<Response> {
     const { call } = this;
     call.bytesOut = bytes.length;
     call.firstByteMs = call.services.clock.monotonic();
-    const headers = answerHeaders(call, contentType);
+    const response = wholeResponse(call, contentType, bytes);
     call.end(200);
-    return new Response(bytes, { status: 200, headers });
+    return response;
   }
 }
 

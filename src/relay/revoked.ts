@@ -26,7 +26,7 @@ export function cutRevokedCalls({ active, revocations, renew, isOn, log }: Revok
         const now = asked.get(key) ?? renew(identity);
         asked.set(key, now);
         const renewed = await now;
-        if (renewed === undefined || !renewed.scopes.has(call.route.scope)) call.abort(revoked());
+        if (renewed === undefined || !call.isOpenTo(renewed)) call.abort(revoked());
       }),
     );
   };

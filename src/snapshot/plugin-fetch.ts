@@ -12,7 +12,7 @@ function createSession(proxy: string | null, extraRoots: string | null): Bun.Fet
 }
 
 export function createPluginFetch(
-  network: Config["network"],
+  network: Pick<Config["network"], "proxy">,
   extraRoots: string | null,
 ): (input: string | URL | Request, init?: RequestInit) => Promise<Response> {
   let session: Bun.FetchSession | undefined;

@@ -76,3 +76,13 @@ describe("scopes", () => {
     expect(expandScopes(["*"]).size).toBe(expandScopes(["account", "management"]).size);
   });
 });
+
+test("a generated key never begins as API keys do: it would be looked for among them", () => {
+  const drawn = ["mr_", "vl_", "a_", "rl_live_", "z234567890_2345_"].map((start) =>
+    Buffer.from(start.padEnd(43, "A"), "base64url"),
+  );
+  const usable = Buffer.from("Mr_".padEnd(43, "A"), "base64url");
+  const rest = [...drawn, usable];
+  expect(generateAccessKey((bytes) => bytes.set(rest.shift()!))).toStartWith("Mr_");
+  expect(rest).toEqual([]);
+});

@@ -131,6 +131,16 @@ describe("acting in another organisation", () => {
     expect(await enter(member, member.orgId!)).toBe(member);
   });
 
+  test("ends with the membership, for what is under way too", async () => {
+    const { house, team, people } = await openTeam();
+    const inside = await house.services.orgs.enter(await people.member.identity(), team);
+    expect(await house.services.renew(inside)).toMatchObject({ orgId: team, orgRole: "member" });
+    await house.services.orgs.removeMember(team, people.member.id, await people.owner.caller());
+    expect(house.revocations.at(-1)).toEqual({ type: "changed", principalId: inside.id });
+    expect(await house.services.renew(inside)).toBeUndefined();
+    expect(await house.services.renew(await people.member.identity())).toBeDefined();
+  });
+
   test("is not for keys: they belong to one", async () => {
     const { house, team, people } = await openTeam();
     const { secret } = await house.services.apiKeys.create(

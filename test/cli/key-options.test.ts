@@ -9,9 +9,9 @@ const good: [options: Parameters<typeof readKeyOptions>[0], fields: object][] = 
   [{}, {}],
   [{ models: "gpt-*, claude-*" }, { models: { allow: ["gpt-*", "claude-*"] } }],
   [{ scopes: "chat:write,models:read," }, { scopes: ["chat:write", "models:read"] }],
-  [{ expires: "never" }, { expiresAt: null }],
-  [{ expires: "90d" }, { expiresAt: NOW + 90 * 86_400_000 }],
-  [{ expires: "2027-01-31T00:00:00Z" }, { expiresAt: Date.parse("2027-01-31T00:00:00Z") }],
+  [{ expires: "never" }, { expires_at: null }],
+  [{ expires: "90d" }, { expires_at: "2026-04-02T03:04:05.000Z" }],
+  [{ expires: "2027-01-31T00:00:00Z" }, { expires_at: "2027-01-31T00:00:00.000Z" }],
   [{ rpm: "60", concurrency: "2" }, { limits: { rpm: 60, concurrency: 2 } }],
   [{ tpm: "0" }, { limits: { tpm: 0 } }],
   [
@@ -25,7 +25,7 @@ const good: [options: Parameters<typeof readKeyOptions>[0], fields: object][] = 
       },
     },
   ],
-  [{ cidr: "10.0.0.0/8,::1" }, { ipAllow: ["10.0.0.0/8", "::1"] }],
+  [{ cidr: "10.0.0.0/8,::1" }, { ip_allow: ["10.0.0.0/8", "::1"] }],
 ];
 test.each(good)("%j", (options, fields) => {
   expect(readKeyOptions(options, NOW)).toEqual(fields);

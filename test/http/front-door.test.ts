@@ -183,6 +183,54 @@ describe("what stands before everything else", () => {
     expect([relay.status, Object.keys(relay.body)]).toEqual([413, ["detail"]]);
   });
 
+  test("R100 the limit holds for a body of unknown length too, before anybody is known, and without keeping it", async () => {
+    const piece = `${"x".repeat(64 * 1024)}`;
+    const chunk = `${piece.length.toString(16)}\r\n${piece}\r\n`;
+    const head = (path: string) =>
+      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    // Twenty pieces make more than the limit of a megabyte; the end never comes.
+    for (const path of ["/api/auth/login", "/api/auth/register", "/api/auth/logout"]) {
+      expect([path, await raw(head(path) + chunk.repeat(20))]).toEqual([path, 413]);
+    }
+  });
+
+  test("a compressed body is taken if limits.request_encodings names its encoding, else 415", async () => {
+    const body = Buffer.from(Bun.gzipSync(Buffer.from('{"name":"zipped"}')));
+    const send = (encoding: string) =>
+      house.ask("POST /api/keys", {
+        as: user,
+        body,
+        headers: { "content-encoding": encoding, "content-type": "application/json" },
+      });
+    expect((await send("gzip")).body.name).toBe("zipped");
+    expect((await send("zebra")).status).toBe(415);
+    const bomb = Buffer.from(Bun.gzipSync(Buffer.alloc(50_000_000, 0x20)));
+    const huge = await house.ask("POST /api/keys", {
+      as: user,
+      body: bomb,
+      headers: { "content-encoding": "gzip", "content-type": "application/json" },
+    });
+    expect(huge.status).toBe(413);
+    const broken = await house.ask("POST /api/keys", {
+      as: user,
+      body: Buffer.from("no gzip at all"),
+      headers: { "content-encoding": "gzip", "content-type": "application/json" },
+    });
+    expect(broken.status).toBe(400);
+    const closed = await startAccounts("limits: { request_encodings: [br] }");
+    try {
+      const owner = await closed.person("olive");
+      const refused = await closed.ask("POST /api/keys", {
+        as: owner,
+        body,
+        headers: { "content-encoding": "gzip", "content-type": "application/json" },
+      });
+      expect(refused.status).toBe(415);
+    } finally {
+      await closed.stop();
+    }
+  });
+
   test("unknown paths and wrong methods are told in their family's words, without asking who it is", async () => {
     const rows: [line: string, status: number, body: object][] = [
       ["GET /api/nothing", 404, { detail: "Not found", code: "not_found" }],

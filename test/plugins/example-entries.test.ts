@@ -43,7 +43,7 @@ const load = (name: string, block: string) =>
     resolvePlugins: async () => ({ catalog: CATALOG, problems: [] }),
   });
 
-test("there is one for each kind of upstream that has an API of its own", () => {
+test("there is one for each vendor with a dialect or a way of its own", () => {
   expect(new Set(ENTRIES.map(([, block]) => /provider_type: ([a-z]+)/.exec(block)?.[1]))).toEqual(
     new Set(["azure", "bedrock", "vertex", "gemini", "ollama", "cohere"]),
   );

@@ -145,6 +145,14 @@ describe("rights that may have changed are looked up", () => {
   test.each<[name: string, now: (identity: Identity) => Identity | undefined, isCut: boolean]>([
     ["nothing has: the stream goes on", (identity) => identity, false],
     ["the key is gone", () => undefined, true],
+    ["its models have become others", (identity) => ({ ...identity, models: { allow: ["x*"], deny: [] } }), true],
+    [
+      "its models have become fewer, but not this one",
+      (identity) => ({ ...identity, models: { allow: ["m"], deny: [] } }),
+      false,
+    ],
+    ["its providers have become others", (identity) => ({ ...identity, providers: ["two"] }), true],
+    ["its networks have become others", (identity) => ({ ...identity, ipAllow: ["192.0.2.0/24"] }), true],
     ["R27 its owner may no longer do this", (identity) => ({ ...identity, scopes: new Set(["models:read"]) }), true],
   ])("%s", async (_name, now, isCut) => {
     const it = await house();

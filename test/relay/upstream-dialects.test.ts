@@ -160,3 +160,93 @@ describe("token counts", () => {
     expect(upstream.received).toHaveLength(0);
   });
 });
+
+describe("azure", () => {
+  const filter = { hate: { filtered: false, severity: "safe" } };
+  const first = {
+    choices: [],
+    prompt_filter_results: [{ prompt_index: 0, content_filter_results: filter }],
+    model: "",
+    id: "",
+  };
+  const chunk = (delta: object, finish: string | null = null): object => ({
+    ...{ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "gpt-4o" },
+    choices: [{ index: 0, delta, finish_reason: finish, content_filter_results: filter }],
+  });
+  const start = async () => {
+    upstream = await startUpstream();
+    const entry = { provider_type: "azure", base_url: upstream.url, keys: [{ key: "an-azure-key" }] };
+    relay = await startRelay(JSON.stringify({ providers: { cloud: entry } }));
+  };
+  const stream = [first, chunk({ role: "assistant", content: "Hi" }), chunk({}, "stop")]
+    .map((value) => `data: ${JSON.stringify(value)}\n\n`)
+    .concat("data: [DONE]\n\n");
+
+  test("E56: the filter's first chunk reaches a chat client as it is, and harms no other client", async () => {
+    await start();
+    upstream.script({ chunks: stream });
+    const own = await relay.post("/v1/chat/completions", { model: "gpt-4o", messages: user, stream: true });
+    expect(own.headers.get("x-relay-lane")).toBe("pass-through");
+    expect(await own.text()).toBe(stream.join(""));
+    const other = await relay.post("/v1/messages", { model: "gpt-4o", max_tokens: 9, messages: user, stream: true });
+    const text = await other.text();
+    expect(text.match(/"type":"message_start"/g)).toHaveLength(1);
+    expect(text).toContain('"text":"Hi"');
+    expect(text).not.toContain("prompt_filter_results");
+    expect(text).toContain("message_stop");
+  });
+
+  test("a prompt that the filter stops is refused in the client's words, and nobody else is asked", async () => {
+    await start();
+    const error = {
+      ...{ message: "The response was filtered.", type: null, param: "prompt", code: "content_filter", status: 400 },
+      innererror: { code: "ResponsibleAIPolicyViolation", content_filter_result: filter },
+    };
+    upstream.script({ status: 400, json: { error } });
+    const own = await relay.post("/v1/chat/completions", { model: "gpt-4o", messages: user });
+    expect([own.status, await own.json()]).toMatchObject([400, { error: { code: "content_filter", param: "prompt" } }]);
+    const other = await relay.post("/v1/messages", { model: "gpt-4o", max_tokens: 9, messages: user });
+    expect([other.status, await other.json()]).toMatchObject([
+      400,
+      { type: "error", error: { type: "invalid_request_error", message: "The response was filtered." } },
+    ]);
+    expect(upstream.received).toHaveLength(2);
+  });
+
+  test("a client of Responses is passed through to the same resource", async () => {
+    await start();
+    upstream.script({ status: 400, json: { error: { message: "no", code: "x" } } });
+    await relay.post("/v1/responses", { model: "gpt-4o", input: "Hi", store: false });
+    expect(upstream.received.map(({ path }) => path)).toEqual(["/openai/v1/responses"]);
+    expect(upstream.received[0]!.headers.get("api-key")).toBe("an-azure-key");
+  });
+});
+
+describe("what an upstream cannot be told", () => {
+  const ask = { model: "llama3", messages: user, logit_bias: { 1: 5 }, user: "someone", seed: 7 };
+  const start = async (rest: object = {}) => {
+    const reply = { model: "llama3", message: { role: "assistant", content: "Hi" }, done: true, done_reason: "stop" };
+    upstream = await startUpstream({ json: reply });
+    const local = { provider_type: "ollama", base_url: upstream.url };
+    relay = await startRelay(JSON.stringify({ providers: { local }, ...rest }));
+  };
+
+  test("is named in a header and in the record", async () => {
+    await start();
+    const answer = await relay.post("/v1/chat/completions", ask);
+    expect(answer.headers.get("x-relay-dropped-params")).toBe("logit_bias, user");
+    const [record] = await relay.recorded(1);
+    expect(record).toMatchObject({ status: 200, droppedParams: ["logit_bias", "user"] });
+    expect(JSON.parse(upstream.received[0]!.text)).toMatchObject({ options: { seed: 7 } });
+  });
+
+  test("is refused where the operator wants it so, and the upstream is not asked", async () => {
+    await start({ model_routing: { unsupported_params: "reject" } });
+    const answer = await relay.post("/v1/chat/completions", ask);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      400,
+      { error: { param: "logit_bias", code: "unsupported_parameter" } },
+    ]);
+    expect(upstream.received).toHaveLength(0);
+  });
+});

@@ -63,7 +63,10 @@ export interface AccountRelay {
 }
 
 /** `config`: YAML without `providers`. */
-export async function startAccounts(config = ""): Promise<AccountRelay> {
+export async function startAccounts(
+  config = "",
+  fetchOutside?: NonNullable<Parameters<typeof startRelay>[2]>["fetchOutside"],
+): Promise<AccountRelay> {
   const clock = createManualClock();
   const backupDir = join(mkdtempSync(join(tmpdir(), "monorelay-accounts-")), "backups");
   const store = await openStore({
@@ -79,7 +82,14 @@ export async function startAccounts(config = ""): Promise<AccountRelay> {
   const house = await openHouse({ config, store, clock });
   const { services } = house;
   const setupTokens: string[] = [];
-  const relay = await startRelay(config, services.directory, { auth: services, store, clock, backupDir, setupTokens });
+  const relay = await startRelay(config, services.directory, {
+    auth: services,
+    store,
+    clock,
+    backupDir,
+    setupTokens,
+    ...(fetchOutside === undefined ? {} : { fetchOutside }),
+  });
   const answers: string[] = [];
 
   const ask = async (line: string, { as, body, headers = {} }: Ask = {}): Promise<Answer> => {

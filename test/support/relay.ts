@@ -10,6 +10,7 @@ import { secretValues } from "../../src/config/redact.ts";
 import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
+import type { HttpServices } from "../../src/http/services.ts";
 import { listen } from "../../src/http/server.ts";
 import type { Lookup } from "../../src/net/dial.ts";
 import { createGuardedFetcher } from "../../src/net/guarded.ts";
@@ -70,6 +71,8 @@ export interface AccountParts {
   readonly clock: ManualClock;
   readonly backupDir: string;
   readonly setupTokens: string[];
+  /** What answers requests to services outside. */
+  readonly fetchOutside?: HttpServices["fetchOutside"];
 }
 
 /** `config`: YAML; an access key is added unless it sets one. */
@@ -164,6 +167,7 @@ export async function startRelay(
       : createSignInServices(parts.auth, parts.store.settings)) as SignInServices,
     store: parts?.store as Store,
     backupDir: parts?.backupDir ?? "/nonexistent",
+    fetchOutside: parts?.fetchOutside ?? (() => Promise.reject(new Error("nothing outside is reached in tests"))),
     showSetupToken: (token: string) => void parts?.setupTokens.push(token),
     holder,
     ids: createIds({

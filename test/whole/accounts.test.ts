@@ -1,6 +1,6 @@
 /** Accounts and keys through the compiled binary: the README's own lines, other products' clients, and the commands. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import OpenAI from "openai";
@@ -66,6 +66,27 @@ const chat = (relay: RunningBinary, key: string) =>
     headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
     body: JSON.stringify({ model: "echo", messages: [{ role: "user", content: "hello" }] }),
   });
+
+/** The part of the Python SDK that the README uses, with the headers that it sends: enough to run the README's own lines. */
+const PYTHON_SDK = `
+import json, urllib.request
+class Bag:
+    def __init__(self, value): self.__dict__.update({k: wrap(v) for k, v in value.items()})
+def wrap(value):
+    if isinstance(value, dict): return Bag(value)
+    return [wrap(v) for v in value] if isinstance(value, list) else value
+class OpenAI:
+    def __init__(self, base_url, api_key):
+        self.base_url, self.api_key = base_url, api_key
+        self.chat = self.completions = self
+    def create(self, **body):
+        headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json", "Content-Type": "application/json",
+                   "User-Agent": "OpenAI/Python 1.99.0", "X-Stainless-Lang": "python", "X-Stainless-Async": "false",
+                   "X-Stainless-Retry-Count": "0", "x-stainless-read-timeout": "600"}
+        request = urllib.request.Request(self.base_url + "/chat/completions", json.dumps(body).encode(), headers)
+        return wrap(json.load(urllib.request.urlopen(request)))
+`;
+const PYTHON = Bun.which("python3");
 
 /** Asks again until the answer is the expected one; bounded by the test's own time limit. */
 async function until(check: () => Promise<boolean>): Promise<void> {
@@ -163,6 +184,45 @@ describe.skipIf(missingBinary !== undefined)(
       const unknown = await stranger.models.list().catch((error: unknown) => error);
       expect(unknown).toBeInstanceOf(OpenAI.AuthenticationError);
     }, 30_000);
+
+    test.skipIf(PYTHON === null)(
+      `the README's Python lines run as they stand, with access key, token and API key${PYTHON === null ? " (no python3 here)" : ""}`,
+      async () => {
+        const relay = await start();
+        const json = { "content-type": "application/json" };
+        const register = await fetch(`${relay.url}/api/auth/register`, {
+          method: "POST",
+          headers: json,
+          body: JSON.stringify({ username: "alice", password: PASSWORD }),
+        });
+        const { access_token: token } = await readJson(register);
+        const key = await fetch(`${relay.url}/api/keys`, {
+          method: "POST",
+          headers: { ...json, authorization: `Bearer ${token}` },
+          body: '{"name":"python"}',
+        });
+        const lines = /```python\n([\s\S]*?)```/.exec(CHAPTER)![1]!.replace("http://127.0.0.1:8787", relay.url);
+        writeFileSync(join(relay.dir, "openai.py"), PYTHON_SDK);
+        writeFileSync(join(relay.dir, "example.py"), lines);
+        const done = Bun.spawn([PYTHON!, "example.py"], {
+          cwd: relay.dir,
+          stdio: ["ignore", "pipe", "pipe"],
+          env: {
+            ACCESS_KEY,
+            TOKEN: token,
+            KEY: (await readJson(key)).key,
+            PATH: process.env["PATH"] ?? "",
+            HOME: relay.dir,
+          },
+        });
+        const [stdout, stderr] = await Promise.all([
+          new Response(done.stdout).text(),
+          new Response(done.stderr).text(),
+        ]);
+        expect([stdout, stderr]).toEqual(["hello\nhello\nhello\n", ""]);
+      },
+      30_000,
+    );
 
     test("R45 ★ registering in parallel and from the command line at once makes one super admin", async () => {
       const relay = await start();
@@ -329,6 +389,34 @@ describe.skipIf(missingBinary !== undefined)(
       expect((await cli("user -h")).stdout).toStartWith("Examples:\n  monorelay user");
     }, 20_000);
 
+    test("over --url with the token of the environment: the same commands, the same results, nothing of the data directory", async () => {
+      const relay = await start();
+      const made = await fetch(`${relay.url}/api/auth/register`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ username: "alice", password: PASSWORD }),
+      });
+      const { access_token: token } = await readJson(made);
+      const away = { HOME: dir, MONORELAY_DATA_DIR: join(dir, "elsewhere"), MONORELAY_TOKEN: token };
+      const run = (args: string, own: Record<string, string> = away) =>
+        runBinary(`${args} --url ${relay.url}`.split(" "), { env: own, cwd: dir });
+      expect((await run("user create bob --generate")).stdout).toMatch(/^[0-9A-Za-z]{24}\n$/);
+      expect((await run("user list")).stdout.split("\n").map((line) => line.split("\t")[1])).toEqual([
+        "NAME",
+        "bob",
+        "alice",
+        undefined,
+      ]);
+      const key = (await run("key create laptop")).stdout.trim();
+      expect((await chat(relay, key)).status).toBe(200);
+      const [{ public_id: id }] = JSON.parse((await run("key list --json")).stdout).items;
+      expect((await run(`key revoke ${id} --yes`)).code).toBe(0);
+      expect((await chat(relay, key)).status).toBe(401);
+      expect((await run("user list", { HOME: dir })).code).toBe(4);
+      expect((await run("user list", { ...away, MONORELAY_TOKEN: key })).code).toBe(4);
+      expect(readdirSync(dir)).not.toContain("elsewhere");
+    }, 60_000);
+
     test("beside a running server: what is made works at once, what is ended is over within two seconds", async () => {
       const relay = await start();
       const beside = { MONORELAY_DATA_DIR: join(relay.dir, "data"), HOME: relay.dir };
@@ -358,7 +446,7 @@ describe.skipIf(missingBinary !== undefined)(
       const revokedAt = Date.now();
       await until(async () => (await chat(relay, rotated)).status === 401);
       expect(Date.now() - revokedAt).toBeLessThan(2000);
-      expect((await run(`key revoke ${next} --yes`)).stderr).toContain("revoked before");
+      expect((await run(`key revoke ${next} --yes`)).code).toBe(0);
 
       const { access_token: token } = await readJson(await login(password));
       const me = () => fetch(`${relay.url}/api/auth/me`, { headers: { authorization: `Bearer ${token}` } });

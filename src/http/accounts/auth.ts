@@ -4,6 +4,7 @@ import { invalid, problem } from "../../auth/refusals.ts";
 import { type ApiRoute, noContent } from "../api.ts";
 import { endedCookies, refreshCookie, refuseForeignOrigin } from "../cookies.ts";
 import type { HttpServices } from "../services.ts";
+import { requireCaptcha } from "./captcha.ts";
 import { Body, Nullable, Password, Text } from "./fields.ts";
 import { tokenAnswer } from "./tokens.ts";
 
@@ -28,7 +29,7 @@ const ResetPassword = Body({ token: Text(), new_password: Password });
 
 const open = { type: "public" } as const;
 
-export function authRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
+export function authRoutes(services: Pick<HttpServices, "auth" | "fetchOutside" | "relay">): ApiRoute[] {
   return [
     {
       method: "GET",
@@ -52,8 +53,9 @@ export function authRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
       policy: open,
       body: Register,
       async handler(context) {
-        refuseForeignOrigin(context.request.headers);
+        refuseForeignOrigin(context.request.headers, context.snapshot.config);
         const body = context.body as typeof Register.static;
+        await requireCaptcha(services, body.turnstile_token, context);
         const tokens = await services.auth.registration.register(
           {
             username: body.username,
@@ -73,8 +75,9 @@ export function authRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
       policy: open,
       body: Login,
       async handler(context) {
-        refuseForeignOrigin(context.request.headers);
-        const { username, password, cookie } = context.body as typeof Login.static;
+        refuseForeignOrigin(context.request.headers, context.snapshot.config);
+        const { username, password, cookie, turnstile_token: solved } = context.body as typeof Login.static;
+        await requireCaptcha(services, solved, context);
         const tokens = await services.auth.login.login({ username, password }, context.origin);
         return tokenAnswer(tokens, cookie === true, context);
       },
@@ -86,9 +89,9 @@ export function authRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
       body: Refresh,
       async handler(context) {
         const { headers } = context.request;
-        refuseForeignOrigin(headers);
+        refuseForeignOrigin(headers, context.snapshot.config);
         const { refresh_token: given } = context.body as typeof Refresh.static;
-        const token = given ?? refreshCookie(headers);
+        const token = given ?? refreshCookie(headers, context.snapshot.config);
         if (token === undefined) throw invalid(problem("refresh_token", "is required", "missing"));
         const tokens = await services.auth.sessions.refresh(token, context.origin);
         return tokenAnswer(tokens, given == null, context);
@@ -99,10 +102,10 @@ export function authRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
       path: "/api/auth/logout",
       policy: open,
       body: Logout,
-      async handler({ request, body, origin, identify }) {
-        refuseForeignOrigin(request.headers);
+      async handler({ request, snapshot, body, origin, identify }) {
+        refuseForeignOrigin(request.headers, snapshot.config);
         const { refresh_token: given, all = false } = body as typeof Logout.static;
-        const refreshToken = given ?? refreshCookie(request.headers);
+        const refreshToken = given ?? refreshCookie(request.headers, snapshot.config);
         const identity = await whoever(identify);
         await services.auth.sessions.logout(
           {
@@ -122,8 +125,8 @@ export function authRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
       path: "/api/auth/reset-password",
       policy: open,
       body: ResetPassword,
-      async handler({ request, body, origin }) {
-        refuseForeignOrigin(request.headers);
+      async handler({ request, snapshot, body, origin }) {
+        refuseForeignOrigin(request.headers, snapshot.config);
         const { token, new_password: newPassword } = body as typeof ResetPassword.static;
         await services.auth.accounts.resetPassword({ token, newPassword }, origin);
         return { success: true };

@@ -56,7 +56,7 @@ export function ssoRoutes(services: Pick<HttpServices, "auth" | "signIn" | "boun
       policy: open,
       async handler(context) {
         const { request, snapshot, query, identify } = context;
-        refuseForeignOrigin(request.headers);
+        refuseForeignOrigin(request.headers, snapshot.config);
         const entry = entryOf(snapshot, query.get("provider"));
         const returnTo = pageOf(query.get("redirect_uri"));
         const link = flag(query, "link")
@@ -79,7 +79,7 @@ export function ssoRoutes(services: Pick<HttpServices, "auth" | "signIn" | "boun
       body: Exchange,
       async handler(context) {
         const { request, snapshot, origin } = context;
-        refuseForeignOrigin(request.headers);
+        refuseForeignOrigin(request.headers, snapshot.config);
         const { code, cookie } = context.body as typeof Exchange.static;
         const browser = ssoCookie(request.headers, snapshot.config);
         const tokens = await services.signIn.flow.exchange(code, browser, origin);

@@ -405,6 +405,49 @@ describe("a session", () => {
   });
 });
 
+describe("whose pages are ours", () => {
+  const PUBLIC = "https://relay.example";
+  let house: AccountRelay;
+  beforeAll(async () => {
+    house = await startAccounts(`server: { public_host: "${PUBLIC}" }`);
+    await house.person("alice");
+  });
+  afterAll(() => house.stop());
+  const login = (headers: Record<string, string>, cookie = true) =>
+    house.ask("POST /api/auth/login", { body: { username: "alice", password: PASSWORD, cookie }, headers });
+
+  const rows: [name: string, headers: Record<string, string>, status: number][] = [
+    ["a proxy that changes the host", { origin: PUBLIC, "sec-fetch-site": "same-origin" }, 200],
+    ["the same in a browser that tells only the origin", { origin: PUBLIC }, 200],
+    ["another host by that proxy", { origin: "https://evil.example" }, 403],
+    ["a name that ends alike", { origin: "https://evil-relay.example" }, 403],
+    ["a name that begins alike", { origin: `${PUBLIC}.evil.example` }, 403],
+    ["a neighbour domain", { origin: "https://x.relay.example", "sec-fetch-site": "same-site" }, 403],
+    ["another site that claims to be ours", { origin: PUBLIC, "sec-fetch-site": "cross-site" }, 403],
+  ];
+  test.each(rows)("R56 ★ %s", async (_name, headers, status) => {
+    expect((await login(headers)).status).toBe(status);
+  });
+
+  test("R81 where the address is https, cookies are Secure whatever host a proxy names, and a plain one does not count", async () => {
+    const { headers } = await login({ "sec-fetch-site": "same-origin" });
+    const [session = "", refresh = ""] = headers.getSetCookie().map((field) => field.split(";")[0]!);
+    expect([session, refresh]).toEqual([
+      expect.stringMatching(/^__Host-mr_session=/),
+      expect.stringMatching(/^__Secure-mr_refresh=/),
+    ]);
+    const me = (cookie: string) =>
+      house.ask("GET /api/auth/me", { headers: { cookie, "sec-fetch-site": "same-origin" } });
+    expect((await me(session)).status).toBe(200);
+    // A neighbour domain could have set it, with somebody else's session in it.
+    expect((await me(session.replace("__Host-", ""))).status).toBe(401);
+    const renew = (cookie: string) =>
+      house.ask("POST /api/auth/refresh", { body: {}, headers: { cookie, "sec-fetch-site": "same-origin" } });
+    expect((await renew(refresh.replace("__Secure-", ""))).status).toBe(422);
+    expect((await renew(refresh)).status).toBe(200);
+  });
+});
+
 describe("a session in a browser", () => {
   let house: AccountRelay;
   const ours = { "sec-fetch-site": "same-origin" };

@@ -1,0 +1,99 @@
+/** Reads and checks the JSON bodies of management requests, within their limit and a time that honest senders keep. */
+import type { TSchema } from "@sinclair/typebox";
+import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
+import { RelayError } from "../plugin/index.ts";
+import { concat, declaredLength, decode, tooLarge } from "../relay/body.ts";
+import { scanTopLevel } from "../relay/scan.ts";
+import type { Snapshot } from "../snapshot/snapshot.ts";
+
+export type BodyCheck = TypeCheck<TSchema>;
+
+/** Nobody needs longer for a megabyte, and a sender that drips must not hold a connection for good. */
+const READ_MAX_MS = 60_000;
+const LIMIT = "limits.max_admin_body";
+const PROBLEMS_MAX = 50;
+/** A name that is none of ours is shown only if it can be one. */
+const FIELD_NAME = /^\w{1,64}$/;
+
+/** Costs about a millisecond: for the first request that needs it. */
+export function compileBody(schema: TSchema): BodyCheck {
+  return TypeCompiler.Compile(schema);
+}
+
+/** For routes without a body: a page of another site can send a form with its visitor's cookies, but no JSON. */
+export function refuseOtherTypes({ method, headers }: Request): void {
+  if (method !== "GET" && hasBody(headers)) requireType(headers);
+}
+
+/** The body as the schema wants it; no body is `{}`. Throws 400, 408, 413, 415 and 422. */
+export async function readBody(request: Request, { config }: Snapshot, check: BodyCheck): Promise<unknown> {
+  const { headers } = request;
+  const { maxAdminBody, requestEncodings } = config.limits;
+  let value: unknown = {};
+  if (hasBody(headers)) {
+    requireType(headers);
+    declaredLength(request, maxAdminBody, LIMIT);
+    const bytes = await readBytes(request, maxAdminBody);
+    const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+    const isPlain = encoding === "" || encoding === "identity";
+    const plain = isPlain ? bytes : await decode(bytes, encoding, maxAdminBody, requestEncodings);
+    if (plain.length > 0) value = scanTopLevel(plain).parse();
+  }
+  if (check.Check(value)) return value;
+  throw new RelayError("bad-request", "The body is not valid.", {
+    status: 422,
+    wireCode: "validation_error",
+    details: problemsOf(check, value),
+  });
+}
+
+function hasBody(headers: Headers): boolean {
+  const length = headers.get("content-length");
+  return length === null ? headers.has("transfer-encoding") : length !== "0";
+}
+
+function requireType(headers: Headers): void {
+  if (/^application\/json\s*(?:;|$)/i.test(headers.get("content-type") ?? "")) return;
+  throw new RelayError("unsupported-media-type", "The content type must be application/json.", {
+    wireCode: "unsupported_media_type",
+  });
+}
+
+/** Counts while it reads: what is too long is not kept, whatever its sender had declared. */
+async function readBytes({ body }: Request, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (body === null) return new Uint8Array(0);
+  const reader = (body as ReadableStream<Uint8Array>).getReader();
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new RelayError("bad-request", "The body came too slowly.", { status: 408 })),
+    READ_MAX_MS,
+  );
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), late]);
+      if (done) return concat(chunks, size);
+      size += value.length;
+      if (size > limit) throw tooLarge(limit, LIMIT);
+      chunks.push(value);
+    }
+  } catch (cause) {
+    reader.cancel().catch(() => {});
+    throw RelayError.from(cause, "client-closed", "The client left before its body was complete.");
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Paths and rules only: a value in an error may be somebody's password. One problem a field, the first. */
+function problemsOf(check: BodyCheck, value: unknown): NonNullable<RelayError["details"]> {
+  const found = new Map<string, NonNullable<RelayError["details"]>[number]>();
+  for (const { path, message } of check.Errors(value)) {
+    const steps = path.split("/").filter((step) => step !== "");
+    const loc = ["body", ...steps.map((step) => (FIELD_NAME.test(step) ? step : "?"))];
+    if (!found.has(path)) found.set(path, { loc, msg: message, type: "value_error" });
+    if (found.size >= PROBLEMS_MAX) break;
+  }
+  return [...found.values()];
+}
