@@ -27,11 +27,11 @@ const EVENT_STREAM = "application/vnd.amazon.eventstream";
 /** Of Claude itself, in any region's spelling; what hides behind a profile of one's own is not told by its name. */
 const CLAUDE = /(^|[./])anthropic\.claude/;
 
-function traitsOf(model: string): Traits {
-  if (CLAUDE.test(model)) return { ...hostedClaudeTraits(model), family: "claude" };
-  if (/(^|[./])amazon\.nova-2/.test(model)) return { family: "nova", thinking: "adaptive" };
-  if (/(^|[./])amazon\.nova/.test(model)) return { family: "nova", thinking: "none" };
-  return {};
+function traitsOf(model: string, betas: readonly string[]): Traits {
+  if (CLAUDE.test(model)) return { ...hostedClaudeTraits(model), family: "claude", betas };
+  if (/(^|[./])amazon\.nova-2/.test(model)) return { family: "nova", thinking: "adaptive", mediaUrls: false };
+  if (/(^|[./])amazon\.nova/.test(model)) return { family: "nova", thinking: "none", mediaUrls: false };
+  return { mediaUrls: false };
 }
 
 /** `ID:SECRET` or `ID:SECRET:SESSION` as a provider key; anything else is a key of Bedrock's own. */
@@ -51,6 +51,10 @@ export default defineProvider({
     profile: Type.Optional(
       Type.String({ minLength: 1, description: "Profile in AWS's own files that holds the keys" }),
     ),
+    anthropicBeta: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description: "Betas that every call of Claude asks for; clients' own are not passed on, as many are refused here",
+    }),
     roleArn: Type.Optional(
       Type.String({
         pattern: "^arn:[a-z-]+:iam::\\d+:role/.+$",
@@ -110,7 +114,7 @@ export default defineProvider({
       codecs: [bedrockConverse, bedrockInvokeClaude],
       // The maker's own form is the more faithful one: nothing of it has to be said in other words.
       codecsFor: (model) => (CLAUDE.test(model) ? [bedrockInvokeClaude, bedrockConverse] : [bedrockConverse]),
-      traits: traitsOf,
+      traits: (model) => traitsOf(model, options.anthropicBeta),
       async request(call) {
         const body = bytesOf(call);
         const url = `${base}/model/${encodeURIComponent(modelOf(call))}${verbOf(call)}`;

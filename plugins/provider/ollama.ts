@@ -5,8 +5,8 @@ import { defineProvider, type Operation, ollama, openaiChat, type Traits, Type }
 const OPERATIONS = new Set<Operation>(["completions", "embeddings"]);
 
 /** The only family that is told how hard to think; all others either think or do not. */
-const LEVELS = { thinking: "adaptive" } as const;
-const SWITCH = { thinking: "budget" } as const;
+const LEVELS = { thinking: "adaptive", mediaUrls: false } as const;
+const SWITCH = { thinking: "budget", mediaUrls: false } as const;
 
 /** Operators copy either of the two roots. */
 const ROOTS = /\/(?:v1|api)$/;

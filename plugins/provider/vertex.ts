@@ -33,11 +33,15 @@ export default defineProvider({
       Type.String({ pattern: "^[a-z0-9.:-]+$", description: "Project; that of the service account while unset" }),
     ),
     location: Type.String({ default: "global", pattern: "^[a-z0-9-]+$", description: "Region, us, eu or global" }),
+    anthropicBeta: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description: "Betas that every call of Claude asks for; clients' own are not passed on, as many are refused here",
+    }),
     credentials: Type.Optional(
       Type.Secret({ description: "Key file (JSON) of a service account; else GOOGLE_APPLICATION_CREDENTIALS" }),
     ),
   }),
-  async setup({ project, location, credentials }, host) {
+  async setup({ project, location, credentials, anthropicBeta }, host) {
     const base = (host.baseUrl === "" ? hostOf(location) : host.baseUrl).replace(/\/v1(?:beta1)?$/, "");
     // Lent for Google's own hosts alone: whoever may point an entry elsewhere must not be sent its tokens.
     const isOwnHost = /^https:\/\/[^/?#@]+\.googleapis\.com(?:[:/]|$)/.test(base);
@@ -77,7 +81,11 @@ export default defineProvider({
         return {
           url: `${base}/v1${path}/${modelPath(call)}${queryOf(call)}`,
           method: call.method,
-          headers: { ...(await sign(call.secret, call)), "content-type": call.contentType },
+          headers: {
+            ...(await sign(call.secret, call)),
+            ...(isClaude(call.model) && anthropicBeta.length > 0 ? { "anthropic-beta": anthropicBeta.join(",") } : {}),
+            "content-type": call.contentType,
+          },
           body: bodyOf(call),
         };
       },

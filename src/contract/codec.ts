@@ -105,6 +105,8 @@ export interface Traits {
    * Absent: nobody's, and what would need them is lost.
    */
   readonly family?: "claude" | "nova";
+  /** Claude in other clouds, where the request's body names them: betas that every request asks for. */
+  readonly betas?: readonly string[];
   /** ollama: how much context the model is loaded with, tokens. Absent: the server's own, which is small. */
   readonly contextTokens?: number;
   /** ollama: how long the model stays loaded after a call, e.g. `5m`; `-1` = for ever. */

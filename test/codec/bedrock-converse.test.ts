@@ -90,6 +90,15 @@ describe("the conversation", () => {
     expect(dig(sent[1], "content", 0, "toolUse", "name")).toMatch(/^[A-Za-z0-9_-]{1,64}$/);
   });
 
+  test("E23: no empty text stands beside calls; E25: a call whose result was trimmed away gets one that says so", () => {
+    const trimmed: JsonObject = { ...called("f"), content: "" };
+    const { sent, lost } = chat({ messages: [user(), trimmed, user("Never mind")] });
+    expect(messagesOf({ sent })[1]?.content).toHaveLength(1);
+    expect(dig(messagesOf({ sent })[2], "content", 0, "toolResult", "status")).toBe("error");
+    expect(dig(messagesOf({ sent })[2], "content", 1)).toEqual({ text: "Never mind" });
+    expect(lost).toContain("messages");
+  });
+
   test("a failed tool says so; what returned nothing returns an empty text", () => {
     const { sent } = messages({
       messages: [

@@ -87,6 +87,15 @@ describe.each(Object.keys(VERSIONS) as (keyof typeof VERSIONS)[])("%s", (dialect
   });
 });
 
+test("betas the operator chose stand in Bedrock's body, whatever the client asked for", () => {
+  const body = { model: "m", max_tokens: 9, messages: [{ role: "user", content: "Hi" }], anthropic_beta: ["client"] };
+  const sent = (dialect: keyof typeof VERSIONS, betas: string[]) =>
+    translateTo(dialect, body, "anthropic-messages", { ...HOSTED, betas }).sent["anthropic_beta"];
+  expect(sent("bedrock-invoke-claude", ["one", "two"])).toEqual(["one", "two"]);
+  expect(sent("bedrock-invoke-claude", [])).toBeUndefined();
+  expect(sent("vertex-claude", ["one"])).toBeUndefined();
+});
+
 describe("chunks of Bedrock", () => {
   const chunk = (event: JsonObject) => ({
     event: "chunk",

@@ -40,7 +40,7 @@ test("every such dialect has fixtures, whole and streamed", () => {
   }
 });
 
-describe("events are the same however the bytes are cut", () => {
+describe("E19: events are the same however the bytes are cut", () => {
   test.each(streamed.map((one) => [one.name, one] as const))("%s", (_name, { dialect, stream }) => {
     const bytes = stream!;
     const whole = readEvents(dialect, deframe(dialect, [bytes]));
@@ -147,7 +147,7 @@ describe("the watcher and the facts say what the reader says", () => {
   });
 });
 
-describe("a stream that breaks off anywhere is an error, told once, and never an end", () => {
+describe("E15: a stream that breaks off anywhere is an error, told once, and never an end", () => {
   test.each(streamed.map((one) => [one.name, one] as const))("%s", (_name, { dialect, stream }) => {
     const frames = deframe(dialect, [stream!]);
     const read = UPSTREAM_CODECS[dialect].egress.streamDecoder();

@@ -19,8 +19,11 @@ const SECRET = "the-one-provider-key-0123";
 const pluginOf = (id: string): AnyProviderPlugin =>
   (builtinProviders as readonly AnyProviderPlugin[]).find((plugin) => plugin.id === id)!;
 
+/** What the configuration fills in by itself. */
+const DEFAULTS: Readonly<Record<string, object>> = { bedrock: { anthropicBeta: [] }, vertex: { anthropicBeta: [] } };
+
 async function setUp(id: string, options: object, host: FakeHost = createFakeHost()): Promise<Provider> {
-  return pluginOf(id).setup(options as never, host);
+  return pluginOf(id).setup({ ...DEFAULTS[id], ...options } as never, host);
 }
 
 const failure = async (run: () => Promise<unknown>): Promise<string> => {
@@ -379,7 +382,7 @@ describe("where calls go", () => {
     ["eu.anthropic.claude-sonnet-4-5-20250929-v1:0", { family: "claude", structuredOutput: false, mediaUrls: false }],
     ["us.amazon.nova-2-lite-v1:0", { family: "nova", thinking: "adaptive" }],
     ["amazon.nova-micro-v1:0", { family: "nova", thinking: "none" }],
-    ["mistral.mistral-large-2402-v1:0", {}],
+    ["mistral.mistral-large-2402-v1:0", { mediaUrls: false }],
   ])("bedrock knows %s", async (model, traits) => {
     expect((await setUp("bedrock", {})).traits!(model)).toMatchObject(traits);
   });
@@ -420,6 +423,24 @@ describe("where calls go", () => {
   ] as const)("cohere's %s", async (operation, path, url) => {
     const provider = await setUp("cohere", {}, createFakeHost({ baseUrl: "https://api.cohere.com/v2" }));
     expect((await requestOf(provider, { operation, path })).url).toBe(`https://api.cohere.com${url}`);
+  });
+});
+
+describe("betas of Claude are the operator's to choose", () => {
+  const anthropicBeta = ["context-1m-2025-08-07", "another-2026-01-01"];
+
+  test("at bedrock they are facts of its models, and of no other", async () => {
+    const provider = await setUp("bedrock", { anthropicBeta });
+    expect(provider.traits!("anthropic.claude-sonnet-4-5-20250929-v1:0").betas).toEqual(anthropicBeta);
+    expect(provider.traits!("amazon.nova-pro-v1:0")).not.toHaveProperty("betas");
+  });
+
+  test("at vertex they are a header", async () => {
+    const provider = await setUp("vertex", { location: "global", anthropicBeta });
+    const codec = provider.codecs[1]!;
+    const { headers } = await requestOf(provider, { model: "claude-opus-4-6", codec });
+    expect(headers["anthropic-beta"]).toBe(anthropicBeta.join(","));
+    expect((await requestOf(provider, { model: "gemini-2.5-pro" })).headers).not.toHaveProperty("anthropic-beta");
   });
 });
 

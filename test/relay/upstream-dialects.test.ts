@@ -1,6 +1,8 @@
 /** Calls to upstreams that speak a dialect of their own: whole, streamed in their own envelope, and failing. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { NO_ACCOUNTS } from "../../src/auth/directory.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
+import { PIXEL } from "../support/sdk-clients.ts";
 import { startUpstream, type Upstream } from "../support/upstream.ts";
 
 let relay: TestRelay;
@@ -248,5 +250,38 @@ describe("what an upstream cannot be told", () => {
       { error: { param: "logit_bias", code: "unsupported_parameter" } },
     ]);
     expect(upstream.received).toHaveLength(0);
+  });
+});
+
+describe("a picture by its address", () => {
+  const claude = "anthropic.claude-sonnet-4-5-20250929-v1:0";
+  test.each([
+    ["ollama", "llava", { message: { role: "assistant", content: "A dot." }, done: true }],
+    [
+      "bedrock",
+      "amazon.nova-pro-v1:0",
+      { output: { message: { content: [{ text: "A dot." }] } }, stopReason: "end_turn" },
+    ],
+    ["bedrock", claude, { content: [{ type: "text", text: "A dot." }], stop_reason: "end_turn" }],
+  ])("reaches %s (%s) as bytes", async (type, model, json) => {
+    upstream = await startUpstream(({ path }) =>
+      path === "/dot.png" ? { chunks: [Buffer.from(PIXEL, "base64")] } : { json },
+    );
+    const cloud = { provider_type: type, base_url: upstream.url, keys: [{ key: "a-vendor-key" }] };
+    const config = { providers: { cloud }, network: { allow_private_networks: ["127.0.0.0/8"] } };
+    relay = await startRelay(JSON.stringify(config), NO_ACCOUNTS, undefined, async () => ["127.0.0.1"]);
+    const url = `http://media.example:${upstream.port}/dot.png`;
+    const content = [
+      { type: "text", text: "What is it?" },
+      { type: "image_url", image_url: { url } },
+    ];
+    const answer = await relay.post("/v1/chat/completions", { model, messages: [{ role: "user", content }] });
+    expect([answer.status, await answer.json()]).toMatchObject([
+      200,
+      { choices: [{ message: { content: "A dot." } }] },
+    ]);
+    const [asked] = upstream.received.filter(({ method }) => method === "POST");
+    expect(asked!.text).toContain(PIXEL);
+    expect(asked!.text).not.toContain("media.example");
   });
 });

@@ -23,7 +23,12 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   const system = [...written.system, ...tools.instructions.map((text) => ({ text }))];
   loseAdvisory(request, lose, ["top_k"]);
   const inference = writeInference(request, bounded, thinking);
-  const own = { ...thinking.fields, ...writeTopK(request, bounded, thinking) };
+  const { betas = [] } = target.traits;
+  const own = {
+    ...thinking.fields,
+    ...writeTopK(request, bounded, thinking),
+    ...(betas.length === 0 ? {} : { anthropic_beta: [...betas] }),
+  };
   const tellsStops = target.traits.family === "claude" && inference["stopSequences"] !== undefined;
   return compact<JsonObject>({
     messages: written.messages,

@@ -8,8 +8,10 @@ import { loseOnce } from "../shared/vendor.ts";
 export interface HostedForm {
   /** Stands in the body as `anthropic_version`. */
   readonly version: string;
-  /** What this cloud takes beside the fields that all of them take. */
-  readonly fields: readonly string[];
+  /** Does the body say whether to stream? Else the address does. */
+  readonly hasStream?: true;
+  /** Does the body name betas? Else a header does, which is the provider's to write. */
+  readonly hasBetas?: true;
 }
 
 /** By list and not by exception: "Extra inputs are not permitted" comes for each field added at the maker's. */
@@ -34,8 +36,8 @@ const ELSEWHERE: ReadonlySet<string> = new Set(["model", "stream", "anthropic_ve
 /** Fields of a tool that the client runs; those that run at the vendor have others, which are left alone. */
 const TOOL_FIELDS = ["type", "name", "description", "input_schema", "cache_control"] as const;
 
-export function hostedRequestEncoder({ version, fields }: HostedForm) {
-  const known: ReadonlySet<string> = new Set([...FIELDS, ...fields]);
+export function hostedRequestEncoder({ version, hasStream, hasBetas }: HostedForm) {
+  const known: ReadonlySet<string> = new Set([...FIELDS, ...(hasStream ? ["stream"] : [])]);
   return (request: ChatRequest, target: EncodeTarget): JsonObject => {
     const lose = loseOnce(target.lose);
     const written = encodeRequest(request, { ...target, lose });
@@ -44,8 +46,10 @@ export function hostedRequestEncoder({ version, fields }: HostedForm) {
       lose(field, "only the model's own maker takes this field");
     }
     const { tools } = written;
+    const { betas = [] } = target.traits;
     return {
       anthropic_version: version,
+      ...(betas.length === 0 || !hasBetas ? {} : { anthropic_beta: [...betas] }),
       ...pick(written, known),
       ...(Array.isArray(tools) ? { tools: tools.map((tool) => writeTool(tool, lose)) } : {}),
     };

@@ -20,7 +20,7 @@ export const bedrockInvokeClaude = {
   id: "bedrock-invoke-claude",
   framing: awsEventStream,
   egress: {
-    encodeRequest: hostedRequestEncoder({ version: "bedrock-2023-05-31", fields: ["anthropic_beta"] }),
+    encodeRequest: hostedRequestEncoder({ version: "bedrock-2023-05-31", hasBetas: true }),
     decodeResponse: decodeInvokeResponse,
     streamDecoder: createChunkDecoder,
     decodeError: decodeAwsError,
@@ -29,7 +29,7 @@ export const bedrockInvokeClaude = {
   },
 } as const satisfies Codec;
 
-const encodeForVertex = hostedRequestEncoder({ version: "vertex-2023-10-16", fields: ["stream"] });
+const encodeForVertex = hostedRequestEncoder({ version: "vertex-2023-10-16", hasStream: true });
 
 /**
  * Claude at Vertex AI. The model goes into the URL; events are the maker's own.
