@@ -4,13 +4,23 @@ import {
   bedrockConverse,
   bedrockInvokeClaude,
   defineProvider,
+  type Operation,
   RelayError,
   signAws,
   type Traits,
   Type,
   type UpstreamCall,
 } from "monorelay/plugin";
+import {
+  type AwsCredential,
+  credentialOfEnvironment,
+  keysOfRole,
+  pairOf,
+  readProfile,
+} from "../shared/aws-credentials.ts";
 import { hostedClaudeTraits } from "../shared/claude.ts";
+
+const OPERATIONS = new Set<Operation>(["count-tokens"]);
 
 const EVENT_STREAM = "application/vnd.amazon.eventstream";
 
@@ -27,25 +37,6 @@ function traitsOf(model: string): Traits {
 /** `ID:SECRET` or `ID:SECRET:SESSION` as a provider key; anything else is a key of Bedrock's own. */
 const KEY_PAIR = /^(A[A-Z0-9]{15,127}):([^:\s]+)(?::([^:\s]+))?$/;
 
-type Credential = { readonly bearer: string } | { readonly pair: AwsCredentials };
-
-function asPair(
-  id: string | undefined,
-  secret: string | undefined,
-  session: string | undefined,
-): AwsCredentials | undefined {
-  if (!id || !secret) return undefined;
-  return { accessKeyId: id, secretAccessKey: secret, ...(session ? { sessionToken: session } : {}) };
-}
-
-/** What the surroundings lend a process at AWS, in the order of AWS's own tools. */
-function credentialOfEnvironment(): Credential | undefined {
-  const { env } = process;
-  if (env["AWS_BEARER_TOKEN_BEDROCK"]) return { bearer: env["AWS_BEARER_TOKEN_BEDROCK"] };
-  const pair = asPair(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"]);
-  return pair === undefined ? undefined : { pair };
-}
-
 export default defineProvider({
   id: "bedrock",
   dialects: ["bedrock-converse"],
@@ -57,59 +48,83 @@ export default defineProvider({
     accessKeyId: Type.Optional(Type.Secret({ description: "AWS access key, for signed calls" })),
     secretAccessKey: Type.Optional(Type.Secret({ description: "Secret of that access key" })),
     sessionToken: Type.Optional(Type.Secret({ description: "Session token, for keys lent by STS" })),
+    profile: Type.Optional(
+      Type.String({ minLength: 1, description: "Profile in AWS's own files that holds the keys" }),
+    ),
+    roleArn: Type.Optional(
+      Type.String({
+        pattern: "^arn:[a-z-]+:iam::\\d+:role/.+$",
+        description: "Role that the keys take on for the calls",
+      }),
+    ),
   }),
-  setup(options, host) {
-    const { accessKeyId, secretAccessKey, sessionToken } = options;
+  async setup(options, host) {
+    const { accessKeyId, secretAccessKey, sessionToken, roleArn } = options;
     if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
       throw new Error("access_key_id and secret_access_key are set both or not at all");
     }
-    const region = options.region ?? process.env["AWS_REGION"] ?? process.env["AWS_DEFAULT_REGION"] ?? "us-east-1";
+    const profile = options.profile === undefined ? undefined : await readProfile(options.profile);
+    const { env } = process;
+    const region = options.region ?? profile?.region ?? env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"] ?? "us-east-1";
     const base = host.baseUrl === "" ? `https://bedrock-runtime.${region}.amazonaws.com` : host.baseUrl;
-    const own = asPair(accessKeyId, secretAccessKey, sessionToken);
-    const standing: Credential | undefined = own === undefined ? credentialOfEnvironment() : { pair: own };
+    const own = pairOf(accessKeyId, secretAccessKey, sessionToken) ?? profile?.pair;
+    const standing: AwsCredential | undefined = own === undefined ? credentialOfEnvironment(base) : { pair: own };
+    if (roleArn !== undefined && (standing === undefined || "bearer" in standing)) {
+      throw new Error("role_arn needs keys that may take the role on: access_key_id, profile or AWS_ACCESS_KEY_ID");
+    }
+    const role =
+      roleArn === undefined || standing === undefined || "bearer" in standing
+        ? undefined
+        : keysOfRole({ roleArn, region, pair: standing.pair, host });
     /** Pairs given as keys, so that what was derived from one is found again. */
     const pairs = new Map<string, AwsCredentials>();
 
-    const credentialOf = (secret: string): Credential => {
+    const credentialOf = (
+      secret: string,
+      waiter: { readonly signal: AbortSignal },
+    ): AwsCredential | Promise<AwsCredential> => {
       const found = KEY_PAIR.exec(secret);
       if (found !== null) {
         let pair = pairs.get(secret);
-        if (pair === undefined) pairs.set(secret, (pair = asPair(found[1], found[2], found[3])!));
+        if (pair === undefined) pairs.set(secret, (pair = pairOf(found[1], found[2], found[3])!));
         return { pair };
       }
       if (secret !== "") return { bearer: secret };
+      if (role !== undefined) return role(waiter).then((pair) => ({ pair }));
       if (standing !== undefined) return standing;
       throw new RelayError("unavailable", "The provider has no credentials.", { wireCode: "no_keys" });
     };
 
     const signed = async (
       secret: string,
+      waiter: { readonly signal: AbortSignal },
       request: { url: string; method: string; body: string | Uint8Array<ArrayBuffer> | null },
     ): Promise<Record<string, string>> => {
-      const credential = credentialOf(secret);
+      const credential = await credentialOf(secret, waiter);
       if ("bearer" in credential) return { authorization: `Bearer ${credential.bearer}` };
       return signAws({ ...request, service: "bedrock", region, credentials: credential.pair, now: host.now() });
     };
 
     return {
+      operations: OPERATIONS,
       codecs: [bedrockConverse, bedrockInvokeClaude],
       // The maker's own form is the more faithful one: nothing of it has to be said in other words.
       codecsFor: (model) => (CLAUDE.test(model) ? [bedrockInvokeClaude, bedrockConverse] : [bedrockConverse]),
       traits: traitsOf,
       async request(call) {
         const body = bytesOf(call);
-        const url = `${base}/model/${encodeURIComponent(call.model)}/${verbOf(call)}`;
+        const url = `${base}/model/${encodeURIComponent(modelOf(call))}${verbOf(call)}`;
         const headers = {
           accept: call.stream ? EVENT_STREAM : "application/json",
           "content-type": call.contentType,
-          ...(await signed(call.secret, { url, method: call.method, body })),
+          ...(await signed(call.secret, call, { url, method: call.method, body })),
         };
         return { url, method: call.method, headers, body };
       },
       async listModels(secret, signal) {
         // Models are told by another host, the one that also makes them.
         const url = `${base.replace("//bedrock-runtime.", "//bedrock.")}/foundation-models?byOutputModality=TEXT`;
-        const headers = await signed(secret, { url, method: "GET", body: null });
+        const headers = await signed(secret, { signal }, { url, method: "GET", body: null });
         const response = await host.fetch(url, { headers, signal });
         if (!response.ok) throw new Error(`the model list answered ${response.status}`);
         const { modelSummaries = [] } = (await response.json()) as { modelSummaries?: { modelId?: unknown }[] };
@@ -119,9 +134,15 @@ export default defineProvider({
   },
 });
 
-function verbOf({ codec, stream }: UpstreamCall): string {
-  if (codec.id === bedrockInvokeClaude.id) return stream ? "invoke-with-response-stream" : "invoke";
-  return stream ? "converse-stream" : "converse";
+function verbOf({ operation, codec, stream, path }: UpstreamCall): string {
+  if (operation !== "chat") return path;
+  if (codec.id === bedrockInvokeClaude.id) return stream ? "/invoke-with-response-stream" : "/invoke";
+  return stream ? "/converse-stream" : "/converse";
+}
+
+/** Only models themselves count; the profiles that spread calls over regions do not. */
+function modelOf({ operation, model }: UpstreamCall): string {
+  return operation === "chat" ? model : model.replace(/^(?:us|us-gov|eu|apac|jp|au|ca|global)\./, "");
 }
 
 function bytesOf({ body }: UpstreamCall): string | Uint8Array<ArrayBuffer> {

@@ -1,5 +1,5 @@
 /** Ollama through its own paths. API: https://github.com/ollama/ollama/blob/main/docs/api.md */
-import { defineProvider, type Operation, ollama, openaiChat } from "monorelay/plugin";
+import { defineProvider, type Operation, ollama, openaiChat, type Traits, Type } from "monorelay/plugin";
 
 /** What it offers beside chat, on paths it shares with OpenAI. */
 const OPERATIONS = new Set<Operation>(["completions", "embeddings"]);
@@ -17,7 +17,19 @@ export default defineProvider({
   dialects: ["ollama"],
   keys: "optional",
   local: true,
-  setup(_options, host) {
+  options: Type.Object({
+    numCtx: Type.Optional(Type.Integer({ minimum: 1, description: "Context each model is loaded with, in tokens" })),
+    keepAlive: Type.Optional(
+      Type.Union([Type.String({ pattern: "^-?\\d+(ms|s|m|h)?$" }), Type.Integer()], {
+        description: "How long a model stays loaded after a call: 5m, seconds, or -1 for ever",
+      }),
+    ),
+  }),
+  setup({ numCtx, keepAlive }, host) {
+    const loading: Traits = {
+      ...(numCtx === undefined ? {} : { contextTokens: numCtx }),
+      ...(keepAlive === undefined ? {} : { keepLoaded: keepAlive }),
+    };
     const base = host.baseUrl.replace(ROOTS, "");
     const signed = (secret: string): Record<string, string> =>
       secret === "" ? {} : { authorization: `Bearer ${secret}` };
@@ -25,7 +37,7 @@ export default defineProvider({
       codecs: [ollama],
       rawCodecs: [openaiChat],
       operations: OPERATIONS,
-      traits: (model) => (/(^|\/)gpt-oss\b/.test(model) ? LEVELS : SWITCH),
+      traits: (model) => ({ ...(/(^|\/)gpt-oss\b/.test(model) ? LEVELS : SWITCH), ...loading }),
       request: (call) => ({
         url: base + (call.operation === "chat" ? "/api/chat" : `/v1${call.path}${call.query}`),
         method: call.method,

@@ -2,6 +2,7 @@
 import {
   defineProvider,
   gemini,
+  type Operation,
   type ProviderHost,
   RelayError,
   Type,
@@ -11,6 +12,8 @@ import {
 import { hostedClaudeTraits } from "../shared/claude.ts";
 import { geminiTraits } from "../shared/gemini.ts";
 import { readServiceAccount, readServiceAccountKey, type ServiceAccount, tokensOf } from "../shared/service-account.ts";
+
+const OPERATIONS = new Set<Operation>(["count-tokens"]);
 
 const isClaude = (model: string): boolean => /^claude\b/.test(model);
 
@@ -35,14 +38,16 @@ export default defineProvider({
     ),
   }),
   async setup({ project, location, credentials }, host) {
-    const json = credentials ?? (await keyFileOfEnvironment());
+    const base = (host.baseUrl === "" ? hostOf(location) : host.baseUrl).replace(/\/v1(?:beta1)?$/, "");
+    // Lent for Google's own hosts alone: whoever may point an entry elsewhere must not be sent its tokens.
+    const isOwnHost = /^https:\/\/[^/?#@]+\.googleapis\.com(?:[:/]|$)/.test(base);
+    const json = credentials ?? (isOwnHost ? await keyFileOfEnvironment() : undefined);
     const standing = json === undefined ? undefined : accountOf(readServiceAccount(json), host);
     const ofEnvironment = process.env["GOOGLE_CLOUD_PROJECT"];
     if (standing !== undefined && (project ?? standing.projectId ?? ofEnvironment) === undefined) {
       throw new Error("it needs a project: the service account names none");
     }
     const accounts = new Map<string, Account>();
-    const base = (host.baseUrl === "" ? hostOf(location) : host.baseUrl).replace(/\/v1(?:beta1)?$/, "");
 
     const forKey = (secret: string): Account | undefined => {
       if (!secret.startsWith("{")) return secret === "" ? standing : undefined;
@@ -61,6 +66,7 @@ export default defineProvider({
     };
 
     return {
+      operations: OPERATIONS,
       codecs: [gemini, vertexClaude],
       codecsFor: (model) => (isClaude(model) ? [vertexClaude] : [gemini]),
       traits: (model) => (isClaude(model) ? hostedClaudeTraits(model) : geminiTraits(model)),
@@ -72,7 +78,7 @@ export default defineProvider({
           url: `${base}/v1${path}/${modelPath(call)}${queryOf(call)}`,
           method: call.method,
           headers: { ...(await sign(call.secret, call)), "content-type": call.contentType },
-          body: call.body,
+          body: bodyOf(call),
         };
       },
       async listModels(secret, signal) {
@@ -114,18 +120,36 @@ async function keyFileOfEnvironment(): Promise<string | undefined> {
   }
 }
 
-/** Versions of Claude stand behind an `@`, which is left as it is. */
-function modelPath({ model, stream, codec }: UpstreamCall): string {
+/** Versions of Claude stand behind an `@` here, where their maker writes a dash; either is understood. */
+function modelPath({ operation, path, model, stream, codec }: UpstreamCall): string {
   const name = encodeURIComponent(model).replaceAll("%40", "@");
+  if (operation !== "chat") {
+    return codec.id === vertexClaude.id
+      ? `publishers/anthropic/models/${path}`
+      : `publishers/google/models/${name}${path}`;
+  }
   if (codec.id === vertexClaude.id) {
-    return `publishers/anthropic/models/${name}:${stream ? "streamRawPredict" : "rawPredict"}`;
+    const versioned = name.replace(/-(\d{8})$/, "@$1");
+    return `publishers/anthropic/models/${versioned}:${stream ? "streamRawPredict" : "rawPredict"}`;
   }
   return `publishers/google/models/${name}:${stream ? "streamGenerateContent" : "generateContent"}`;
 }
 
+/** Asked for a count, it takes a whole request as it is, where Google's other door wants it wrapped. */
+function bodyOf({ operation, codec, body }: UpstreamCall): UpstreamCall["body"] {
+  if (operation !== "count-tokens" || codec.id !== gemini.id || body === null) return body;
+  if (typeof body !== "string" && !(body instanceof Uint8Array)) return body;
+  const asked = JSON.parse(typeof body === "string" ? body : new TextDecoder().decode(body)) as {
+    generateContentRequest?: { model?: string };
+  };
+  if (asked.generateContentRequest === undefined) return body;
+  const { model: _model, ...whole } = asked.generateContentRequest;
+  return JSON.stringify(whole);
+}
+
 /** Streams are asked for as events, whatever the client gets them as. */
-function queryOf({ stream, codec, query }: UpstreamCall): string {
+function queryOf({ operation, stream, codec, query }: UpstreamCall): string {
   if (codec.id === vertexClaude.id) return "";
-  if (!stream) return query;
+  if (operation !== "chat" || !stream) return query;
   return query === "" ? "?alt=sse" : `${query}&alt=sse`;
 }

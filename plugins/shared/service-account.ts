@@ -18,7 +18,7 @@ const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
 export function readServiceAccount(json: string): ServiceAccount {
   let file: Record<string, unknown>;
   try {
-    file = JSON.parse(json) as Record<string, unknown>;
+    file = (JSON.parse(json) ?? {}) as Record<string, unknown>;
   } catch {
     throw new Error("the credentials are not JSON"); // the parser's message would quote them
   }

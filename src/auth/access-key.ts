@@ -28,12 +28,13 @@ export function generateAccessKey(fill: FillRandom = systemRandom): string {
 
 /**
  * Makes the look-up for one generation of the configuration. `storedDigest` (hex SHA-256) is that of the generated
- * key and counts only while the configuration names none.
+ * key and counts only while the configuration names none. It belongs to the default organisation, as soon as there is one.
  */
 export function createAccessKeyLookup(
   settings: AccessKeySettings,
   storedDigest: string | null,
   now: () => number,
+  defaultOrgId: () => string | null = () => null,
 ): (secret: string) => Identity | undefined {
   if (!settings.accessKeyEnabled) return () => undefined;
   const current =
@@ -44,23 +45,29 @@ export function createAccessKeyLookup(
         : Uint8Array.from(Buffer.from(storedDigest, "hex"));
   const previous = settings.previousAccessKey === null ? null : digestSecret(settings.previousAccessKey);
   const until = settings.previousAccessKeyUntil ?? 0;
-  const identity: Identity = Object.freeze({
-    kind: "service",
-    id: "access-key",
-    name: "access key",
-    userId: null,
-    orgId: null,
-    apiKeyId: null,
-    role: "service",
-    scopes: expandScopes(settings.accessKeyScopes),
-    via: "access-key",
-  });
+  const scopes = expandScopes(settings.accessKeyScopes);
+  const holderIn = (orgId: string | null): Identity =>
+    Object.freeze({
+      kind: "service",
+      id: "access-key",
+      name: "access key",
+      userId: null,
+      orgId,
+      apiKeyId: null,
+      role: "service",
+      scopes,
+      via: "access-key",
+    });
+  let holder = holderIn(defaultOrgId());
 
   return (secret) => {
     const digest = digestSecret(secret);
     // Both comparisons always run, so that time does not tell which one a guess came close to.
     const isCurrent = current !== null && current.length === digest.length && timingSafeEqual(digest, current);
     const isPrevious = previous !== null && timingSafeEqual(digest, previous) && now() < until;
-    return isCurrent || isPrevious ? identity : undefined;
+    if (!isCurrent && !isPrevious) return undefined;
+    const orgId = defaultOrgId();
+    if (orgId !== holder.orgId) holder = holderIn(orgId);
+    return holder;
   };
 }

@@ -7,6 +7,8 @@ import type { Sessions } from "./session.ts";
 
 /** What outlives a reload. */
 export interface AccountDirectory extends Omit<Directory, "findByAccessKey"> {
+  /** `null` until there is an account. */
+  defaultOrgId(): string | null;
   /** Whether there may be keys whose text says nothing about them. */
   hasImportedKeys(): boolean;
 }
@@ -15,11 +17,14 @@ export interface AccountDirectoryOptions {
   readonly accounts: Pick<AccountRepositories, "users" | "orgs">;
   readonly apiKeys: Pick<ApiKeys, "find" | "isKey" | "hasImported">;
   readonly sessions: Pick<Sessions, "find">;
+  readonly defaultOrgId: () => string | null;
 }
 
-export function createAccountDirectory({ accounts, apiKeys, sessions }: AccountDirectoryOptions): AccountDirectory {
+export function createAccountDirectory(options: AccountDirectoryOptions): AccountDirectory {
+  const { accounts, apiKeys, sessions, defaultOrgId } = options;
   const { users, orgs } = accounts;
   return {
+    defaultOrgId,
     hasImportedKeys: apiKeys.hasImported,
     isApiKey: apiKeys.isKey,
     findByApiKey: apiKeys.find,
@@ -51,6 +56,7 @@ export function createDirectory(accounts: AccountDirectory, findByAccessKey: Dir
 
 /** Where there are no accounts: for a configuration that is only being checked. */
 export const NO_ACCOUNTS: AccountDirectory = {
+  defaultOrgId: () => null,
   hasImportedKeys: () => false,
   isApiKey: () => false,
   findByApiKey: () => undefined,

@@ -8,6 +8,7 @@ import { type Accounts, createAccounts } from "./accounts.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
 import { type AuditTrail, createAuditTrail } from "./audit.ts";
 import type { AccountsConfig } from "./caller.ts";
+import { createDefaultOrg } from "./default-org.ts";
 import { type AccountDirectory, createAccountDirectory } from "./directory.ts";
 import { createInvites, type Invites } from "./invites.ts";
 import { type AccessTokens, createAccessTokens } from "./jwt.ts";
@@ -79,9 +80,12 @@ const ORG_ID_LENGTH = 20;
 const ENDED_SESSION_KEPT_MS = 30 * 86_400_000;
 
 export function createAuthServices(options: AuthServicesOptions): AuthServices {
-  const { hasher, createJwtEngine, secrets, ...parts } = options;
-  const { accounts: repositories, config, clock, schedule, ids, fillRandom, log } = parts;
+  const { hasher, createJwtEngine, secrets, ...given } = options;
+  const { config, clock, schedule, ids, fillRandom, log } = given;
   const revocations = createRevocations((error) => log.error("a revocation could not be acted upon", { error }));
+  const defaultOrg = createDefaultOrg(given.accounts, revocations, log);
+  const { accounts: repositories } = defaultOrg;
+  const parts: AuthParts = { ...given, accounts: repositories };
   const audit = createAuditTrail(repositories.audit, log);
   const shared = { ...parts, audit, revocations };
 
@@ -109,7 +113,12 @@ export function createAuthServices(options: AuthServicesOptions): AuthServices {
   const invites = createInvites({ ...shared, newId: ids.uuid });
   const orgs = createOrgs({ ...shared, invites, newId: newOrgId });
   const accounts = createAccounts({ ...shared, passwords, registration, setup, throttle });
-  const directory = createAccountDirectory({ accounts: repositories, apiKeys, sessions });
+  const directory = createAccountDirectory({
+    accounts: repositories,
+    apiKeys,
+    sessions,
+    defaultOrgId: defaultOrg.id,
+  });
   let stopWatch = () => {};
 
   return {
@@ -142,7 +151,7 @@ export function createAuthServices(options: AuthServicesOptions): AuthServices {
       }
     },
     async start() {
-      await Promise.all([throttle.restore(), apiKeys.start()]);
+      await Promise.all([throttle.restore(), apiKeys.start(), defaultOrg.start()]);
       stopWatch = watchOutsideChanges({ outsideVersion: repositories.outsideVersion, revocations, schedule });
       return setup.prepare();
     },

@@ -8,6 +8,9 @@ import type { Store } from "../store/types.ts";
 const PRUNE_INTERVAL_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
+/** Vendors keep answers for 30 days; whose they were is nobody's business after that. */
+const KEPT_ANSWER_DAYS = 31;
+
 export function prunePeriodically(
   store: Store,
   accounts: AuthServices,
@@ -16,6 +19,9 @@ export function prunePeriodically(
 ): () => void {
   const prune = (): void => {
     accounts.prune().catch((error) => log.warn("ended sessions could not be removed", { error }));
+    store.objects
+      .prune("response", Date.now() - KEPT_ANSWER_DAYS * DAY_MS)
+      .catch((error) => log.warn("the owners of old answers could not be removed", { error }));
     const { maxAgeDays } = holder.current.config.logging;
     if (maxAgeDays === 0) return;
     store.calls

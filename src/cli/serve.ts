@@ -16,6 +16,7 @@ import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
 import { Ledger } from "../relay/ledger.ts";
 import { cutRevokedCalls } from "../relay/revoked.ts";
+import { createGuardedFetcher } from "../net/guarded.ts";
 import type { RelayServices } from "../relay/services.ts";
 import { RetryBudget, RoutingState } from "../routing/state.ts";
 import { BuildError, buildSnapshot } from "../snapshot/build.ts";
@@ -41,7 +42,7 @@ import { CliError, EXIT } from "./exit.ts";
 import { greet, printSetupToken, warnOfOpenSetup } from "./greet.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
 import { prunePeriodically } from "./prune.ts";
-import { requestCap } from "./request-cap.ts";
+import { requestCap } from "./runtime-settings.ts";
 import { runUntilStopped } from "./shutdown.ts";
 import { checkSurroundings, hasEnvironmentProxy } from "./surroundings.ts";
 import { configError, locateHere, readEnvironment, readWorld, type World } from "./world.ts";
@@ -310,6 +311,8 @@ function createRelayServices(store: Store, log: ProcessLogger, redact: (text: st
     log,
     ledger: new Ledger(systemSchedule),
     records: { push: (record) => store.calls.append(record) },
+    objects: store.objects,
+    media: createGuardedFetcher(systemClock),
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
     budget: new RetryBudget(),

@@ -105,6 +105,10 @@ export interface Traits {
    * Absent: nobody's, and what would need them is lost.
    */
   readonly family?: "claude" | "nova";
+  /** ollama: how much context the model is loaded with, tokens. Absent: the server's own, which is small. */
+  readonly contextTokens?: number;
+  /** ollama: how long the model stays loaded after a call, e.g. `5m`; `-1` = for ever. */
+  readonly keepLoaded?: string | number;
 }
 
 export interface EncodeTarget {
@@ -156,7 +160,11 @@ export interface Egress {
    * no sign of an error goes to its client before it is read. Default: it is read first.
    */
   readonly answerMark?: Uint8Array;
+  /** What `readFacts` would say of usage and finish, cheaper; `undefined` where only parsing tells. */
+  skimFacts?(answer: Uint8Array): Pick<AnswerFacts, "usage" | "finish"> | undefined;
   watcher(): StreamWatcher;
+  /** With `mediaUrls: false`: addresses that the upstream reads all the same, e.g. of files it keeps itself. */
+  readsUrl?(url: string): boolean;
   /**
    * Texts one of which stands in every event that can be the last, where such an event may be large. The pass-through
    * lane keeps the end of a stream from there on; without them its last 16 KiB.
@@ -186,6 +194,8 @@ export interface Codec {
   readonly framing: Framing;
   readonly ingress?: Ingress;
   readonly egress?: Egress;
+  /** The vendor keeps answers unless told otherwise, and later calls may continue them by their ids. */
+  readonly keepsAnswers?: true;
   /** Dialects that clients speak have one. */
   readonly layout?: RequestLayout;
   /** Absent: the dialect cannot ask for a count. */

@@ -179,6 +179,7 @@ async function dispatch(
     if (route !== undefined) {
       if (method === "POST")
         return await relay(services, snapshot, route, request, requestId, query, connection, family);
+      if (wantsWebSocket(request)) throw noWebSocket();
       throw wrongMethod(["POST"]);
     }
     const found = findRelayRoute(path, method, query);
@@ -220,6 +221,19 @@ async function dispatch(
 /** Paths of clients in browsers too. */
 function isInference(path: string): boolean {
   return /^\/v1(?:beta|alpha)?(?:\/|$)/.test(path);
+}
+
+function wantsWebSocket({ headers }: Request): boolean {
+  return headers.get("upgrade")?.toLowerCase() === "websocket";
+}
+
+/** Clients that try a WebSocket first fall back to plain requests when they are told so at once. */
+function noWebSocket(): RelayError {
+  return new RelayError("bad-request", "This path is not served over a WebSocket; send a POST request.", {
+    status: 426,
+    wireCode: "upgrade_not_supported",
+    headers: { connection: "close" },
+  });
 }
 
 function wrongMethod(allowed: readonly string[]): RelayError {

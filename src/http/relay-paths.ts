@@ -3,6 +3,7 @@ import { RelayError } from "../plugin/index.ts";
 import type { Said } from "../relay/call.ts";
 import type { RelayRoute } from "../relay/route.ts";
 import { jsonArrayStream } from "../wire/json-array.ts";
+import { findObjectRoute } from "./object-routes.ts";
 import { GEMINI_ROUTES } from "./relay-routes.ts";
 
 export interface FoundRoute {
@@ -23,7 +24,7 @@ export function findRelayRoute(
   query: string,
 ): FoundRoute | readonly string[] | undefined {
   const gemini = GEMINI_PATH.exec(path);
-  if (gemini === null) return undefined;
+  if (gemini === null) return foundObject(path, method, query);
   const route = GEMINI_ROUTES.get(gemini[2]!);
   if (route === undefined) {
     if (method !== "POST") return undefined;
@@ -46,6 +47,15 @@ export function findRelayRoute(
     query: withoutParameters(query, ["key", "alt", "$alt"]),
     queryKey: queryKeyIn(query),
   };
+}
+
+function foundObject(path: string, method: string, query: string): FoundRoute | readonly string[] | undefined {
+  // A list or a file may be looked at without being fetched.
+  const found = findObjectRoute(path, method === "HEAD" ? "GET" : method);
+  if (found === undefined || !("route" in found)) return found;
+  const { route, id } = found;
+  const said = { path: path.slice("/v1".length), ...(id === undefined ? {} : { id }) };
+  return { route, said, query, queryKey: undefined };
 }
 
 /** Where Gemini clients may put their credential. */

@@ -69,18 +69,29 @@ function post(
   return { path, method: "POST", codec, operation, scope, body, required, optional };
 }
 
+const MESSAGES_REQUIRED: Kinds = { ...MODEL, messages: "filled array", max_tokens: "number" };
+
+function messages(path: string): RelayRoute {
+  return post(path, anthropicMessages, "chat", "chat:write", "chat", MESSAGES_REQUIRED, MESSAGES_OPTIONAL);
+}
+
+function responses(path: string): RelayRoute {
+  return post(path, openaiResponses, "chat", "chat:write", "chat", MODEL, RESPONSES_OPTIONAL);
+}
+
+const CHAT_PATH = "/v1/chat/completions";
+
 /** In the order of `http-api.md` sections 13 and 14. */
 export const RELAY_ROUTES: readonly RelayRoute[] = [
-  post(
-    "/v1/chat/completions",
-    openaiChat,
-    "chat",
-    "chat:write",
-    "chat",
-    { ...MODEL, messages: "filled array" },
-    CHAT_OPTIONAL,
-  ),
-  post("/v1/responses", openaiResponses, "chat", "chat:write", "chat", MODEL, RESPONSES_OPTIONAL),
+  {
+    ...post(CHAT_PATH, openaiChat, "chat", "chat:write", "chat", { ...MODEL, messages: "filled array" }, CHAT_OPTIONAL),
+    // Some editors send every dialect here and want the answer in the one they sent.
+    alsoTakes: [
+      { field: "input", unless: "messages", route: responses(CHAT_PATH) },
+      { field: "system", route: messages(CHAT_PATH) },
+    ],
+  },
+  responses("/v1/responses"),
   post(
     "/v1/completions",
     openaiChat,
@@ -110,15 +121,8 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
   post("/v1/audio/translations", openaiChat, "audio", "audio:write", "multipart", NOTHING),
   post("/v1/audio/speech", openaiChat, "audio", "audio:write", "json", { ...MODEL, input: "string" }),
   post("/v1/rerank", openaiChat, "rerank", "rerank:write", "json", { ...MODEL, query: "string", documents: "array" }),
-  post(
-    "/v1/messages",
-    anthropicMessages,
-    "chat",
-    "chat:write",
-    "chat",
-    { ...MODEL, messages: "filled array", max_tokens: "number" },
-    MESSAGES_OPTIONAL,
-  ),
+  messages("/v1/messages"),
+  { ...messages("/v1/messages/beta"), headerField: { field: "beta", header: "anthropic-beta" } },
   post("/v1/messages/count_tokens", anthropicMessages, "count-tokens", "chat:write", "count-tokens", {
     ...MODEL,
     messages: "filled array",

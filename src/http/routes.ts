@@ -4,6 +4,7 @@ import { syncRoutes } from "./admin/sync.ts";
 import type { ApiRoute } from "./api.ts";
 import { healthRoutes } from "./health.ts";
 import type { Policy } from "./policy.ts";
+import { OBJECT_ROUTES } from "./object-routes.ts";
 import { GEMINI_ROUTES, RELAY_ROUTES } from "./relay-routes.ts";
 import type { HttpServices } from "./services.ts";
 
@@ -32,7 +33,7 @@ const MODEL_LISTS: readonly { readonly path: string; readonly openBy?: string }[
 /** Every method and path that is served, in the order of their tables. */
 export function describeRoutes(routes: readonly ApiRoute[]): readonly RouteLine[] {
   return [
-    ...[...RELAY_ROUTES, ...GEMINI_ROUTES.values()].map(
+    ...[...RELAY_ROUTES, ...GEMINI_ROUTES.values(), ...OBJECT_ROUTES].map(
       ({ method, path, scope }): RouteLine => ({ method, path, policy: { type: "any", scope }, kind: "relay" }),
     ),
     ...MODEL_LISTS.map(
@@ -43,6 +44,9 @@ export function describeRoutes(routes: readonly ApiRoute[]): readonly RouteLine[
         kind: "models",
         ...(openBy === undefined ? {} : { openBy }),
       }),
+    ),
+    ...["/v1beta/models", "/v1beta/models/:id", "/v1/anthropic/models"].map(
+      (path): RouteLine => ({ method: "GET", path, policy: { type: "any", scope: "models:read" }, kind: "relay" }),
     ),
     ...routes.map(({ method, path, policy }): RouteLine => ({ method, path, policy, kind: "management" })),
   ];

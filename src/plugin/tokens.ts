@@ -128,6 +128,10 @@ const ASSERTION_SECONDS = 3600;
 /**
  * A statement signed with a service account's key (RS256), to be exchanged for a token (RFC 7523 §2.1).
  *
+ * @example
+ * const assertion = await signAssertion({ issuer: email, audience: url, scope, privateKey, now: host.now() });
+ * const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion };
+ *
  * @throws RelayError `upstream-credential` when the key cannot be read
  */
 export async function signAssertion({ issuer, audience, scope, keyId, privateKey, now }: JwtClaims): Promise<string> {

@@ -104,7 +104,7 @@ async function pause(call: Call, retry: ProviderConfig["retry"], repeat: number,
 }
 
 /** What a failure means for the key that was used. */
-function settle(call: Call, { entry }: Target, key: PoolKey, error: RelayError): void {
+export function settle(call: Call, { entry }: Target, key: PoolKey, error: RelayError): void {
   key.state.failures += 1;
   switch (error.code) {
     case "upstream-rate-limited":

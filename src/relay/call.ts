@@ -29,6 +29,10 @@ export type Lane = "none" | "pass-through" | "translate" | "raw";
 export interface Said {
   readonly model?: string;
   readonly stream?: boolean;
+  /** Of the object that the path names. */
+  readonly id?: string;
+  /** The path below the API root, where the route's own holds names. */
+  readonly path?: string;
   /** The envelope asked for, where there is a choice; absent = the codec's own. */
   readonly framing?: Framing;
 }
@@ -74,7 +78,8 @@ function silent(): RelayError {
 
 export class Call implements Watched, Ended {
   readonly id: string;
-  readonly route: RelayRoute;
+  /** Of the shape that the body turned out to have, where a path takes several. */
+  route: RelayRoute;
   readonly request: Request;
   readonly query: string;
   readonly said: Said | undefined;
@@ -96,6 +101,8 @@ export class Call implements Watched, Ended {
   finish: Finish | undefined;
   upstreamId: string | null = null;
   dropped: string[] | undefined;
+  /** For the upstream, beside those that the client sent. */
+  moreHeaders: Readonly<Record<string, string>> | undefined;
   /** When the upstream gave its first event (streams) or its whole answer, ms on the monotonic clock; 0 = never. */
   firstByteMs = 0;
 
@@ -329,7 +336,8 @@ export class Call implements Watched, Ended {
 
   #readAnswer(answer: Uint8Array): void {
     try {
-      const facts = this.#answerCodec!.egress!.readFacts(parseAnswer(answer));
+      const egress = this.#answerCodec!.egress!;
+      const facts = egress.skimFacts?.(answer) ?? egress.readFacts(parseAnswer(answer));
       this.usage = facts.usage;
       this.finish = facts.finish;
     } catch (cause) {

@@ -5,7 +5,7 @@ import type { AnswerContext, ChatEvent, ChatRequest, Codec, Framing, JsonObject 
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Wishes } from "../routing/layers.ts";
-import type { Target } from "../routing/resolve.ts";
+import type { Resolution, Target } from "../routing/resolve.ts";
 import { amendBody, amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
 import { attempt, type Work } from "./attempt.ts";
@@ -15,10 +15,13 @@ import { withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
 import { Losses } from "./losses.ts";
+import { withMediaBytes } from "./media.ts";
+import { atPlace } from "./objects.ts";
 import { openPassThrough } from "./pass-through.ts";
 import { resolveFor } from "./reach.ts";
 import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
+import { continuedId, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
 import { withoutTools } from "./tool-downgrade.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
@@ -33,13 +36,25 @@ export function runChat(call: Call, bytes: Uint8Array<ArrayBuffer>): Promise<Res
   const top = lookAt(call, bytes);
   call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
   const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
-  return withEarlyHeaders(call, attempt(call, resolution, new ChatWork(call, top)));
+  const work = new ChatWork(call, top);
+  const continued = continuedId(call, top);
+  if (continued !== undefined) return withEarlyHeaders(call, continueAnswer(call, continued, resolution, work));
+  return withEarlyHeaders(call, attempt(call, resolution, work));
+}
+
+/** What continues an answer can only be asked where it lies. */
+async function continueAnswer(call: Call, id: string, resolution: Resolution, work: ChatWork): Promise<Response> {
+  const place = await continuedPlace(call, id, resolution);
+  const target = resolution.targets.find(({ entry }) => entry === place?.entry);
+  if (place === undefined || target === undefined) return attempt(call, resolution, work);
+  return atPlace(call, place, target.model, () => work.tryOne(target, place.key));
 }
 
 /** One chat request, in the forms that its candidates may need; each is made once. */
 class ChatWork implements Work<Response> {
   #request: ChatRequest | undefined;
   #isToolless = false;
+  #fetched: { readonly codec: Codec; readonly request: ChatRequest } | undefined;
 
   constructor(
     private readonly call: Call,
@@ -110,7 +125,7 @@ class ChatWork implements Work<Response> {
     const { body, hidesUsage } = isNamedOutside
       ? { body: top.bytes, hidesUsage: false }
       : editBody(top, call.requestedModel, model, asksUsage);
-    const headers = forwardedHeaders(call.request.headers);
+    const headers = this.#headers();
     const shape = this.#shape(codec, model, call.query, body, headers, key);
     try {
       const answer = await callUpstream(call, entry, shape);
@@ -122,6 +137,7 @@ class ChatWork implements Work<Response> {
       if (call.streaming && isStream) {
         const egress = codec.egress!;
         const source = await openPassThrough({ call, entry, answer, framing, egress, hidesUsage });
+        if (isKept(call, top)) void noteKept(call, { entry, key }, source.head);
         if (call.said?.framing === undefined) return streamToClient(call, source, framing, framing.contentType);
         const { framing: asked } = call;
         return streamToClient(call, reframed(source, framing, asked), asked, asked.contentType);
@@ -138,6 +154,7 @@ class ChatWork implements Work<Response> {
         call.usage = facts.usage;
         call.finish = facts.finish;
       }
+      if (isKept(call, top)) await noteKept(call, { entry, key }, bytes);
       return this.#whole(bytes, contentType);
     } catch (cause) {
       call.abandonAttempt();
@@ -149,9 +166,11 @@ class ChatWork implements Work<Response> {
     const { call } = this;
     const { entry, model } = target;
     call.lane = "translate";
-    const body = encoder.encode(JSON.stringify(this.#encode(target, codec))) as Uint8Array<ArrayBuffer>;
+    const needsBytes = entry.traits(model).mediaUrls === false;
+    const request = needsBytes ? await this.#withBytes(codec) : this.request;
+    const body = encoder.encode(JSON.stringify(this.#encode(request, target, codec))) as Uint8Array<ArrayBuffer>;
     const isSame = codec.id === call.route.codec.id;
-    const headers = isSame ? forwardedHeaders(call.request.headers) : {};
+    const headers = isSame ? this.#headers() : {};
     const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
     try {
       const answer = await callUpstream(call, entry, shape);
@@ -228,6 +247,20 @@ class ChatWork implements Work<Response> {
     return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(collect(events), this.#context())));
   }
 
+  /** Fetched once, however many candidates of the same dialect are tried. */
+  async #withBytes(codec: Codec): Promise<ChatRequest> {
+    if (this.#fetched?.codec !== codec) {
+      this.#fetched = { codec, request: await withMediaBytes(this.call, this.request, codec) };
+    }
+    return this.#fetched.request;
+  }
+
+  #headers(): Readonly<Record<string, string>> {
+    const { request, moreHeaders } = this.call;
+    const forwarded = forwardedHeaders(request.headers);
+    return moreHeaders === undefined ? forwarded : { ...forwarded, ...moreHeaders };
+  }
+
   #shape(
     codec: Codec,
     model: string,
@@ -240,11 +273,11 @@ class ChatWork implements Work<Response> {
   }
 
   /** The body for a foreign upstream; what it cannot say is named, refused or sent all the same, as configured. */
-  #encode({ entry, model }: Target, codec: Codec): JsonObject {
+  #encode(request: ChatRequest, { entry, model }: Target, codec: Codec): JsonObject {
     const { call, top } = this;
     const losses = new Losses(call);
     const body = codec.egress!.encodeRequest(
-      { ...this.request, model },
+      { ...request, model },
       { model, traits: entry.traits(model), lose: losses.lose },
     );
     if (this.#isToolless) losses.note("tools");

@@ -1,6 +1,5 @@
 /** Counts the tokens of a request by asking who would answer it; nothing that goes wrong here is held against a key. */
 import { anthropicMessages, type ChatRequest, type Codec, type JsonObject, RelayError } from "../plugin/index.ts";
-import type { ProviderEntry } from "../routing/entry.ts";
 import { isKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
 import { lookAt } from "./asked.ts";
@@ -22,7 +21,7 @@ export async function runCountTokens(call: Call): Promise<Response> {
   const { targets } = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
   let last: RelayError | undefined;
   for (const target of targets) {
-    const codec = codecFor(call, target.entry);
+    const codec = codecFor(call, target);
     const key = codec === undefined ? undefined : target.entry.keys.pick(undefined);
     if (codec === undefined || key === undefined || !isKey(key)) continue;
     call.key = key;
@@ -50,10 +49,10 @@ function isMissing({ status }: RelayError): boolean {
 }
 
 /** The client's own dialect before any other. A provider without an upstream counts as Anthropic does. */
-function codecFor({ route }: Call, { provider, codecs }: ProviderEntry): Codec | undefined {
+function codecFor({ route }: Call, { entry: { provider, codecs, codecsOf }, model }: Target): Codec | undefined {
   if (provider.operations?.has("count-tokens") !== true) return undefined;
   if (provider.respond !== undefined) return anthropicMessages;
-  const spoken = provider.rawCodecs ?? codecs;
+  const spoken = provider.rawCodecs ?? codecsOf?.(model) ?? codecs;
   return spoken.find(({ id }) => id === route.codec.id) ?? spoken.find(({ counting }) => counting !== undefined);
 }
 

@@ -32,7 +32,7 @@ export interface PassThrough {
  * Reads until the first event that commits the upstream. Throws what the upstream says instead, while another
  * candidate may still answer. Only whole events are ever released, so that an error never lands inside one.
  */
-export async function openPassThrough(options: PassThrough): Promise<Source> {
+export async function openPassThrough(options: PassThrough): Promise<OpenedSource> {
   const { call, entry, answer, framing, egress } = options;
   const watcher = egress.watcher();
   const { preCommitBuffer } = call.snapshot.config.limits;
@@ -60,7 +60,14 @@ export async function openPassThrough(options: PassThrough): Promise<Source> {
   return new PassThroughSource(options, watcher, held.length === 1 ? held[0]! : concat(held, heldBytes));
 }
 
-class PassThroughSource implements Source {
+/** A source whose beginning is known already. */
+export interface OpenedSource extends Source {
+  /** What came before the commitment: whole events and perhaps the beginning of another. */
+  readonly head: Uint8Array;
+}
+
+class PassThroughSource implements OpenedSource {
+  readonly head: Uint8Array;
   readonly #options: PassThrough;
   readonly #answer: Answer;
   readonly #call: Call;
@@ -89,6 +96,7 @@ class PassThroughSource implements Source {
     this.#call = options.call;
     this.#hidesUsage = options.hidesUsage;
     this.#early = early;
+    this.head = early;
   }
 
   next(ready: () => void): Uint8Array | null | undefined | Promise<Uint8Array | null> {

@@ -143,6 +143,16 @@ async function readFrom(reader: UploadReader) {
   }
 }
 
+/** A form nobody looks into, at the upstream's pace. Throws 413 and 415. */
+export function upload(call: Call): ReadableStream<Uint8Array> {
+  const { request } = call;
+  const { maxUpload } = call.snapshot.config.limits;
+  boundaryOf(request.headers.get("content-type"));
+  declaredLength(request, maxUpload, "limits.max_upload");
+  if (request.body === null) throw new RelayError("bad-request", "The request has no body; a form was expected.");
+  return joined(call, new Uint8Array(0), request.body.getReader(), maxUpload);
+}
+
 /** The bytes already read, then the rest of the upload at the upstream's pace. */
 function joined(call: Call, first: Uint8Array, reader: UploadReader, limit: number): ReadableStream<Uint8Array> {
   let head: Uint8Array | undefined = first;
@@ -150,9 +160,9 @@ function joined(call: Call, first: Uint8Array, reader: UploadReader, limit: numb
     {
       async pull(controller) {
         if (head !== undefined) {
-          controller.enqueue(head);
+          const first = head;
           head = undefined;
-          return;
+          if (first.length > 0) return controller.enqueue(first);
         }
         const { done, value } = await reader.read();
         if (done || value === undefined) return controller.close();
@@ -193,7 +203,13 @@ async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: 
   }
 }
 
-async function pass(call: Call, entry: ProviderEntry, answer: Answer): Promise<Response> {
+/** `read`: told of a whole JSON answer before the client gets it. */
+export async function pass(
+  call: Call,
+  entry: ProviderEntry,
+  answer: Answer,
+  read?: (bytes: Uint8Array) => Promise<void>,
+): Promise<Response> {
   const contentType = answer.header("content-type") ?? "application/octet-stream";
   const isJson = /^application\/json\b/i.test(contentType);
   if (
@@ -202,6 +218,7 @@ async function pass(call: Call, entry: ProviderEntry, answer: Answer): Promise<R
   ) {
     const bytes = await readWhole(call, entry, answer);
     if (isJson) call.usage = usageIn(bytes);
+    if (isJson && read !== undefined) await read(bytes);
     call.bytesOut = bytes.length;
     call.firstByteMs = call.services.clock.monotonic();
     const headers = answerHeaders(call, contentType);

@@ -2,6 +2,28 @@
 import type { Scope } from "../config/scopes.ts";
 import type { Codec, Operation } from "../plugin/index.ts";
 
+/** How a route deals with a thing that lies with an upstream. */
+export interface ObjectUse {
+  /** e.g. `file`, `batch`; what is made or listed. */
+  readonly kind: string;
+  /** `use`: the id in the path decides where the call goes. */
+  readonly action: "create" | "list" | "use";
+  /** Fields of the body that name objects: what is made must lie beside them. */
+  readonly refersBy?: readonly string[];
+  /** The body holds whole requests, each with its model. */
+  readonly isBatchOfRequests?: true;
+  /** The vendor is going to give it up. */
+  readonly isDeprecated?: true;
+}
+
+/** A body of another dialect is known by a field that the route's own dialect does not have. */
+export interface OtherShape {
+  readonly field: string;
+  /** A field that would say otherwise. */
+  readonly unless?: string;
+  readonly route: RelayRoute;
+}
+
 export interface RelayRoute {
   /** The path as documented, e.g. `/v1/chat/completions`; shown in records and metrics. */
   readonly path: string;
@@ -18,6 +40,12 @@ export interface RelayRoute {
   readonly body: "chat" | "embeddings" | "count-tokens" | "json" | "multipart" | "none";
   /** Raw lane: the path below the provider's API root (where the model stands in the path: what follows it); default: `path` without `/v1`. */
   readonly upstreamPath?: string;
+  /** The route is about a thing that lies with an upstream; its `body` is passed on as it is. */
+  readonly object?: ObjectUse;
+  /** Bodies of other dialects that come here all the same. */
+  readonly alsoTakes?: readonly OtherShape[];
+  /** A field of the body, a text or a list of them, that is to be a header towards the upstream. */
+  readonly headerField?: { readonly field: string; readonly header: string };
   /** The path alone says that the answer is a stream. */
   readonly streams?: true;
   /** Top-level fields that must be there, and what their text must begin with. */

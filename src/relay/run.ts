@@ -9,6 +9,7 @@ import { runCountTokens } from "./count-tokens.ts";
 import { runEmbeddings } from "./embeddings.ts";
 import { addRelayHeaders } from "./headers.ts";
 import { runRaw } from "./raw.ts";
+import { runObject } from "./objects.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
 import { verbatimOf } from "./upstream.ts";
@@ -44,7 +45,7 @@ export async function runCall(services: RelayServices, start: CallStart): Promis
         wireCode: "insufficient_scope",
       });
     }
-    const lane = LANES[call.route.body];
+    const lane = call.route.object === undefined ? LANES[call.route.body] : runObject;
     if (lane !== undefined) return await lane(call);
     const body = readJsonBody(call);
     return await runChat(call, body instanceof Promise ? await body : body);

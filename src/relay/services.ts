@@ -1,7 +1,8 @@
 /** What every call is lent by the house; one instance for the life of the process. */
+import type { GuardedFetcher } from "../net/guarded.ts";
 import type { ProcessLogger } from "../support/log.ts";
 import type { RetryBudget } from "../routing/state.ts";
-import type { CallRecord } from "../store/types.ts";
+import type { CallRecord, ObjectRepository } from "../store/types.ts";
 import type { Clock } from "../support/clock.ts";
 import type { ActiveCalls } from "./active.ts";
 import type { HeldBytes } from "./held-bytes.ts";
@@ -14,6 +15,10 @@ export interface RelayServices {
   readonly ledger: Ledger;
   /** Takes a record and returns at once; never throws. */
   readonly records: { push(record: CallRecord): void };
+  /** Where files, batches and the like lie, and whose they are. */
+  readonly objects: ObjectRepository;
+  /** For media that callers name by URL. */
+  readonly media: GuardedFetcher;
   readonly active: ActiveCalls;
   readonly held: HeldBytes;
   readonly budget: RetryBudget;

@@ -163,8 +163,15 @@ function hintsOf(answer: Answer): Headers {
 /** Neither our key nor anything that looks like one leaves in an upstream's words. */
 export function scrub(call: Call, text: string, key: PoolKey): string {
   const clean = key.secret.length >= 4 ? text.replaceAll(key.secret, "[redacted]") : text;
-  return call.services.redact(clean);
+  return ACCOUNTS.reduce((result, pattern) => result.replace(pattern, "$1[redacted]"), call.services.redact(clean));
 }
+
+/** How vendors write whose account a key belongs to; limits and quotas are complained of in these words. */
+const ACCOUNTS: readonly RegExp[] = [
+  /\b((?:org|proj|acct|user)[-_])(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{16,}\b/g,
+  /\b(project_number:)\d{6,}/g,
+  /\b(arn:aws[\w-]*:[\w-]*:[\w-]*:)\d{12}\b/g,
+];
 
 /** The beginning of a body as text; the rest is dropped. */
 async function readText(answer: Answer, bytesMax: number): Promise<string> {

@@ -60,8 +60,9 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const end = new AbortController();
   const disposables: { name: string; dispose: () => unknown }[] = [];
   const problems: Problem[] = [];
-  const findByAccessKey = createAccessKeyLookup(config.server, input.accessKeyDigest, input.clock.now);
-  const directory = createDirectory(input.accounts, findByAccessKey);
+  const { accessKeyDigest, accounts, clock } = input;
+  const findByAccessKey = createAccessKeyLookup(config.server, accessKeyDigest, clock.now, accounts.defaultOrgId);
+  const directory = createDirectory(accounts, findByAccessKey);
 
   const setUp = async <T extends object>(path: string, run: () => T | Promise<T>): Promise<T | undefined> => {
     try {

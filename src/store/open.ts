@@ -8,6 +8,7 @@ import { accountsLost, isMarked, markClaimed } from "./claim-mark.ts";
 import { fileBytes, openFile } from "./connection.ts";
 import { storeError } from "./errors.ts";
 import { ACCOUNTS_MIGRATIONS } from "./migrate.ts";
+import { createObjects } from "./objects.ts";
 import { openRecordsFile } from "./records-file.ts";
 import { createInitialisedMark, createSettings } from "./settings.ts";
 import type { Store } from "./types.ts";
@@ -103,6 +104,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
   return {
     accounts: repositories,
+    objects: createObjects(accountsOptions),
     settings: createSettings(accountsOptions),
     initialised: createInitialisedMark(accountsOptions),
     calls,

@@ -15,4 +15,5 @@ export const meta = sqliteTable("meta", {
 });
 
 export * from "./schema-credentials.ts";
+export * from "./schema-objects.ts";
 export * from "./schema-people.ts";

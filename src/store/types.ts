@@ -1,8 +1,10 @@
 /** What the rest of the house may ask of storage; nothing here says how it is stored. */
 import type { FailureCode } from "../contract/errors.ts";
 import type { AccountRepositories } from "./types-accounts.ts";
+import type { ObjectRepository } from "./types-objects.ts";
 
 export type * from "./types-accounts.ts";
+export type * from "./types-objects.ts";
 
 /** `none`: the call ended before a lane was chosen. */
 export type CallLane = "pass-through" | "translate" | "raw" | "none";
@@ -167,6 +169,7 @@ export interface Store {
   readonly settings: SettingsRepository;
   readonly initialised: InitialisedMark;
   readonly accounts: AccountRepositories;
+  readonly objects: ObjectRepository;
   readonly calls: CallRepository;
   /** Bytes on disk, write-ahead logs included. */
   sizes(): { readonly accounts: number; readonly records: number };

@@ -1,5 +1,6 @@
 /** The account services as one: from the first registration to a key that is found, and gone once it is revoked. */
 import { expect, test } from "bun:test";
+import { createAccessKeyLookup } from "../../src/auth/access-key.ts";
 import { ORIGIN, openHouse, PASSWORD } from "./support.ts";
 
 test("registers, signs in, makes a key, and finds both credentials", async () => {
@@ -23,4 +24,28 @@ test("registers, signs in, makes a key, and finds both credentials", async () =>
   await services.apiKeys.revoke(key.id, caller);
   expect(await services.directory.findByApiKey(secret!)).toBeUndefined();
   expect(await services.directory.findBySession(issued.accessToken)).toBeDefined();
+});
+
+test("the access key belongs to the default organisation, from the first account on", async () => {
+  const { services, store, person } = await openHouse();
+  const { defaultOrgId } = services.directory;
+  expect(defaultOrgId()).toBeNull();
+  const settings = {
+    accessKey: "the-access-key",
+    accessKeyEnabled: true,
+    accessKeyScopes: ["inference"],
+    previousAccessKey: null,
+    previousAccessKeyUntil: null,
+  };
+  const find = createAccessKeyLookup(settings, null, () => 0, defaultOrgId);
+  const before = find("the-access-key");
+  expect(before).toMatchObject({ id: "access-key", orgId: null });
+  await person("alice");
+  const org = await store.accounts.orgs.findDefault();
+  expect(find("the-access-key")).toEqual({ ...before!, orgId: org!.id });
+  expect(find("the-access-key")).toBe(find("the-access-key")!);
+  expect(find("another key")).toBeUndefined();
+
+  const later = await openHouse({ store });
+  expect(later.services.directory.defaultOrgId()).toBe(org!.id);
 });

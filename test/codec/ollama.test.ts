@@ -41,6 +41,11 @@ describe("the request", () => {
     expect(lost).toEqual(["logit_bias", "user"]);
   });
 
+  test("says how the model is to be loaded, where the operator does", () => {
+    const { sent } = chat({ temperature: 0 }, { contextTokens: 16_384, keepLoaded: "30m" });
+    expect(sent).toMatchObject({ options: { num_ctx: 16_384, temperature: 0 }, keep_alive: "30m" });
+  });
+
   test.each([
     [{ type: "text" }, undefined],
     [{ type: "json_object" }, "json"],

@@ -208,6 +208,51 @@ describe("a Gemini client", () => {
   });
 });
 
+describe("one path, three shapes", () => {
+  test("chat's path answers in the shape of the body it got", async () => {
+    const { up, under } = await start();
+    const ask = [{ role: "user", content: "x" }];
+    const chat = await readJson(await under.post("/v1/chat/completions", { model: "gpt-chat", messages: ask }));
+    expect(chat.object).toBe("chat.completion");
+    const response = await readJson(await under.post("/v1/chat/completions", { model: "gpt-chat", input: ask }));
+    expect(response).toMatchObject({ object: "response", status: "completed" });
+    const body = { model: "claude-sonnet-4-6", max_tokens: 9, system: [{ type: "text", text: "s" }], messages: ask };
+    const message = await under.post("/v1/chat/completions", body);
+    expect(await readJson(message)).toMatchObject({ type: "message", stop_reason: "end_turn" });
+    expect(message.headers.get("x-relay-lane")).toBe("pass-through");
+    expect(up.received.at(-1)!.text).toBe(JSON.stringify(body));
+    const bad = await under.post("/v1/chat/completions", { ...body, max_tokens: undefined });
+    expect(await readJson(bad)).toMatchObject({ type: "error", error: { type: "invalid_request_error" } });
+    for (const record of await under.recorded(4)) expect(record.route).toBe("/v1/chat/completions");
+  });
+});
+
+describe("messages with betas in the body", () => {
+  test.each([
+    ["a text", "b-1", undefined, "b-1"],
+    ["a list", ["b-1", "b-2"], undefined, "b-1,b-2"],
+    ["beside the header", ["b-2"], "b-1", "b-1,b-2"],
+    ["nothing", undefined, "b-1", "b-1"],
+  ])("%s: they become the header and leave the body", async (_name, beta, header, expected) => {
+    const { up, under } = await start();
+    const body = { model: "claude-sonnet-4-6", max_tokens: 9, messages: [{ role: "user", content: "x" }] };
+    const headers: Record<string, string> = header === undefined ? {} : { "anthropic-beta": header };
+    const answer = await under.post("/v1/messages/beta", { ...body, beta }, headers);
+    expect(answer.status).toBe(200);
+    expect(up.received[0]!.path).toBe("/v1/messages");
+    expect(up.received[0]!.text).toBe(JSON.stringify(body));
+    expect(up.received[0]!.headers.get("anthropic-beta")).toBe(expected);
+  });
+
+  test("what could break out of a header is no header", async () => {
+    const { up, under } = await start();
+    const body = { model: "claude-sonnet-4-6", max_tokens: 9, messages: [{ role: "user", content: "x" }] };
+    await under.post("/v1/messages/beta", { ...body, beta: "a\r\nx-evil: 1" });
+    expect(up.received[0]!.headers.get("anthropic-beta")).toBeNull();
+    expect(up.received[0]!.headers.get("x-evil")).toBeNull();
+  });
+});
+
 describe("a Responses client", () => {
   test("its body arrives byte for byte, but for the model's name", async () => {
     const { up, under } = await start("model_routing: { aliases: { fast: gpt-responses } }");

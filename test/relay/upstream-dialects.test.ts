@@ -102,3 +102,151 @@ describe("ollama", () => {
     expect(upstream.received).toHaveLength(0);
   });
 });
+
+describe("token counts", () => {
+  const ask = { system: "Be brief.", messages: user };
+  const start = async (entry: object) => {
+    upstream = await startUpstream();
+    relay = await startRelay(JSON.stringify({ providers: { cloud: { base_url: upstream.url, ...entry } } }));
+  };
+  const count = (model: string) => relay.post("/v1/messages/count_tokens", { model, ...ask });
+  const sent = () => {
+    expect(upstream.received).toHaveLength(1);
+    const [{ path, query, text } = { path: "", query: "", text: "{}" }] = upstream.received;
+    return { path: path + query, body: JSON.parse(text) as unknown };
+  };
+
+  test("at Bedrock, for the model behind a profile", async () => {
+    await start({ provider_type: "bedrock", keys: [{ key: "a-bedrock-key" }] });
+    upstream.script({ json: { inputTokens: 42 } });
+    const answer = await count("us.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    expect(await answer.json()).toEqual({ input_tokens: 42 });
+    expect(sent()).toEqual({
+      path: "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens",
+      body: {
+        input: {
+          converse: { system: [{ text: "Be brief." }], messages: [{ role: "user", content: [{ text: "Hi" }] }] },
+        },
+      },
+    });
+  });
+
+  test("at Vertex, where Claude is counted by a model of its own", async () => {
+    await start({ provider_type: "vertex", project: "p", keys: [{ key: "an-express-key" }] });
+    upstream.script({ json: { input_tokens: 42 } });
+    expect(await (await count("claude-sonnet-4-5-20250929")).json()).toEqual({ input_tokens: 42 });
+    expect(sent()).toEqual({
+      path: "/v1/projects/p/locations/global/publishers/anthropic/models/count-tokens:rawPredict",
+      body: { model: "claude-sonnet-4-5@20250929", system: "Be brief.", messages: user },
+    });
+  });
+
+  test("at Vertex, where Gemini wants a whole request unwrapped", async () => {
+    await start({ provider_type: "vertex", keys: [{ key: "an-express-key" }] });
+    upstream.script({ json: { totalTokens: 42 } });
+    expect(await (await count("gemini-2.5-flash")).json()).toEqual({ input_tokens: 42 });
+    expect(sent()).toEqual({
+      path: "/v1/publishers/google/models/gemini-2.5-flash:countTokens",
+      body: {
+        contents: [{ role: "user", parts: [{ text: "Hi" }] }],
+        systemInstruction: { parts: [{ text: "Be brief." }] },
+      },
+    });
+  });
+
+  test("nowhere else: Ollama and Cohere are not asked", async () => {
+    await start({ provider_type: "ollama" });
+    expect((await count("llama3")).status).toBe(404);
+    expect(upstream.received).toHaveLength(0);
+  });
+});
+
+describe("azure", () => {
+  const filter = { hate: { filtered: false, severity: "safe" } };
+  const first = {
+    choices: [],
+    prompt_filter_results: [{ prompt_index: 0, content_filter_results: filter }],
+    model: "",
+    id: "",
+  };
+  const chunk = (delta: object, finish: string | null = null): object => ({
+    ...{ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "gpt-4o" },
+    choices: [{ index: 0, delta, finish_reason: finish, content_filter_results: filter }],
+  });
+  const start = async () => {
+    upstream = await startUpstream();
+    const entry = { provider_type: "azure", base_url: upstream.url, keys: [{ key: "an-azure-key" }] };
+    relay = await startRelay(JSON.stringify({ providers: { cloud: entry } }));
+  };
+  const stream = [first, chunk({ role: "assistant", content: "Hi" }), chunk({}, "stop")]
+    .map((value) => `data: ${JSON.stringify(value)}\n\n`)
+    .concat("data: [DONE]\n\n");
+
+  test("E56: the filter's first chunk reaches a chat client as it is, and harms no other client", async () => {
+    await start();
+    upstream.script({ chunks: stream });
+    const own = await relay.post("/v1/chat/completions", { model: "gpt-4o", messages: user, stream: true });
+    expect(own.headers.get("x-relay-lane")).toBe("pass-through");
+    expect(await own.text()).toBe(stream.join(""));
+    const other = await relay.post("/v1/messages", { model: "gpt-4o", max_tokens: 9, messages: user, stream: true });
+    const text = await other.text();
+    expect(text.match(/"type":"message_start"/g)).toHaveLength(1);
+    expect(text).toContain('"text":"Hi"');
+    expect(text).not.toContain("prompt_filter_results");
+    expect(text).toContain("message_stop");
+  });
+
+  test("a prompt that the filter stops is refused in the client's words, and nobody else is asked", async () => {
+    await start();
+    const error = {
+      ...{ message: "The response was filtered.", type: null, param: "prompt", code: "content_filter", status: 400 },
+      innererror: { code: "ResponsibleAIPolicyViolation", content_filter_result: filter },
+    };
+    upstream.script({ status: 400, json: { error } });
+    const own = await relay.post("/v1/chat/completions", { model: "gpt-4o", messages: user });
+    expect([own.status, await own.json()]).toMatchObject([400, { error: { code: "content_filter", param: "prompt" } }]);
+    const other = await relay.post("/v1/messages", { model: "gpt-4o", max_tokens: 9, messages: user });
+    expect([other.status, await other.json()]).toMatchObject([
+      400,
+      { type: "error", error: { type: "invalid_request_error", message: "The response was filtered." } },
+    ]);
+    expect(upstream.received).toHaveLength(2);
+  });
+
+  test("a client of Responses is passed through to the same resource", async () => {
+    await start();
+    upstream.script({ status: 400, json: { error: { message: "no", code: "x" } } });
+    await relay.post("/v1/responses", { model: "gpt-4o", input: "Hi", store: false });
+    expect(upstream.received.map(({ path }) => path)).toEqual(["/openai/v1/responses"]);
+    expect(upstream.received[0]!.headers.get("api-key")).toBe("an-azure-key");
+  });
+});
+
+describe("what an upstream cannot be told", () => {
+  const ask = { model: "llama3", messages: user, logit_bias: { 1: 5 }, user: "someone", seed: 7 };
+  const start = async (rest: object = {}) => {
+    const reply = { model: "llama3", message: { role: "assistant", content: "Hi" }, done: true, done_reason: "stop" };
+    upstream = await startUpstream({ json: reply });
+    const local = { provider_type: "ollama", base_url: upstream.url };
+    relay = await startRelay(JSON.stringify({ providers: { local }, ...rest }));
+  };
+
+  test("is named in a header and in the record", async () => {
+    await start();
+    const answer = await relay.post("/v1/chat/completions", ask);
+    expect(answer.headers.get("x-relay-dropped-params")).toBe("logit_bias, user");
+    const [record] = await relay.recorded(1);
+    expect(record).toMatchObject({ status: 200, droppedParams: ["logit_bias", "user"] });
+    expect(JSON.parse(upstream.received[0]!.text)).toMatchObject({ options: { seed: 7 } });
+  });
+
+  test("is refused where the operator wants it so, and the upstream is not asked", async () => {
+    await start({ model_routing: { unsupported_params: "reject" } });
+    const answer = await relay.post("/v1/chat/completions", ask);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      400,
+      { error: { param: "logit_bias", code: "unsupported_parameter" } },
+    ]);
+    expect(upstream.received).toHaveLength(0);
+  });
+});

@@ -12,6 +12,8 @@ import { createEdge } from "../../src/http/edge.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
 import type { HttpServices } from "../../src/http/services.ts";
 import { listen } from "../../src/http/server.ts";
+import type { Lookup } from "../../src/net/dial.ts";
+import { createGuardedFetcher } from "../../src/net/guarded.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
 import { Ledger } from "../../src/relay/ledger.ts";
@@ -20,7 +22,7 @@ import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
 import { buildSnapshot } from "../../src/snapshot/build.ts";
 import { Clients } from "../../src/snapshot/clients.ts";
 import { SnapshotHolder } from "../../src/snapshot/snapshot.ts";
-import type { CallRecord, Store } from "../../src/store/types.ts";
+import type { CallRecord, ObjectRepository, Store, UpstreamObject } from "../../src/store/types.ts";
 import { createManualClock, type ManualClock, systemClock } from "../../src/support/clock.ts";
 import { createIds } from "../../src/support/ids.ts";
 import { createLogger } from "../../src/support/log.ts";
@@ -44,6 +46,24 @@ export interface TestRelay {
   stop(): Promise<void>;
 }
 
+/** The map of upstream objects, without a database. */
+function createMemoryObjects(): ObjectRepository {
+  const known = new Map<string, UpstreamObject>();
+  return {
+    async add(objects) {
+      for (const object of objects) if (!known.has(object.id)) known.set(object.id, object);
+    },
+    find: async (id) => known.get(id),
+    list: async (kind, orgId, max) =>
+      [...known.values()]
+        .filter((object) => object.kind === kind && object.orgId === orgId)
+        .toReversed()
+        .slice(0, max),
+    remove: async (id) => void known.delete(id),
+    prune: async () => 0,
+  };
+}
+
 /** What tests of the account routes bring along; the others never get as far as asking for it. */
 export interface AccountParts {
   readonly auth: AuthServices;
@@ -60,6 +80,7 @@ export async function startRelay(
   config: string,
   accounts: AccountDirectory = NO_ACCOUNTS,
   parts?: AccountParts,
+  names?: Lookup,
 ): Promise<TestRelay> {
   const clock = parts?.clock ?? createManualClock();
   const logLines: string[] = [];
@@ -100,6 +121,8 @@ export async function startRelay(
         waiting = waiting.filter(({ count }) => records.length < count);
       },
     },
+    objects: parts?.store.objects ?? createMemoryObjects(),
+    media: createGuardedFetcher(systemClock, names),
     ledger: new Ledger(),
     active: new ActiveCalls(clock),
     held: new HeldBytes(),

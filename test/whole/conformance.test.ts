@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ACCESS_KEY, missingBinary, type RunningBinary, startBinary } from "../support/binary.ts";
+import { freePort } from "../support/free-port.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const KIT = join(ROOT, "../shared/conformance");
@@ -73,7 +74,7 @@ describe.skipIf(missing !== undefined)(`conformance kit${missing === undefined ?
   let relay: RunningBinary;
   let directory: string;
   // Fixed, because the kit's upstream and the relay's configuration have to agree before either runs.
-  const replayPort = 20_000 + (process.pid % 20_000);
+  const replayPort = freePort();
 
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), "monorelay-kit-"));

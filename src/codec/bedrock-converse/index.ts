@@ -2,6 +2,8 @@
 import type { Codec } from "../../contract/codec.ts";
 import { awsEventStream } from "../../wire/aws-event-stream.ts";
 import { decodeAwsError } from "../shared/aws-errors.ts";
+import { upstreamCounting } from "../shared/counting.ts";
+import { pick } from "../shared/json.ts";
 import { factsByReading, watchByReading } from "../shared/one-sided.ts";
 import { createStreamDecoder, decodeResponse } from "./decode-answer.ts";
 import { encodeRequest } from "./encode-request.ts";
@@ -18,4 +20,12 @@ export const bedrockConverse = {
     readFacts: factsByReading(decodeResponse),
     watcher: watchByReading(createStreamDecoder),
   },
+  /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html */
+  counting: upstreamCounting({
+    path: "/count-tokens",
+    field: "inputTokens",
+    encodeRequest: (request, target) => ({
+      input: { converse: pick(encodeRequest(request, target), ["messages", "system", "toolConfig"]) },
+    }),
+  }),
 } as const satisfies Codec;

@@ -1,6 +1,7 @@
 /** The dialect of Gemini's generateContent, at Google AI and at Vertex. */
 import type { Codec } from "../../contract/codec.ts";
 import { decodeRequest } from "./decode-request.ts";
+import { isReadableAddress } from "./content.ts";
 import { geminiCounting } from "./count-tokens.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
 import { geminiEmbeddings } from "./embeddings.ts";
@@ -34,6 +35,7 @@ export const gemini = {
     readFacts,
     answerMark: new TextEncoder().encode('"candidates"'),
     watcher: createWatcher,
+    readsUrl: isReadableAddress,
     // A picture stands beside the finish reason.
     endTexts: ['"finishReason"', '"promptFeedback"', '"error"'],
   },

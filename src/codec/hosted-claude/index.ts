@@ -6,6 +6,8 @@ import { createStreamDecoder } from "../anthropic-messages/decode-stream.ts";
 import { decodeError } from "../anthropic-messages/errors.ts";
 import { decodeResponse } from "../anthropic-messages/response.ts";
 import { decodeAwsError } from "../shared/aws-errors.ts";
+import { upstreamCounting } from "../shared/counting.ts";
+import { pick } from "../shared/json.ts";
 import { factsByReading, watchByReading } from "../shared/one-sided.ts";
 import { createChunkDecoder, decodeInvokeResponse } from "./decode-invoke.ts";
 import { hostedRequestEncoder } from "./encode-request.ts";
@@ -27,6 +29,8 @@ export const bedrockInvokeClaude = {
   },
 } as const satisfies Codec;
 
+const encodeForVertex = hostedRequestEncoder({ version: "vertex-2023-10-16", fields: ["stream"] });
+
 /**
  * Claude at Vertex AI. The model goes into the URL; events are the maker's own.
  * https://docs.claude.com/en/api/claude-on-vertex-ai
@@ -35,11 +39,21 @@ export const vertexClaude = {
   id: "vertex-claude",
   framing: sse,
   egress: {
-    encodeRequest: hostedRequestEncoder({ version: "vertex-2023-10-16", fields: ["stream"] }),
+    encodeRequest: encodeForVertex,
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,
     readFacts: factsByReading(decodeResponse),
     watcher: watchByReading(createStreamDecoder),
   },
+  /** Asked of a model of its own, so that this one is named in the body. https://docs.claude.com/en/api/claude-on-vertex-ai */
+  counting: upstreamCounting({
+    path: "count-tokens:rawPredict",
+    field: "input_tokens",
+    encodeRequest: (request, target) => ({
+      ...pick(encodeForVertex(request, target), ["messages", "system", "tools", "tool_choice", "thinking"]),
+      // A version stands behind an `@` here, where the maker writes a dash.
+      model: target.model.replace(/-(\d{8})$/, "@$1"),
+    }),
+  }),
 } as const satisfies Codec;

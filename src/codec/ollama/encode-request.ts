@@ -17,7 +17,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   loseForeignFields(request.vendor, "ollama", lose);
   const tools = writeTools(request, lose);
   loseAdvisory(request, lose, ["top_k", "frequency_penalty", "presence_penalty", "seed"]);
-  const options = writeOptions(request);
+  const options = writeOptions(request, target);
   return compact<JsonObject>({
     model: target.model,
     messages: writeMessages(repairConversation(request, lose), lose),
@@ -28,6 +28,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
     think: writeThink(request, target, lose),
     format: writeFormat(request),
     options: isEmpty(options) ? undefined : options,
+    keep_alive: target.traits.keepLoaded,
   });
 }
 
@@ -84,8 +85,9 @@ function writeFormat({ responseFormat }: ChatRequest) {
   return responseFormat.type === "json" ? "json" : responseFormat.schema;
 }
 
-function writeOptions(request: ChatRequest): JsonObject {
+function writeOptions(request: ChatRequest, { traits }: EncodeTarget): JsonObject {
   return compact<JsonObject>({
+    num_ctx: traits.contextTokens,
     num_predict: request.maxOutputTokens,
     temperature: request.temperature,
     top_p: request.topP,

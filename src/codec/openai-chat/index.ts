@@ -9,6 +9,7 @@ import { createStreamEncoder, END_MARK } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
 import { chatLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
+import { skimFacts } from "./skim.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
 import { CHAT } from "./wire.ts";
 
@@ -30,6 +31,7 @@ export const openaiChat = {
     streamDecoder: createStreamDecoder,
     decodeError,
     readFacts,
+    skimFacts,
     answerMark: new TextEncoder().encode('"choices"'),
     watcher: createWatcher,
   },

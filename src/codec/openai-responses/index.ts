@@ -39,4 +39,5 @@ export const openaiResponses = {
   },
   counting: responsesCounting,
   layout: responsesLayout,
+  keepsAnswers: true,
 } as const satisfies Codec;

@@ -12,18 +12,23 @@ const PURGE_VARIABLE = "MIMALLOC_PURGE_DELAY";
 const PURGE_DELAY_MS = "5000";
 
 /**
+ * From this size on the heap is collected in earnest, bytes. At the runtime's own 32 MiB a busy relay collects every
+ * thousand calls, and each collection costs what its live part costs: 2.5 µs of each call, for 30 MiB less.
+ */
+const HEAP_VARIABLE = "BUN_JSC_largeHeapSize";
+const HEAP_BYTES = String(64 * 1024 * 1024);
+
+/**
  * Replaces this process by itself with the variables set; the process id stays. Returns where that is not needed or not
  * possible. `userArgs`: the arguments behind the program's own name.
  */
-export function raiseRequestCap(userArgs: readonly string[], isCompiled: boolean): void {
-  if (process.env[VARIABLE] !== undefined || process.execve === undefined) return;
+export function applyRuntimeSettings(userArgs: readonly string[], isCompiled: boolean): void {
+  const wanted = { [VARIABLE]: CAP, [PURGE_VARIABLE]: PURGE_DELAY_MS, [HEAP_VARIABLE]: HEAP_BYTES };
+  // What the operator has set stays; with all of it set, this is the process that was meant.
+  if (Object.keys(wanted).every((name) => process.env[name] !== undefined) || process.execve === undefined) return;
   const args = isCompiled ? [process.execPath, ...userArgs] : [process.execPath, process.argv[1] ?? "", ...userArgs];
   try {
-    process.execve(process.execPath, args, {
-      [PURGE_VARIABLE]: PURGE_DELAY_MS,
-      ...process.env,
-      [VARIABLE]: CAP,
-    } as NodeJS.ProcessEnv);
+    process.execve(process.execPath, args, { ...wanted, ...process.env } as NodeJS.ProcessEnv);
   } catch {
     // No such call on this platform: the cap stays, and start-up warns of it.
   }

@@ -1,0 +1,41 @@
+/** The id of the default organisation, at hand without a look into the database: the access key belongs to it. */
+import type { Logger } from "../contract/host.ts";
+import type { AccountRepositories } from "../store/types.ts";
+import type { Revocations } from "./revocations.ts";
+
+export interface DefaultOrg {
+  /** `null` until there is an account; from then on it stays the same. */
+  id(): string | null;
+  /** The same accounts; the first one made through these is noticed at once, by others within half a second. */
+  readonly accounts: AccountRepositories;
+  /** Reads it for the first time. */
+  start(): Promise<void>;
+}
+
+export function createDefaultOrg(accounts: AccountRepositories, revocations: Revocations, log: Logger): DefaultOrg {
+  let id: string | null = null;
+  const read = async (): Promise<void> => {
+    id = (await accounts.orgs.findDefault())?.id ?? null;
+  };
+  const readLater = (): void => {
+    read().catch((error: unknown) => log.warn("the default organisation could not be looked up", { error }));
+  };
+  revocations.subscribe(({ principalId }) => {
+    if (principalId === null && id === null) readLater();
+  });
+  return {
+    id: () => id,
+    accounts: {
+      ...accounts,
+      users: {
+        ...accounts.users,
+        async create(user, by) {
+          const outcome = await accounts.users.create(user, by);
+          if (outcome.type === "created" && outcome.isFirst) readLater();
+          return outcome;
+        },
+      },
+    },
+    start: read,
+  };
+}

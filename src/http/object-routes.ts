@@ -1,0 +1,169 @@
+/** Routes of things that lie with an upstream: files, batches, fine-tunings, assistants, threads, stored responses. */
+import type { Scope } from "../config/scopes.ts";
+import { anthropicMessages, type Codec, type Operation, openaiChat, openaiResponses } from "../plugin/index.ts";
+import type { ObjectUse, RelayRoute } from "../relay/route.ts";
+
+interface Family {
+  readonly kind: string;
+  readonly operation: Operation;
+  readonly codec?: Codec;
+  readonly read: Scope;
+  readonly write: Scope;
+  readonly isDeprecated?: true;
+}
+
+const FILES: Family = { kind: "file", operation: "files", read: "files:read", write: "files:write" };
+const UPLOADS: Family = { ...FILES, kind: "upload" };
+const STORES: Family = { ...FILES, kind: "vector-store" };
+const BATCHES: Family = { kind: "batch", operation: "batches", read: "batches:read", write: "batches:write" };
+const MESSAGE_BATCHES: Family = { ...BATCHES, kind: "message-batch", codec: anthropicMessages };
+const TUNING: Family = {
+  kind: "fine-tuning-job",
+  operation: "fine-tuning",
+  read: "fine_tuning:read",
+  write: "fine_tuning:write",
+};
+const ASSISTANTS: Family = {
+  kind: "assistant",
+  operation: "assistants",
+  read: "assistants:read",
+  write: "assistants:write",
+  isDeprecated: true,
+};
+const THREADS: Family = { ...ASSISTANTS, kind: "thread" };
+const RUNS: Family = { ...ASSISTANTS, kind: "run" };
+const RESPONSES: Family = {
+  kind: "response",
+  operation: "responses",
+  codec: openaiResponses,
+  read: "chat:write",
+  write: "chat:write",
+};
+
+type More = Omit<Partial<ObjectUse>, "kind" | "action"> & Partial<Pick<RelayRoute, "body" | "required">>;
+
+/** `{id}` is the object that decides where a call goes; other names in braces are of things inside it. */
+function route(family: Family, method: string, path: string, action: ObjectUse["action"], more: More = {}): RelayRoute {
+  const { body = method === "POST" ? "json" : "none", required = {}, ...rest } = more;
+  const { kind, operation, codec = openaiChat, isDeprecated } = family;
+  return {
+    path,
+    method,
+    operation,
+    codec,
+    scope: method === "GET" ? family.read : family.write,
+    body,
+    required,
+    optional: {},
+    object: { kind, action, ...(isDeprecated === undefined ? {} : { isDeprecated }), ...rest },
+  };
+}
+
+/** The same path for several methods, all of them about the object. */
+function uses(family: Family, methods: string, path: string, more: More = {}): RelayRoute[] {
+  return methods.split(" ").map((method) => route(family, method, path, "use", more));
+}
+
+/** `http-api.md` sections 13 and 14. */
+export const OBJECT_ROUTES: readonly RelayRoute[] = [
+  route(FILES, "POST", "/v1/files", "create", { body: "multipart" }),
+  route(FILES, "GET", "/v1/files", "list"),
+  ...uses(FILES, "GET DELETE", "/v1/files/{id}"),
+  ...uses(FILES, "GET", "/v1/files/{id}/content"),
+
+  route(UPLOADS, "POST", "/v1/uploads", "create"),
+  ...uses(UPLOADS, "POST", "/v1/uploads/{id}/parts", { body: "multipart" }),
+  ...uses(UPLOADS, "POST", "/v1/uploads/{id}/complete"),
+  ...uses(UPLOADS, "POST", "/v1/uploads/{id}/cancel"),
+
+  route(BATCHES, "POST", "/v1/batches", "create", {
+    refersBy: ["input_file_id"],
+    required: { input_file_id: "string" },
+  }),
+  route(BATCHES, "GET", "/v1/batches", "list"),
+  ...uses(BATCHES, "GET POST", "/v1/batches/{id}"),
+  ...uses(BATCHES, "POST", "/v1/batches/{id}/cancel"),
+
+  route(TUNING, "POST", "/v1/fine_tuning/jobs", "create", {
+    refersBy: ["training_file", "validation_file"],
+    required: { model: "string", training_file: "string" },
+  }),
+  route(TUNING, "GET", "/v1/fine_tuning/jobs", "list"),
+  ...uses(TUNING, "GET", "/v1/fine_tuning/jobs/{id}"),
+  ...uses(TUNING, "POST", "/v1/fine_tuning/jobs/{id}/cancel"),
+  ...uses(TUNING, "GET", "/v1/fine_tuning/jobs/{id}/events"),
+  ...uses(TUNING, "GET", "/v1/fine_tuning/jobs/{id}/checkpoints"),
+
+  route(ASSISTANTS, "POST", "/v1/assistants", "create", { required: { model: "string" } }),
+  route(ASSISTANTS, "GET", "/v1/assistants", "list"),
+  ...uses(ASSISTANTS, "GET POST DELETE", "/v1/assistants/{id}"),
+
+  route(THREADS, "POST", "/v1/threads", "create"),
+  route(RUNS, "POST", "/v1/threads/runs", "create", { refersBy: ["assistant_id"] }),
+  ...uses(THREADS, "GET POST DELETE", "/v1/threads/{id}"),
+  ...uses(THREADS, "GET POST", "/v1/threads/{id}/messages"),
+  ...uses(THREADS, "GET POST DELETE", "/v1/threads/{id}/messages/{message}"),
+  ...uses(THREADS, "GET POST", "/v1/threads/{id}/runs"),
+  ...uses(THREADS, "GET POST", "/v1/threads/{id}/runs/{run}"),
+  ...uses(THREADS, "POST", "/v1/threads/{id}/runs/{run}/cancel"),
+  ...uses(THREADS, "POST", "/v1/threads/{id}/runs/{run}/submit_tool_outputs"),
+  ...uses(THREADS, "GET", "/v1/threads/{id}/runs/{run}/steps"),
+  ...uses(THREADS, "GET", "/v1/threads/{id}/runs/{run}/steps/{step}"),
+
+  route(STORES, "POST", "/v1/vector_stores", "create", { refersBy: ["file_ids"] }),
+  route(STORES, "GET", "/v1/vector_stores", "list"),
+  ...uses(STORES, "GET POST DELETE", "/v1/vector_stores/{id}"),
+  ...uses(STORES, "GET POST", "/v1/vector_stores/{id}/{part}"),
+  ...uses(STORES, "GET POST DELETE", "/v1/vector_stores/{id}/{part}/{item}"),
+  ...uses(STORES, "GET POST", "/v1/vector_stores/{id}/{part}/{item}/{more}"),
+
+  ...uses(RESPONSES, "GET DELETE", "/v1/responses/{id}"),
+  ...uses(RESPONSES, "POST", "/v1/responses/{id}/cancel"),
+  ...uses(RESPONSES, "GET", "/v1/responses/{id}/input_items"),
+
+  route(MESSAGE_BATCHES, "POST", "/v1/messages/batches", "create", {
+    isBatchOfRequests: true,
+    required: { requests: "filled array" },
+  }),
+  route(MESSAGE_BATCHES, "GET", "/v1/messages/batches", "list"),
+  ...uses(MESSAGE_BATCHES, "GET DELETE", "/v1/messages/batches/{id}"),
+  ...uses(MESSAGE_BATCHES, "POST", "/v1/messages/batches/{id}/cancel"),
+  ...uses(MESSAGE_BATCHES, "GET", "/v1/messages/batches/{id}/results"),
+];
+
+interface Pattern {
+  readonly path: RegExp;
+  readonly routes: Map<string, RelayRoute>;
+}
+
+/** By the first word behind `/v1/`; in the order of the table, so that fixed words come before names. */
+const PATTERNS = new Map<string, Pattern[]>();
+for (const each of OBJECT_ROUTES) {
+  const word = each.path.split("/")[2]!;
+  const source = each.path.replace(/\{(\w+)\}/g, (_match, name: string) =>
+    name === "id" ? "(?<id>[A-Za-z0-9_-]{1,256})" : "[A-Za-z0-9_-]{1,256}",
+  );
+  const known = PATTERNS.get(word) ?? [];
+  PATTERNS.set(word, known);
+  const path = new RegExp(`^${source}$`);
+  const same = known.find((pattern) => pattern.path.source === path.source);
+  if (same === undefined) known.push({ path, routes: new Map([[each.method, each]]) });
+  else same.routes.set(each.method, each);
+}
+
+export interface FoundObjectRoute {
+  readonly route: RelayRoute;
+  readonly id: string | undefined;
+}
+
+/** `undefined`: no such path. A list: the path is there, but takes only these methods. */
+export function findObjectRoute(path: string, method: string): FoundObjectRoute | readonly string[] | undefined {
+  const word = path.split("/", 3)[2] ?? "";
+  for (const pattern of PATTERNS.get(word) ?? []) {
+    const match = pattern.path.exec(path);
+    if (match === null) continue;
+    const found = pattern.routes.get(method);
+    return found === undefined ? [...pattern.routes.keys()] : { route: found, id: match.groups?.["id"] };
+  }
+  return undefined;
+}

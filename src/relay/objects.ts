@@ -1,0 +1,200 @@
+/** Files, batches, threads …: each lies with one upstream under one key, and all that follows must go to the same. */
+import { type JsonObject, RelayError, type UpstreamCall } from "../plugin/index.ts";
+import type { Resolution } from "../routing/resolve.ts";
+import { attempt, settle } from "./attempt.ts";
+import { readJsonBody } from "./body.ts";
+import type { Call } from "./call.ts";
+import { editBody } from "./edits.ts";
+import { forwardedHeaders } from "./headers.ts";
+import { isObjectId, objectsIn } from "./object-ids.ts";
+import { listObjects } from "./object-lists.ts";
+import { defaultTargets, ownerOf, type Place, placeOf, serves } from "./object-places.ts";
+import { pass, upload } from "./raw.ts";
+import { resolveFor } from "./reach.ts";
+import { scanTopLevel, type TopLevel } from "./scan.ts";
+import { answerFrom, failureOf, Shape } from "./upstream.ts";
+import { validateFields } from "./validate.ts";
+
+/** A body on its way up; forms are passed on as they come, so they can be sent once only. */
+interface Sent {
+  readonly contentType: string;
+  readonly top: TopLevel | undefined;
+  forModel(model: string): UpstreamCall["body"];
+}
+
+export async function runObject(call: Call): Promise<Response> {
+  const { action } = call.route.object!;
+  call.lane = "raw";
+  if (action === "list") return listObjects(call);
+  if (action === "use") return use(call);
+  return create(call);
+}
+
+/** Goes where the object of the path lies. */
+async function use(call: Call): Promise<Response> {
+  const id = call.said?.id ?? "";
+  const place = await placeOf(call, id);
+  const response = await sendTo(call, place, await readSent(call), "");
+  if (call.route.method === "DELETE" && call.said?.path?.endsWith(`/${id}`)) await call.services.objects.remove(id);
+  return response;
+}
+
+/** Goes where the objects it refers to lie, else to a provider of its model, else to the one for things of this kind. */
+async function create(call: Call): Promise<Response> {
+  const sent = await readSent(call);
+  const model = modelIn(call, sent.top);
+  call.requestedModel = model ?? "";
+  const referred = await referredPlace(call, sent.top);
+  if (referred !== undefined) return sendTo(call, referred, sent, model ?? "");
+  const resolution = model === undefined ? undefined : resolveFor(call.snapshot.router, call.identity, model);
+  const targets = (resolution?.targets ?? defaultTargets(call)).filter(({ entry }) => serves(call, entry));
+  if (targets.length === 0) {
+    throw new RelayError("not-found", `No provider offers ${call.route.path}.`, { wireCode: "not_found" });
+  }
+  const usual: Resolution = { requested: model ?? "", resolved: model ?? "", steps: [], targets };
+  return attempt(
+    call,
+    { ...usual, ...resolution, targets },
+    {
+      tryOne: (target, key) => send(call, { entry: target.entry, key }, sent, target.model),
+    },
+  );
+}
+
+/** The body, whatever it is: many of these calls have none. */
+async function readSent(call: Call): Promise<Sent> {
+  const { request, route } = call;
+  const contentType = request.headers.get("content-type") ?? "application/json";
+  if (route.body === "multipart") {
+    const body = upload(call);
+    return { contentType, top: undefined, forModel: () => body };
+  }
+  if (route.method !== "POST") return { contentType, top: undefined, forModel: () => null };
+  const bytes = await readJsonBody(call);
+  if (bytes.length === 0) {
+    validateFields(scanTopLevel(EMPTY_OBJECT), route);
+    return { contentType, top: undefined, forModel: () => null };
+  }
+  const top = scanTopLevel(bytes);
+  validateFields(top, route);
+  call.streaming = top.kind("stream") === 0x74;
+  return { contentType, top, forModel: (model) => bodyFor(call, top, model) };
+}
+
+const EMPTY_OBJECT = new TextEncoder().encode("{}") as Uint8Array<ArrayBuffer>;
+
+function bodyFor(call: Call, top: TopLevel, model: string): UpstreamCall["body"] {
+  if (model === "" || call.requestedModel === model) return top.bytes;
+  if (call.route.object!.isBatchOfRequests) return renamed(top, model);
+  return top.kind("model") === 0x22 ? editBody(top, call.requestedModel, model, false).body : top.bytes;
+}
+
+/** The model of the call; of a batch of whole requests that of the first, and of all of them. */
+function modelIn(call: Call, top: TopLevel | undefined): string | undefined {
+  if (top === undefined) return undefined;
+  if (!call.route.object!.isBatchOfRequests) {
+    return top.kind("model") === 0x22 ? (top.value("model") as string) : undefined;
+  }
+  const models = requestsIn(top).map(({ params }) => params?.model);
+  const [first] = models;
+  if (typeof first !== "string" || first === "") {
+    throw new RelayError("bad-request", "requests.0.params.model: Field required", { param: "requests" });
+  }
+  if (models.some((model) => model !== first)) {
+    throw new RelayError("bad-request", "All requests of a batch must be for the same model here.", {
+      param: "requests",
+    });
+  }
+  return first;
+}
+
+interface BatchRequest {
+  readonly params?: { readonly model?: unknown };
+}
+
+function requestsIn(top: TopLevel): readonly BatchRequest[] {
+  return (top.value("requests") as BatchRequest[] | undefined) ?? [];
+}
+
+function renamed(top: TopLevel, model: string): UpstreamCall["body"] {
+  const requests = requestsIn(top).map((request) => ({ ...request, params: { ...request.params, model } }));
+  return JSON.stringify({ ...(top.parse() as JsonObject), requests });
+}
+
+async function referredPlace(call: Call, top: TopLevel | undefined): Promise<Place | undefined> {
+  if (top === undefined) return undefined;
+  for (const field of call.route.object!.refersBy ?? []) {
+    if (top.find(field) === undefined) continue;
+    const value = top.value(field);
+    const id = Array.isArray(value) ? value[0] : value;
+    if (isObjectId(id)) return placeOf(call, id, field);
+  }
+  return undefined;
+}
+
+function sendTo(call: Call, place: Place, sent: Sent, model: string): Promise<Response> {
+  return atPlace(call, place, model, () => send(call, place, sent, model));
+}
+
+/** One try with the key that the object lies under: there is nobody else to ask. */
+export async function atPlace<T>(call: Call, { entry, key }: Place, model: string, run: () => Promise<T>): Promise<T> {
+  call.key = key;
+  call.model = model;
+  key.state.requests += 1;
+  key.state.inFlight += 1;
+  try {
+    return await run();
+  } catch (cause) {
+    const error = call.blame(RelayError.from(cause));
+    settle(call, { entry, model }, key, error);
+    throw error;
+  } finally {
+    key.state.inFlight -= 1;
+  }
+}
+
+async function send(call: Call, { entry, key }: Place, sent: Sent, model: string): Promise<Response> {
+  const { route, said } = call;
+  const path = said?.path ?? route.path.slice("/v1".length);
+  const headers = forwardedHeaders(call.request.headers);
+  const body = sent.forModel(model);
+  const { operation, codec, method } = route;
+  const shape = new Shape(
+    call,
+    operation,
+    codec,
+    method,
+    path,
+    call.query,
+    model,
+    body,
+    sent.contentType,
+    headers,
+    key.secret,
+  );
+  try {
+    const answer = await answerFrom(call, entry, key, shape);
+    const response = await pass(call, entry, answer, (bytes) => remember(call, { entry, key }, bytes));
+    if (route.object!.isDeprecated) response.headers.set("deprecation", "true");
+    return response;
+  } catch (cause) {
+    const failure = failureOf(call, cause);
+    call.abandonAttempt();
+    if (route.body !== "multipart" || failure.retry === "never") throw failure;
+    // An upload that has begun cannot be sent a second time.
+    throw new RelayError(failure.code, failure.message, { cause: failure, status: failure.status, retry: "never" });
+  }
+}
+
+/** Before the client learns of an object it must be known whose it is. */
+export async function remember(call: Call, { entry, key }: Place, answer: Uint8Array): Promise<void> {
+  const { kind, action } = call.route.object!;
+  let body: JsonObject;
+  try {
+    body = JSON.parse(new TextDecoder().decode(answer)) as JsonObject;
+  } catch {
+    return; // no JSON, no object
+  }
+  const named = objectsIn(body, kind).filter(({ id }) => action === "create" || id !== body["id"]);
+  await call.services.objects.add(named.map((object) => ({ ...object, ...ownerOf(call, { entry, key }) })));
+}

@@ -1,0 +1,51 @@
+/** Answers that an upstream keeps: whose they are is noted, and what continues one goes where it lies. */
+import type { Resolution } from "../routing/resolve.ts";
+import type { Call } from "./call.ts";
+import { ownerOf, type Place, unknownObject, whereIs } from "./object-places.ts";
+import { isObjectId } from "./object-ids.ts";
+import type { TopLevel } from "./scan.ts";
+
+const KIND = "response";
+const QUOTE = 0x22;
+const FALSE = 0x66;
+/** The id stands at the beginning of an answer, and of the first event of a stream. */
+const ID = /"id"\s*:\s*"([A-Za-z0-9_-]{1,256})"/;
+const ID_WITHIN_BYTES = 4096;
+
+/** Does the upstream keep what it answers to this? It does unless told otherwise. */
+export function isKept(call: Call, top: TopLevel): boolean {
+  return call.route.codec.keepsAnswers === true && top.kind("store") !== FALSE;
+}
+
+/** `head`: the beginning of the answer. Resolves when the note is on disk; never rejects. */
+export async function noteKept(call: Call, place: Place, head: Uint8Array): Promise<void> {
+  const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, ID_WITHIN_BYTES)).toString("latin1");
+  const id = ID.exec(text)?.[1];
+  if (id === undefined) return;
+  try {
+    await call.services.objects.add([{ id, kind: KIND, ...ownerOf(call, place) }]);
+  } catch (error) {
+    // The answer itself is good; only its id will not be known later.
+    call.services.log.error("the owner of a stored answer could not be noted", { req: call.id, error });
+  }
+}
+
+/** The id of the answer that this call continues. */
+export function continuedId(call: Call, top: TopLevel): string | undefined {
+  if (call.route.codec.keepsAnswers !== true || top.kind("previous_response_id") !== QUOTE) return undefined;
+  const id = top.value("previous_response_id");
+  return isObjectId(id) ? id : undefined;
+}
+
+/**
+ * Where the answer lies that is continued. `undefined`: nobody here has seen it, so its upstream may judge. Throws 404
+ * for another's, and for one that lies where this model is not served.
+ */
+export async function continuedPlace(call: Call, id: string, resolution: Resolution): Promise<Place | undefined> {
+  const object = await call.services.objects.find(id);
+  if (object === undefined) return undefined;
+  if (object.orgId !== call.identity.orgId) throw unknownObject("previous_response_id");
+  const place = whereIs(call, object, "previous_response_id");
+  if (!resolution.targets.some(({ entry }) => entry === place.entry)) throw unknownObject("previous_response_id");
+  return place;
+}

@@ -1,0 +1,46 @@
+/** Where things lie that clients left with upstreams, and whose they are. */
+import { and, desc, eq, isNull, lt } from "drizzle-orm";
+import { createAccountsFile } from "./accounts-file.ts";
+import { upstreamObjects } from "./schema-accounts.ts";
+import type { AccountsOptions } from "./settings.ts";
+import type { ObjectRepository } from "./types.ts";
+
+const COLUMNS = {
+  id: upstreamObjects.id,
+  kind: upstreamObjects.kind,
+  provider: upstreamObjects.provider,
+  keyId: upstreamObjects.keyId,
+  orgId: upstreamObjects.orgId,
+  userId: upstreamObjects.userId,
+  principal: upstreamObjects.principal,
+};
+
+export function createObjects(options: AccountsOptions): ObjectRepository {
+  const { read, write } = createAccountsFile(options);
+  return {
+    async add(objects) {
+      if (objects.length === 0) return;
+      await write((db, now) => {
+        const rows = objects.map((object) => ({ ...object, createdAt: now }));
+        db.insert(upstreamObjects).values(rows).onConflictDoNothing().run();
+      });
+    },
+    find: (id) =>
+      read((db) => db.select(COLUMNS).from(upstreamObjects).where(eq(upstreamObjects.id, id)).limit(1).get()),
+    list: (kind, orgId, max) =>
+      read((db) => {
+        const owner = orgId === null ? isNull(upstreamObjects.orgId) : eq(upstreamObjects.orgId, orgId);
+        const where = and(eq(upstreamObjects.kind, kind), owner);
+        const rows = db.select(COLUMNS).from(upstreamObjects).where(where);
+        return rows.orderBy(desc(upstreamObjects.createdAt)).limit(max).all();
+      }),
+    prune: (kind, before) =>
+      write((db) => {
+        const where = and(eq(upstreamObjects.kind, kind), lt(upstreamObjects.createdAt, before));
+        return db.delete(upstreamObjects).where(where).returning({ id: upstreamObjects.id }).all().length;
+      }),
+    async remove(id) {
+      await write((db) => void db.delete(upstreamObjects).where(eq(upstreamObjects.id, id)).run());
+    },
+  };
+}
