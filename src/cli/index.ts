@@ -4,6 +4,7 @@ import type { AnyAuthPlugin, AnyProviderPlugin } from "../plugin/index.ts";
 import { COMMIT, VERSION } from "../support/build-info.ts";
 import { editDistance } from "../support/nearest.ts";
 import { configSchema, configShow, configValidate } from "./config.ts";
+import { addExamples } from "./examples.ts";
 import { CliError, EXIT, refusalOf } from "./exit.ts";
 import { addKeyCommands } from "./key.ts";
 import { printRoutes } from "./routes.ts";
@@ -49,12 +50,26 @@ export interface GlobalOptions {
 export async function run(args: readonly string[], builtins: Builtins): Promise<number> {
   let code: number = EXIT.done;
   const wantsJson = args.includes("--json");
+  const program = createProgram(builtins, wantsJson, (exitCode) => {
+    code = exitCode;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return code;
+  } catch (error) {
+    return report(error, wantsJson);
+  }
+}
+
+/** The tree of all commands; `ended` takes the exit code of the one that ran. */
+export function createProgram(builtins: Builtins, wantsJson: boolean, ended: (code: number) => void): Command {
   const program = new Command("monorelay")
     .description("Self-hosted relay for LLM APIs: one base URL and one key for every model.")
     .exitOverride()
     .showSuggestionAfterError(true)
     .allowExcessArguments(false)
-    .configureOutput({ outputError: (text, write) => write(text) })
+    .configureOutput({ outputError: (text, write) => (wantsJson ? undefined : write(text)) })
+    .configureHelp({ showGlobalOptions: true })
     .option("--config <path>", "configuration file (default: ./config.yml, then the user's, then /etc/monorelay)")
     .option("--data-dir <path>", "where databases and generated secrets live")
     .option("--url <url>", "act on the relay at this URL, with the token in MONORELAY_TOKEN (user, key)")
@@ -62,17 +77,9 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
     .option("-q, --quiet", "say nothing but errors")
     .option("--no-input", "ask nobody anything")
     .option("--yes", "go on where a question would be asked")
+    .option("--no-color", "no colours (there are none yet, and scripts may say so)")
     .helpOption("-h, --help", "show this help")
     .version(VERSION, "--version", "print the version");
-  program.addHelpText(
-    "before",
-    `Examples:
-  monorelay                                    start with what is configured
-  monorelay serve --port 9000                  start on another port
-  monorelay config validate                    find every mistake in the configuration
-`,
-  );
-
   program
     .command("serve", { isDefault: true })
     .description("run the relay in the foreground")
@@ -89,7 +96,7 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
     .action(async (options, command: Command) => {
       const [word] = command.args;
       if (word !== undefined) throw unknownCommand(word, program);
-      code = await serve({ ...program.opts(), ...options }, builtins);
+      ended(await serve({ ...program.opts(), ...options }, builtins));
     })
     .allowExcessArguments(true);
 
@@ -99,25 +106,22 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
     .description("check a configuration exactly as serve would; - reads standard input")
     .option("--warnings-as-errors", "exit 3 for warnings too")
     .action(async (file: string | undefined, options) => {
-      code = await configValidate(file, { ...program.opts(), ...options }, builtins);
+      ended(await configValidate(file, { ...program.opts(), ...options }, builtins));
     });
   config
     .command("show")
     .description("print the effective configuration, secrets redacted")
     .option("--origin", "say where each value comes from")
     .action(async (options) => {
-      code = await configShow({ ...program.opts(), ...options }, builtins);
+      ended(await configShow({ ...program.opts(), ...options }, builtins));
     });
   config
     .command("schema")
     .description("print the JSON Schema of config.yml")
     .action(async () => {
-      code = await configSchema(builtins);
+      ended(await configSchema(builtins));
     });
 
-  const ended = (exitCode: number): void => {
-    code = exitCode;
-  };
   addUserCommands(program, builtins, ended);
   addKeyCommands(program, builtins, ended);
 
@@ -125,7 +129,7 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
     .command("routes")
     .description("print every route and who may call it")
     .action(async () => {
-      code = await printRoutes(program.opts());
+      ended(await printRoutes(program.opts()));
     });
 
   program
@@ -154,12 +158,8 @@ export async function run(args: readonly string[], builtins: Builtins): Promise<
       });
   }
 
-  try {
-    await program.parseAsync([...args], { from: "user" });
-    return code;
-  } catch (error) {
-    return report(error, wantsJson);
-  }
+  addExamples(program);
+  return program;
 }
 
 /** The default command must not swallow a misspelt first word. */
@@ -174,20 +174,25 @@ function unknownCommand(word: string, program: Command): CliError {
 
 function report(error: unknown, wantsJson: boolean): number {
   if (error instanceof CommanderError) {
-    // commander has printed its message already, and calls help and version errors too.
+    // commander has printed its message already unless JSON is wanted, and calls help and version errors too.
+    if (error.exitCode !== 0 && wantsJson) {
+      printError(new CliError(EXIT.usage, "usage", error.message.replace(/^error: /, "")));
+    }
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
   const known =
     error instanceof CliError ? error : (refusalOf(error) ?? new CliError(EXIT.failed, "failed", describe(error)));
   if (wantsJson) {
-    const { code, message, hint } = known;
-    process.stderr.write(
-      `${JSON.stringify({ error: { code, message, hint: hint ?? null, docs: null, request_id: null } })}\n`,
-    );
+    printError(known);
   } else {
     process.stderr.write(`${known.message}\n${known.hint === undefined ? "" : `${known.hint}\n`}`);
   }
   return known.exitCode;
+}
+
+function printError({ code, message, hint }: CliError): void {
+  const shown = { code, message, hint: hint ?? null, docs: null, request_id: null };
+  process.stderr.write(`${JSON.stringify({ error: shown })}\n`);
 }
 
 function describe(error: unknown): string {

@@ -22,15 +22,6 @@ interface RotateOptions extends GlobalOptions {
 export function addKeyCommands(program: Command, builtins: Builtins, ended: (code: number) => void): void {
   const globals = () => program.opts<GlobalOptions>();
   const key = program.command("key").description("make, list, revoke and rotate API keys");
-  key.addHelpText(
-    "before",
-    `Examples:
-  monorelay key create laptop                  print a new key, once
-  monorelay key create ci --models 'gpt-*' --budget 20/month --expires 90d
-  monorelay key list
-  monorelay key rotate key_4fT…  --grace 24h   a new key; the old one lives on for a day
-`,
-  );
   key
     .command("create <name>")
     .description("make an API key and print it; it is stored as a hash and never shown again")

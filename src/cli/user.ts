@@ -32,14 +32,6 @@ const GENERATED_LENGTH = 24;
 export function addUserCommands(program: Command, builtins: Builtins, ended: (code: number) => void): void {
   const globals = () => program.opts<GlobalOptions>();
   const user = program.command("user").description("make, list and change accounts");
-  user.addHelpText(
-    "before",
-    `Examples:
-  monorelay user create alice --generate       the first account is the super admin
-  monorelay user set bob --role admin
-  monorelay user reset-password bob            prints a link that works once
-`,
-  );
   user
     .command("create <name>")
     .description("make an account; the first one ever is the super admin")

@@ -19,7 +19,8 @@ export type Operation =
   | "fine-tuning"
   | "assistants"
   | "responses"
-  | "credits";
+  | "credits"
+  | "realtime";
 
 export interface UpstreamCall {
   readonly operation: Operation;
@@ -56,6 +57,13 @@ export interface UpstreamRequest {
   readonly body?: UpstreamCall["body"];
 }
 
+/** Money at an upstream, in USD. */
+export interface Credits {
+  /** Ever bought or given. */
+  readonly granted: number;
+  readonly used: number;
+}
+
 export interface Provider {
   /** Dialects in order of preference; the relay passes bytes through when the client's is here. */
   readonly codecs: readonly [Codec, ...Codec[]];
@@ -89,6 +97,8 @@ export interface Provider {
   readonly models?: readonly string[];
   /** Names of the upstream's models; ≤ 10 s. */
   listModels?(secret: string, signal: AbortSignal): Promise<string[]>;
+  /** What is left of the money behind this key; ≤ 10 s. */
+  credits?(secret: string, signal: AbortSignal): Promise<Credits>;
   dispose?(): void | Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import { readCredentials } from "../auth/credentials.ts";
 import { requireAddress } from "../auth/key-networks.ts";
 import { type Identity, RelayError } from "../plugin/index.ts";
 import type { RelayRoute } from "../relay/route.ts";
+import type { SocketSession } from "../relay/realtime.ts";
 import { runCall } from "../relay/run.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { clientAddress } from "../support/addresses.ts";
@@ -31,6 +32,8 @@ export interface ConnectionInfo {
   readonly address: string;
   /** The idle timer of the client's connection, in seconds; 0 = off. */
   setIdleTimeout(seconds: number): void;
+  /** Turns the connection into a WebSocket; `false`: it cannot be one. */
+  upgrade(session: SocketSession, headers: Headers): boolean;
 }
 
 /** The server's handler. It never throws; what goes wrong becomes an error of the family the path belongs to. */
@@ -208,6 +211,10 @@ async function dispatch(
     const found = findRelayRoute(path, method, query);
     if (found !== undefined) {
       if (!("route" in found)) throw wrongMethod(found);
+      if (found.route.operation === "realtime") {
+        const withKey = { ...found, queryKey: protocolKey(request.headers) };
+        return await relay(services, snapshot, found.route, request, requestId, query, connection, family, withKey);
+      }
       return await relay(services, snapshot, found.route, request, requestId, found.query, connection, family, found);
     }
     const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
@@ -244,6 +251,12 @@ async function dispatch(
 /** Paths of clients in browsers too. */
 function isInference(path: string): boolean {
   return /^\/v1(?:beta|alpha)?(?:\/|$)/.test(path);
+}
+
+/** Browsers can put a credential nowhere else. */
+function protocolKey(headers: Headers): string | undefined {
+  const offered = headers.get("sec-websocket-protocol") ?? "";
+  return /(?:^|,)\s*openai-insecure-api-key\.([^,\s]+)/.exec(offered)?.[1];
 }
 
 function wantsWebSocket({ headers }: Request): boolean {
@@ -295,7 +308,7 @@ function withCors(
   answer: Response | Promise<Response>,
 ): Response | Promise<Response> {
   const origin = request.headers.get("origin");
-  if (origin === null) return answer;
+  if (origin === null || request.headers.has("sec-websocket-key")) return answer;
   if (!(answer instanceof Promise)) return addCorsHeaders(answer, origin, snapshot.config.server.corsOrigins);
   return withCorsLater(answer, origin, snapshot.config.server.corsOrigins);
 }

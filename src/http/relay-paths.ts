@@ -4,7 +4,7 @@ import type { Said } from "../relay/call.ts";
 import type { RelayRoute } from "../relay/route.ts";
 import { jsonArrayStream } from "../wire/json-array.ts";
 import { findObjectRoute } from "./object-routes.ts";
-import { GEMINI_ROUTES } from "./relay-routes.ts";
+import { CREDITS_ROUTE, GEMINI_ROUTES, REALTIME_ROUTE } from "./relay-routes.ts";
 
 export interface FoundRoute {
   readonly route: RelayRoute;
@@ -50,6 +50,14 @@ export function findRelayRoute(
 }
 
 function foundObject(path: string, method: string, query: string): FoundRoute | readonly string[] | undefined {
+  if (path === CREDITS_ROUTE.path) {
+    if (method !== "GET" && method !== "HEAD") return ["GET", "HEAD"];
+    return { route: CREDITS_ROUTE, said: {}, query, queryKey: undefined };
+  }
+  if (path === REALTIME_ROUTE.path) {
+    if (method !== "GET") return ["GET"];
+    return { route: REALTIME_ROUTE, said: {}, query, queryKey: undefined };
+  }
   // A list or a file may be looked at without being fetched.
   const found = findObjectRoute(path, method === "HEAD" ? "GET" : method);
   if (found === undefined || !("route" in found)) return found;

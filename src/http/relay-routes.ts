@@ -1,6 +1,14 @@
 /** The relay's routes: which dialect, which operation, which scope, which lane. */
 import type { Scope } from "../config/scopes.ts";
-import { anthropicMessages, type Codec, gemini, type Operation, openaiChat, openaiResponses } from "../plugin/index.ts";
+import {
+  anthropicMessages,
+  type Codec,
+  gemini,
+  type Operation,
+  openaiChat,
+  openaiCompletions,
+  openaiResponses,
+} from "../plugin/index.ts";
 import type { FieldKind, RelayRoute } from "../relay/route.ts";
 
 type Kinds = Readonly<Record<string, FieldKind>>;
@@ -79,6 +87,14 @@ function responses(path: string): RelayRoute {
   return post(path, openaiResponses, "chat", "chat:write", "chat", MODEL, RESPONSES_OPTIONAL);
 }
 
+function completions(): RelayRoute {
+  const path = "/v1/completions";
+  const required: Kinds = { ...MODEL, prompt: "any" };
+  const optional: Kinds = { stream: "boolean" };
+  const route = post(path, openaiChat, "completions", "chat:write", "completions", required, optional);
+  return { ...route, asChat: { ...route, codec: openaiCompletions, body: "chat" } };
+}
+
 const CHAT_PATH = "/v1/chat/completions";
 
 /** In the order of `http-api.md` sections 13 and 14. */
@@ -92,15 +108,7 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     ],
   },
   responses("/v1/responses"),
-  post(
-    "/v1/completions",
-    openaiChat,
-    "completions",
-    "chat:write",
-    "json",
-    { ...MODEL, prompt: "any" },
-    { stream: "boolean" },
-  ),
+  completions(),
   post("/v1/embeddings", openaiChat, "embeddings", "embeddings:write", "embeddings", {
     ...MODEL,
     input: "string or array",
@@ -148,3 +156,15 @@ export const GEMINI_ROUTES: ReadonlyMap<string, RelayRoute> = new Map([
   ["embedContent", embed("embedContent", { content: "any" })],
   ["batchEmbedContents", embed("batchEmbedContents", { requests: "filled array" })],
 ]);
+
+/** What is asked for without a body. */
+export const CREDITS_ROUTE: RelayRoute = {
+  ...post("/v1/credits", openaiChat, "credits", "credits:read", "credits", NOTHING),
+  method: "GET",
+};
+
+/** `http-api.md` section 13.3. */
+export const REALTIME_ROUTE: RelayRoute = {
+  ...post("/v1/realtime", openaiChat, "realtime", "realtime:write", "realtime", NOTHING),
+  method: "GET",
+};

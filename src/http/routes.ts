@@ -5,7 +5,7 @@ import type { ApiRoute } from "./api.ts";
 import { healthRoutes } from "./health.ts";
 import type { Policy } from "./policy.ts";
 import { OBJECT_ROUTES } from "./object-routes.ts";
-import { GEMINI_ROUTES, RELAY_ROUTES } from "./relay-routes.ts";
+import { CREDITS_ROUTE, GEMINI_ROUTES, REALTIME_ROUTE, RELAY_ROUTES } from "./relay-routes.ts";
 import type { HttpServices } from "./services.ts";
 
 export function apiRoutes(services: HttpServices, dataDir: string): ApiRoute[] {
@@ -33,7 +33,7 @@ const MODEL_LISTS: readonly { readonly path: string; readonly openBy?: string }[
 /** Every method and path that is served, in the order of their tables. */
 export function describeRoutes(routes: readonly ApiRoute[]): readonly RouteLine[] {
   return [
-    ...[...RELAY_ROUTES, ...GEMINI_ROUTES.values(), ...OBJECT_ROUTES].map(
+    ...[...RELAY_ROUTES, ...GEMINI_ROUTES.values(), ...OBJECT_ROUTES, CREDITS_ROUTE, REALTIME_ROUTE].map(
       ({ method, path, scope }): RouteLine => ({ method, path, policy: { type: "any", scope }, kind: "relay" }),
     ),
     ...MODEL_LISTS.map(

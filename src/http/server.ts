@@ -2,6 +2,7 @@
 import { chmodSync, rmSync, statSync } from "node:fs";
 import type { Config } from "../config/types.ts";
 import { IDLE_TIMEOUT_S } from "../relay/call.ts";
+import { type ClientSocket, MESSAGE_BYTES_MAX, type SocketSession } from "../relay/realtime.ts";
 import type { ConnectionInfo } from "./edge.ts";
 
 /** While draining, answers ask clients to close their connections for this long before the listener goes. */
@@ -36,7 +37,7 @@ export interface ListenOptions {
 export async function listen(options: ListenOptions): Promise<RunningServer> {
   const { handler } = options;
   let isClosing = false;
-  const fetch = (request: Request, server: Bun.Server<undefined>): Response | Promise<Response> => {
+  const fetch = (request: Request, server: Bun.Server<SocketSession>): Response | Promise<Response> => {
     const answer = handler(request, new Connection(request, server));
     return isClosing ? closing(answer) : answer;
   };
@@ -45,6 +46,7 @@ export async function listen(options: ListenOptions): Promise<RunningServer> {
     idleTimeout: IDLE_TIMEOUT_S,
     maxRequestBodySize: options.bodyBytesMax,
     development: false,
+    websocket,
     // The handler never throws; this is for the runtime's own troubles.
     error: () =>
       new Response(
@@ -88,12 +90,28 @@ export async function listen(options: ListenOptions): Promise<RunningServer> {
   };
 }
 
+/** Messages wait up to this much for a slow client; then the upstream is paused. */
+const WAITING_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Hands what happens to a WebSocket to its session. */
+const websocket: Bun.WebSocketHandler<SocketSession> = {
+  maxPayloadLength: MESSAGE_BYTES_MAX,
+  backpressureLimit: MESSAGE_BYTES_MAX + WAITING_BYTES_MAX,
+  // The session pings both ends itself.
+  idleTimeout: 120,
+  sendPings: false,
+  open: (socket) => socket.data.opened(socket as ClientSocket),
+  message: (socket, data) => socket.data.message(data),
+  drain: (socket) => socket.data.drained(),
+  close: (socket, code) => socket.data.closed(code),
+};
+
 /** What the edge may know of the connection; the address is looked up only where it is asked for. */
 class Connection implements ConnectionInfo {
   readonly #request: Request;
-  readonly #server: Bun.Server<undefined>;
+  readonly #server: Bun.Server<SocketSession>;
 
-  constructor(request: Request, server: Bun.Server<undefined>) {
+  constructor(request: Request, server: Bun.Server<SocketSession>) {
     this.#request = request;
     this.#server = server;
   }
@@ -104,6 +122,10 @@ class Connection implements ConnectionInfo {
 
   setIdleTimeout(seconds: number): void {
     this.#server.timeout(this.#request, seconds);
+  }
+
+  upgrade(session: SocketSession, headers: Headers): boolean {
+    return this.#server.upgrade(this.#request, { data: session, headers });
   }
 }
 
@@ -116,7 +138,7 @@ async function closing(answer: Response | Promise<Response>): Promise<Response> 
 function listenUnix(path: string, common: object) {
   // A socket left behind by a process that is gone would make the name unusable; anything else there is not ours.
   if (statSync(path, { throwIfNoEntry: false })?.isSocket() === true) rmSync(path);
-  const server = Bun.serve({ ...common, unix: path } as never) as Bun.Server<undefined>;
+  const server = Bun.serve({ ...common, unix: path } as never) as Bun.Server<SocketSession>;
   chmodSync(path, 0o660);
   return server;
 }

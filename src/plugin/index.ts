@@ -7,6 +7,7 @@ export type { GeminiTraits } from "../codec/gemini/wire.ts";
 export { bedrockInvokeClaude, vertexClaude } from "../codec/hosted-claude/index.ts";
 export { ollama } from "../codec/ollama/index.ts";
 export { openaiChat } from "../codec/openai-chat/index.ts";
+export { openaiCompletions } from "../codec/openai-completions/index.ts";
 export { openaiResponses } from "../codec/openai-responses/index.ts";
 export * from "../contract/index.ts";
 export { awsEventStream } from "../wire/aws-event-stream.ts";

@@ -1,5 +1,14 @@
 /** The four-line provider: any service that serves OpenAI's paths under one base URL with a Bearer key. */
-import type { AnyProviderPlugin, Codec, Operation, Traits, UpstreamCall } from "../contract/index.ts";
+import type {
+  AnyProviderPlugin,
+  Codec,
+  Credits,
+  JsonObject,
+  Operation,
+  Provider,
+  Traits,
+  UpstreamCall,
+} from "../contract/index.ts";
 import { anthropicMessages } from "../codec/anthropic-messages/index.ts";
 import { openaiChat } from "../codec/openai-chat/index.ts";
 import { openaiResponses } from "../codec/openai-responses/index.ts";
@@ -26,6 +35,7 @@ export const OPENAI_OPERATIONS: ReadonlySet<Operation> = new Set<Operation>([
   "fine-tuning",
   "assistants",
   "responses",
+  "realtime",
 ]);
 
 type Codecs = readonly [Codec, ...Codec[]];
@@ -46,6 +56,8 @@ export interface OpenaiCompatible {
   keys?: "required" | "optional" | "none";
   /** Usually runs on the operator's own machine. */
   local?: boolean;
+  /** Where it tells what is left of the money, below `baseUrl`, and how to read it. */
+  credits?: { path: string; read(body: JsonObject): Credits };
   /** Sent with each call, lower case. */
   headers?: Readonly<Record<string, string>>;
 }
@@ -81,6 +93,7 @@ export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
           const path = call.operation === "chat" ? (CHAT_PATHS[call.codec.id] ?? "/chat/completions") : call.path;
           return { url: base + path + call.query, method: call.method, headers: headersOf(call), body: call.body };
         },
+        ...(service.credits === undefined ? {} : { credits: creditsAt(base, service.credits, host.fetch) }),
         listModels: (secret, signal) => listOpenaiModels(`${base}/models`, bearer(secret), host.fetch, signal),
       };
     },
@@ -92,6 +105,18 @@ export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
     if (call.body !== null) headers["content-type"] = call.contentType;
     return headers;
   }
+}
+
+function creditsAt(
+  base: string,
+  { path, read }: NonNullable<OpenaiCompatible["credits"]>,
+  get: (input: string, init: RequestInit) => Promise<Response>,
+): NonNullable<Provider["credits"]> {
+  return async (secret, signal) => {
+    const response = await get(base + path, { headers: bearer(secret), signal });
+    if (!response.ok) throw new Error(`the credits answered ${response.status}`);
+    return read((await response.json()) as JsonObject);
+  };
 }
 
 function bearer(secret: string): Record<string, string> {

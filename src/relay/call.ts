@@ -10,6 +10,7 @@ import { parseAnswer } from "./answer-text.ts";
 import { callLine } from "./call-line.ts";
 import { isReachable } from "./reach.ts";
 import { revoked } from "./revoked.ts";
+import type { SocketSession } from "./realtime.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
 import { isInNetworks, shownAddress } from "../support/addresses.ts";
@@ -49,6 +50,8 @@ export interface CallStart {
   readonly identity: Identity;
   readonly clientAddress: string;
   readonly connection: {
+    /** Turns the connection into a WebSocket; `false`: it cannot be one. */
+    upgrade(session: SocketSession, headers: Headers): boolean;
     /** The idle timer of the client's connection, in seconds; 0 = off. */
     setIdleTimeout(seconds: number): void;
   };
@@ -198,6 +201,11 @@ export class Call implements Watched, Ended {
   get attemptSignal(): AbortSignal {
     this.#abort ??= new AbortController();
     return this.#abort.signal;
+  }
+
+  /** From here on the client speaks through the session. `false`: its request is no WebSocket's. */
+  upgrade(session: SocketSession, headers: Headers): boolean {
+    return this.#connection.upgrade(session, headers);
   }
 
   /** Drops the attempt's connection, e.g. when its answer turned out to be none. */

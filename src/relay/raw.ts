@@ -31,7 +31,7 @@ interface UploadReader {
 type Body = UpstreamCall["body"];
 
 /** Makes the body for one upstream model; `isRepeatable` false = it can be sent once only. */
-interface RawBody {
+export interface RawBody {
   readonly model: string;
   readonly contentType: string;
   readonly isRepeatable: boolean;
@@ -41,24 +41,33 @@ interface RawBody {
 export async function runRaw(call: Call): Promise<Response> {
   const body = call.route.body === "multipart" ? await readForm(call) : await readJson(call);
   call.requestedModel = body.model;
-  const resolution = servable(call, resolveFor(call.snapshot.router, call.identity, body.model));
-  return attempt(call, resolution, { tryOne: (target, key) => tryOne(call, body, target, key) });
+  return passOn(call, resolveFor(call.snapshot.router, call.identity, body.model), body);
+}
+
+export async function passOn(call: Call, resolution: Resolution, body: RawBody): Promise<Response> {
+  const targets = serving(call, resolution);
+  if (targets.length > 0) {
+    return attempt(call, { ...resolution, targets }, { tryOne: (target, key) => tryOne(call, body, target, key) });
+  }
+  throw new RelayError("not-found", `No provider of this model offers ${call.route.path}.`, { wireCode: "not_found" });
 }
 
 /** Only providers that have this operation; the others would answer nonsense. */
-function servable(call: Call, resolution: Resolution): Resolution {
+export function serving(call: Call, resolution: Resolution): readonly Target[] {
   const { operation, codec } = call.route;
-  const targets = resolution.targets.filter(({ entry: { provider, codecs } }) => {
+  return resolution.targets.filter(({ entry: { provider, codecs } }) => {
     if (provider.operations?.has(operation) !== true) return false;
     return provider.respond !== undefined || (provider.rawCodecs ?? codecs).some(({ id }) => id === codec.id);
   });
-  if (targets.length > 0) return { ...resolution, targets };
-  throw new RelayError("not-found", `No provider of this model offers ${call.route.path}.`, { wireCode: "not_found" });
 }
 
 async function readJson(call: Call): Promise<RawBody> {
   const top = scanTopLevel(await readJsonBody(call));
   validateFields(top, call.route);
+  return jsonBody(call, top);
+}
+
+export function jsonBody(call: Call, top: TopLevel): RawBody {
   call.streaming = top.kind("stream") === 0x74;
   return {
     model: top.value("model") as string,

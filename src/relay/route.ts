@@ -34,10 +34,19 @@ export interface RelayRoute {
   /** What an identity must hold. */
   readonly scope: Scope;
   /**
-   * `chat`, `embeddings`, `count-tokens`: as they are or translated. `json`, `multipart`: raw, with the body in that
+   * `chat`, `completions`, `embeddings`, `count-tokens`: as they are or translated. `json`, `multipart`: raw, with the body in that
    * form. `none`: raw, without a body.
    */
-  readonly body: "chat" | "embeddings" | "count-tokens" | "json" | "multipart" | "none";
+  readonly body:
+    | "chat"
+    | "completions"
+    | "embeddings"
+    | "count-tokens"
+    | "credits"
+    | "realtime"
+    | "json"
+    | "multipart"
+    | "none";
   /** Raw lane: the path below the provider's API root (where the model stands in the path: what follows it); default: `path` without `/v1`. */
   readonly upstreamPath?: string;
   /** The route is about a thing that lies with an upstream; its `body` is passed on as it is. */
@@ -46,6 +55,8 @@ export interface RelayRoute {
   readonly alsoTakes?: readonly OtherShape[];
   /** A field of the body, a text or a list of them, that is to be a header towards the upstream. */
   readonly headerField?: { readonly field: string; readonly header: string };
+  /** The same call for an upstream that only chats. */
+  readonly asChat?: RelayRoute;
   /** The path alone says that the answer is a stream. */
   readonly streams?: true;
   /** Top-level fields that must be there, and what their text must begin with. */

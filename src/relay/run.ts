@@ -5,11 +5,14 @@ import { isFinal } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import { Call, type CallStart } from "./call.ts";
 import { runChat } from "./chat.ts";
+import { runCompletions } from "./completions.ts";
 import { runCountTokens } from "./count-tokens.ts";
+import { runCredits } from "./credits.ts";
 import { runEmbeddings } from "./embeddings.ts";
 import { addRelayHeaders } from "./headers.ts";
 import { runRaw } from "./raw.ts";
 import { runObject } from "./objects.ts";
+import { runRealtime } from "./realtime.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
 import { verbatimOf } from "./upstream.ts";
@@ -23,8 +26,11 @@ const LANES: { readonly [Body in RelayRoute["body"]]?: (call: Call) => Promise<R
   json: runRaw,
   multipart: runRaw,
   none: runRaw,
+  completions: runCompletions,
   "count-tokens": runCountTokens,
   embeddings: runEmbeddings,
+  credits: runCredits,
+  realtime: runRealtime,
 };
 
 /** Never throws and never rejects: a failure becomes the dialect's error, and one record is written either way. */

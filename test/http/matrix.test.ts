@@ -251,7 +251,8 @@ function pathOf({ path }: RouteLine): string {
 
 /** Let in, and then there was nobody to ask: this house has no upstreams. */
 const isWithoutUpstream = ({ status, text }: Answer): boolean =>
-  status === 503 && text.includes("No provider of this dialect");
+  (status === 503 && text.includes("No provider of this dialect")) ||
+  (status === 501 && text.includes("not_supported"));
 
 const GATE = /insufficient_scope|admin_required|super_admin_required|session_required|api_key_required/;
 const isGate = (route: RouteLine, { status, text }: Answer): boolean => {

@@ -227,6 +227,67 @@ describe("one path, three shapes", () => {
   });
 });
 
+describe("completions", () => {
+  test("go as they are to an upstream that has them", async () => {
+    const text = '{"id":"cmpl-1","object":"text_completion","choices":[]}';
+    const { up, under } = await start(
+      "",
+      await startUpstream({ text, headers: { "content-type": "application/json" } }),
+    );
+    const body = '{ "model":"gpt-chat", "prompt":["a","b"], "echo":true, "x":1.0 }';
+    expect(await (await under.post("/v1/completions", body)).text()).toBe(text);
+    expect([up.received[0]!.path, up.received[0]!.text]).toEqual(["/v1/completions", body]);
+  });
+
+  test.each(["claude-sonnet-4-6", "gemini-2.5-flash", "gpt-responses"])(
+    "a plain prompt is answered by %s, which only chats, whole and streamed",
+    async (model) => {
+      const { under } = await start();
+      const whole = await readJson(
+        await under.post("/v1/completions", { model, prompt: "hello", max_tokens: 50, n: 1 }),
+      );
+      expect(whole).toMatchObject({
+        object: "text_completion",
+        choices: [{ text: ANSWER.text, index: 0, logprobs: null, finish_reason: "stop" }],
+        usage: { prompt_tokens: 20, completion_tokens: 10, total_tokens: 30 },
+      });
+      const ask = { model, prompt: ["hello"], stream: true, stream_options: { include_usage: true } };
+      const text = await (await under.post("/v1/completions", ask)).text();
+      expect(text).toEndWith("data: [DONE]\n\n");
+      const chunks = text
+        .split("\n\n")
+        .filter((event) => event.startsWith("data: {"))
+        .map((event) => JSON.parse(event.slice("data: ".length)));
+      expect(chunks.map(({ choices }) => choices[0]?.text ?? "").join("")).toBe(ANSWER.text);
+      expect(chunks.flatMap(({ choices }) => choices[0]?.finish_reason ?? [])).toEqual(["stop"]);
+      expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: 30 } });
+      for (const record of await under.recorded(2)) {
+        expect(record).toMatchObject({
+          operation: "completions",
+          route: "/v1/completions",
+          lane: "translate",
+          status: 200,
+        });
+      }
+    },
+  );
+
+  test.each([
+    ["several prompts", { prompt: ["a", "b"] }, "prompt"],
+    ["token ids", { prompt: [1, 2] }, "prompt"],
+    ["a suffix", { prompt: "a", suffix: "z" }, "suffix"],
+    ["the prompt again", { prompt: "a", echo: true }, "echo"],
+    ["probabilities", { prompt: "a", logprobs: 0 }, "logprobs"],
+    ["the best of several", { prompt: "a", best_of: 2 }, "best_of"],
+    ["several answers", { prompt: "a", n: 2 }, "n"],
+  ])("%s: not what a chat can answer, so it is refused by name", async (_name, body, param) => {
+    const { up, under } = await start();
+    const answer = await under.post("/v1/completions", { model: "claude-sonnet-4-6", ...body });
+    expect([answer.status, await readJson(answer)]).toMatchObject([400, { error: { param } }]);
+    expect(up.received).toEqual([]);
+  });
+});
+
 describe("messages with betas in the body", () => {
   test.each([
     ["a text", "b-1", undefined, "b-1"],

@@ -1,7 +1,7 @@
 /** Embeddings and token counts end to end in one process: native, translated, guessed, refused; and what must not happen. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { readJson } from "../support/json.ts";
-import { startRelay, type TestRelay } from "../support/relay.ts";
+import { KEY, startRelay, type TestRelay } from "../support/relay.ts";
 import { startUpstream, type Upstream } from "../support/upstream.ts";
 
 const open: { stop(): Promise<void> }[] = [];
@@ -272,5 +272,47 @@ describe("counting tokens", () => {
     });
     const answer = await under.post("/v1/messages/count_tokens", { model: "claude-sonnet-4-6", ...ask });
     expect([answer.status, await readJson(answer)]).toMatchObject([400, { error: { message: "tools: no" } }]);
+  });
+});
+
+describe("credits", () => {
+  test("are those of the first provider that tells, asked once a minute and with its own key", async () => {
+    const up = await startUpstream({ json: { data: { total_credits: 20, total_usage: 5.5 } } });
+    open.push(up);
+    const under = await startRelay(`
+providers:
+  echo: { provider_type: echo }
+  router: { provider_type: openrouter, base_url: "${up.url}/api/v1", keys: [{ key: vendor-key-1 }] }
+`);
+    open.push(under);
+    const ask = () => fetch(`${under.url}/v1/credits`, { headers: { authorization: `Bearer ${KEY}` } });
+    const expected = {
+      object: "credit_summary",
+      provider: "router",
+      currency: "USD",
+      total_credits: 20,
+      total_usage: 5.5,
+      total_granted: 20,
+      total_used: 5.5,
+      total_available: 14.5,
+    };
+    expect(await readJson(await ask())).toEqual(expected);
+    expect(await readJson(await ask())).toEqual(expected);
+    expect(up.received.map(({ path }) => path)).toEqual(["/api/v1/credits"]);
+    expect(up.received[0]!.headers.get("authorization")).toBe("Bearer vendor-key-1");
+    under.clock.advance(60_000);
+    up.script({ status: 401, json: { error: { message: "vendor-key-1 is bad" } } });
+    const failed = await ask();
+    expect(failed.status).toBe(502);
+    expect(await failed.text()).not.toContain("vendor-key-1");
+    expect((await under.recorded(3)).map(({ operation }) => operation)).toEqual(["credits", "credits", "credits"]);
+  });
+
+  test("nobody tells: 501, which says that asking again is no use", async () => {
+    const { up, under } = await start({ status: 500 });
+    const answer = await fetch(`${under.url}/v1/credits`, { headers: { authorization: `Bearer ${KEY}` } });
+    expect([answer.status, await readJson(answer)]).toMatchObject([501, { error: { code: "not_supported" } }]);
+    expect((await fetch(`${under.url}/v1/credits`)).status).toBe(401);
+    expect(up.received).toEqual([]);
   });
 });

@@ -387,6 +387,8 @@ describe.skipIf(missingBinary !== undefined)(
         expect(done.stdout).not.toMatch(/--(?:password|key|secret|token) </);
       }
       expect((await cli("user -h")).stdout).toStartWith("Examples:\n  monorelay user");
+      const usage = await cli("key create x --nope --json");
+      expect([usage.code, JSON.parse(usage.stderr).error.code]).toEqual([2, "usage"]);
     }, 20_000);
 
     test("over --url with the token of the environment: the same commands, the same results, nothing of the data directory", async () => {
