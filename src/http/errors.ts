@@ -1,6 +1,6 @@
 /** Error bodies outside the relay's own routes: which family a path belongs to, and what its errors look like. */
 import { anthropicMessages, gemini, type JsonObject, openaiChat, RelayError } from "../plugin/index.ts";
-import { errorHeaders } from "../relay/run.ts";
+import { errorHeaders } from "../relay/failure-response.ts";
 
 /** `http-api.md` section 2.1. */
 export type Family = "openai" | "anthropic" | "gemini" | "native" | "relay" | "openrelay" | "rest";

@@ -17,68 +17,131 @@ export interface Work<T> {
 }
 
 /**
- * A failure whose `retry` is `next` moves on to the next key, then the next provider, then the fallback models, as far
- * as `model_routing.failover` and the retry budget allow; a provider's own `retry` repeats the same key before that.
+ * Which candidate is next. A failure whose `retry` is `next` moves on to the next key, then the next provider, then the
+ * fallback models, as far as `model_routing.failover` and the retry budget allow; a provider's own `retry` repeats the
+ * same key before that.
  */
-export async function attempt<T>(call: Call, resolution: Resolution, work: Work<T>): Promise<T> {
-  const { failover } = call.snapshot.config.modelRouting;
-  const { budget } = call.services;
-  const triesMax = failover.enabled ? failover.maxAttempts : 1;
-  budget.earn(failover.budget);
-  let tries = 0;
-  let last: RelayError | undefined;
-  let missing: NoKey | undefined;
-  let { targets } = resolution;
-  let isFallback = false;
+export class Attempts {
+  /** What is tried now; set by `next`. */
+  target!: Target;
+  key!: PoolKey;
 
-  for (let at = 0; ; at += 1) {
-    if (at === targets.length) {
-      if (isFallback) throw exhausted(call, last, missing);
-      // Resolved only now: most calls never need them.
-      const fallbacks = call.snapshot.router.fallbacksOf(resolution.resolved).flatMap((fallback) => fallback.targets);
-      targets = reachable(call.identity, fallbacks);
-      isFallback = true;
-      at = -1;
-      continue;
+  readonly #call: Call;
+  readonly #resolution: Resolution;
+  readonly #triesMax: number;
+  #targets: readonly Target[];
+  #at = 0;
+  #isFallback = false;
+  #tries = 0;
+  /** Keys of the present target that have failed. */
+  #tried: Set<PoolKey> | undefined;
+  #repeat = 0;
+  /** The same key is tried once more. */
+  #isRepeated = false;
+  #last: RelayError | undefined;
+  #missing: NoKey | undefined;
+
+  constructor(call: Call, resolution: Resolution) {
+    const { failover } = call.snapshot.config.modelRouting;
+    this.#call = call;
+    this.#resolution = resolution;
+    this.#targets = resolution.targets;
+    this.#triesMax = failover.enabled ? failover.maxAttempts : 1;
+    call.services.budget.earn(failover.budget);
+  }
+
+  /** Moves on; throws what the last failure says, or why there was nobody to ask. */
+  next(): void {
+    if (!this.#isRepeated) this.#choose();
+    this.#isRepeated = false;
+    const { target, key } = this;
+    this.#call.key = key;
+    this.#call.model = target.model;
+    key.state.requests += 1;
+    key.state.inFlight += 1;
+  }
+
+  /** It has answered. */
+  won(): void {
+    const { state } = this.key;
+    state.inFlight -= 1;
+    state.refusedUntil = 0;
+  }
+
+  /** It has failed: throws when that is final, else another may be tried as soon as the result, if any, resolves. */
+  lost(cause: unknown): undefined | Promise<void> {
+    const call = this.#call;
+    const { target, key } = this;
+    key.state.inFlight -= 1;
+    const error = call.blame(RelayError.from(cause));
+    this.#last = error;
+    settle(call, target, key, error);
+    if (error.retry === "never" || call.abortReason !== undefined) throw error;
+    const { retry } = target.entry.config;
+    if (mayRepeat(retry, this.#repeat, error)) {
+      this.#isRepeated = true;
+      this.#repeat += 1;
+      return pause(call, retry, this.#repeat - 1, error);
     }
-    const target = targets[at]!;
-    let tried: Set<PoolKey> | undefined;
+    this.#tried ??= new Set();
+    this.#tried.add(key);
+    return undefined;
+  }
+
+  #choose(): void {
+    const { failover } = this.#call.snapshot.config.modelRouting;
     for (;;) {
-      if (tries >= triesMax || (tries > 0 && !budget.take(failover.budget))) throw exhausted(call, last, missing);
-      const key = target.entry.keys.pick(tried);
-      if (!isKey(key)) {
-        missing ??= key;
-        break;
+      if (this.#at === this.#targets.length) {
+        this.#takeFallbacks();
+        continue;
       }
-      tries += 1;
-      const { retry } = target.entry.config;
-      for (let repeat = 0; ; repeat += 1) {
-        begin(call, target, key);
-        try {
-          const answer = await work.tryOne(target, key);
-          key.state.inFlight -= 1;
-          key.state.refusedUntil = 0;
-          return answer;
-        } catch (cause) {
-          key.state.inFlight -= 1;
-          last = call.blame(RelayError.from(cause));
-          settle(call, target, key, last);
-          if (last.retry === "never" || call.abortReason !== undefined) throw last;
-          if (!mayRepeat(retry, repeat, last)) break;
-          await pause(call, retry, repeat, last);
-        }
+      const isSpent = this.#tries > 0 && !this.#call.services.budget.take(failover.budget);
+      if (this.#tries >= this.#triesMax || isSpent) throw exhausted(this.#call, this.#last, this.#missing);
+      const target = this.#targets[this.#at]!;
+      const key = target.entry.keys.pick(this.#tried);
+      if (isKey(key)) {
+        this.target = target;
+        this.key = key;
+        this.#tries += 1;
+        this.#repeat = 0;
+        return;
       }
-      tried ??= new Set();
-      tried.add(key);
+      this.#missing ??= key;
+      this.#at += 1;
+      this.#tried = undefined;
     }
+  }
+
+  /** Resolved only now: most calls never need them. */
+  #takeFallbacks(): void {
+    const call = this.#call;
+    if (this.#isFallback) throw exhausted(call, this.#last, this.#missing);
+    const fallbacks = call.snapshot.router.fallbacksOf(this.#resolution.resolved);
+    this.#targets = reachable(
+      call.identity,
+      fallbacks.flatMap(({ targets }) => targets),
+    );
+    this.#isFallback = true;
+    this.#at = 0;
   }
 }
 
-function begin(call: Call, target: Target, key: PoolKey): void {
-  call.key = key;
-  call.model = target.model;
-  key.state.requests += 1;
-  key.state.inFlight += 1;
+export function attempt<T>(call: Call, resolution: Resolution, work: Work<T>): Promise<T> {
+  return attemptAll(new Attempts(call, resolution), work);
+}
+
+/** All that are left, until one has answered. */
+export async function attemptAll<T>(attempts: Attempts, work: Work<T>): Promise<T> {
+  for (;;) {
+    attempts.next();
+    try {
+      const answer = await work.tryOne(attempts.target, attempts.key);
+      attempts.won();
+      return answer;
+    } catch (cause) {
+      await attempts.lost(cause);
+    }
+  }
 }
 
 function mayRepeat(retry: ProviderConfig["retry"], repeat: number, error: RelayError): boolean {

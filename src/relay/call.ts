@@ -9,6 +9,7 @@ import type { Ended } from "./ledger.ts";
 import { parseAnswer } from "./answer-text.ts";
 import { callLine } from "./call-line.ts";
 import { isReachable } from "./reach.ts";
+import { type Step, silent, tooLate } from "./deadlines.ts";
 import { revoked } from "./revoked.ts";
 import type { SocketSession } from "./realtime.ts";
 import type { RelayRoute } from "./route.ts";
@@ -55,28 +56,6 @@ export interface CallStart {
     /** The idle timer of the client's connection, in seconds; 0 = off. */
     setIdleTimeout(seconds: number): void;
   };
-}
-
-/** The step a deadline is set for, and what its passing means. */
-export type Step = "body" | "first-byte" | "answer";
-
-function tooLate(step: Step): RelayError {
-  switch (step) {
-    case "body":
-      return new RelayError("bad-request", "The body came in too slowly.", {
-        status: 408,
-        wireCode: "request_timeout",
-        headers: { connection: "close" },
-      });
-    case "first-byte":
-      return new RelayError("upstream-timeout", "The upstream gave no answer in time.");
-    case "answer":
-      return silent();
-  }
-}
-
-function silent(): RelayError {
-  return new RelayError("upstream-timeout", "The upstream fell silent in the middle of its answer.");
 }
 
 export class Call implements Watched, Ended {

@@ -1,18 +1,20 @@
 /** A chat call: chooses the lane for each candidate, and answers whole or streamed. */
 import { collect, replay } from "../codec/fold.ts";
 import type { Answer } from "../net/answer.ts";
-import type { AnswerContext, ChatEvent, ChatRequest, Codec, Framing, JsonObject } from "../plugin/index.ts";
+import type { AnswerContext, ChatEvent, ChatRequest, Codec, Framing, JsonObject, RelayError } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Wishes } from "../routing/layers.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
 import { amendBody, amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
-import { attempt, type Work } from "./attempt.ts";
+import { attempt, attemptAll, Attempts, type Work } from "./attempt.ts";
+import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
-import { withEarlyHeaders } from "./early-headers.ts";
+import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
+import { failureResponse } from "./failure-response.ts";
 import { forwardedHeaders, wholeResponse } from "./headers.ts";
 import { Losses } from "./losses.ts";
 import { withMediaBytes } from "./media.ts";
@@ -26,20 +28,44 @@ import { withoutTools } from "./tool-downgrade.ts";
 import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
+import { codecOf, Sent, thrown } from "./sent.ts";
 import { readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
 const EVENT_STREAM = /^text\/event-stream\b/i;
 
-/** Routes and answers; throws or rejects with a `RelayError` for everything that ends before the first byte. */
-export function runChat(call: Call, bytes: Uint8Array<ArrayBuffer>): Promise<Response> {
-  const top = lookAt(call, bytes);
-  call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
-  const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
-  const work = new ChatWork(call, top);
-  const continued = continuedId(call, top);
-  if (continued !== undefined) return withEarlyHeaders(call, continueAnswer(call, continued, resolution, work));
-  return withEarlyHeaders(call, attempt(call, resolution, work));
+/**
+ * Reads, routes and answers. Never rejects. The common call, whose first candidate speaks the client's dialect, is this
+ * one function from its body to its answer: what it does not wait for costs it nothing.
+ */
+export async function runChat(call: Call, body?: Uint8Array<ArrayBuffer>): Promise<Response> {
+  try {
+    const read = body ?? readJsonBody(call);
+    const top = lookAt(call, read instanceof Promise ? await read : read);
+    call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
+    const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
+    const work = new ChatWork(call, top);
+    const continued = continuedId(call, top);
+    if (continued !== undefined) {
+      return await withEarlyHeaders(call, continueAnswer(call, continued, resolution, work));
+    }
+    if (hasEarlyHeaders(call)) return await withEarlyHeaders(call, attempt(call, resolution, work));
+
+    const attempts = new Attempts(call, resolution);
+    attempts.next();
+    try {
+      const sent = work.begin(attempts.target, attempts.key);
+      const response = sent instanceof Sent ? work.receive(sent, await sent.answer) : sent;
+      const answered = response instanceof Promise ? await response : response;
+      attempts.won();
+      return answered;
+    } catch (cause) {
+      await attempts.lost(work.failureOf(cause));
+    }
+    return await attemptAll(attempts, work);
+  } catch (cause) {
+    return failureResponse(call, cause);
+  }
 }
 
 /** What continues an answer can only be asked where it lies. */
@@ -62,15 +88,30 @@ class ChatWork implements Work<Response> {
     private readonly wishes?: Wishes,
   ) {}
 
-  /** On the request as the operator wants it for this target. */
-  tryOne(target: Target, key: PoolKey): Promise<Response> {
+  async tryOne(target: Target, key: PoolKey): Promise<Response> {
+    try {
+      const sent = this.begin(target, key);
+      return await (sent instanceof Sent ? this.receive(sent, await sent.answer) : sent);
+    } catch (cause) {
+      throw this.failureOf(cause);
+    }
+  }
+
+  /** What ended an attempt, which is over with it. */
+  failureOf(cause: unknown): RelayError {
+    this.call.abandonAttempt();
+    return failureOf(this.call, cause);
+  }
+
+  /** Sends the request as the operator wants it for this target; lanes that need more than that answer by themselves. */
+  begin(target: Target, key: PoolKey): Sent | Promise<Response> {
     const { entry, model } = target;
     const wishes = entry.layers?.(this.call.requestedModel, model);
-    if (wishes === undefined) return this.#tryAsIs(target, key);
+    if (wishes === undefined) return this.#beginAsIs(target, key);
     // Without an upstream there is one body only.
     const changes = entry.provider.answer === undefined ? wishes.client : [...wishes.client, ...wishes.upstream];
     const top = amendTop(this.top, changes, this.call.route.codec.layout!);
-    return new ChatWork(this.call, top, wishes).#tryAsIs(target, key);
+    return new ChatWork(this.call, top, wishes).#beginAsIs(target, key);
   }
 
   /** The neutral form; only the translate lane pays for it. */
@@ -95,7 +136,7 @@ class ChatWork implements Work<Response> {
     return this.#isToolless;
   }
 
-  #tryAsIs(target: Target, key: PoolKey): Promise<Response> {
+  #beginAsIs(target: Target, key: PoolKey): Sent | Promise<Response> {
     const { entry } = target;
     const { codec: ingress } = this.call.route;
     if (entry.provider.answer !== undefined) return this.#answerLocally(target);
@@ -114,7 +155,7 @@ class ChatWork implements Work<Response> {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(mark);
   }
 
-  async #passThrough(target: Target, key: PoolKey, codec: Codec): Promise<Response> {
+  #passThrough(target: Target, key: PoolKey, codec: Codec): Sent {
     const { call, wishes } = this;
     const top = wishes === undefined ? this.top : amendTop(this.top, wishes.upstream, codec.layout!);
     const { entry, model } = target;
@@ -125,41 +166,62 @@ class ChatWork implements Work<Response> {
     const { body, hidesUsage } = isNamedOutside
       ? { body: top.bytes, hidesUsage: false }
       : editBody(top, call.requestedModel, model, asksUsage);
-    const headers = this.#headers();
-    const shape = this.#shape(codec, model, call.query, body, headers, key);
-    try {
-      const answer = await callUpstream(call, entry, shape);
-      const refusal = accept(call, codec, answer, key);
-      if (refusal !== undefined) throw await refusal;
-      const framing = entry.provider.framing ?? codec.framing;
-      const contentType = answer.header("content-type") ?? "application/json";
-      const isStream = isStreamOf(framing, contentType);
-      if (call.streaming && isStream) {
-        const egress = codec.egress!;
-        const source = await openPassThrough({ call, entry, answer, framing, egress, hidesUsage });
-        if (isKept(call, top)) void noteKept(call, { entry, key }, source.head);
-        if (call.said?.framing === undefined) return streamToClient(call, source, framing, framing.contentType);
-        const { framing: asked } = call;
-        return streamToClient(call, reframed(source, framing, asked), asked, asked.contentType);
-      }
-      if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
-      const read = readWhole(call, entry, answer);
-      const bytes = read instanceof Promise ? await read : read;
-      const egress = codec.egress!;
-      if (isPlainlyGood(bytes, egress.answerMark)) {
-        call.readLater(bytes, codec);
-      } else {
-        const facts = egress.readFacts(parseAnswer(bytes));
-        if (facts.error !== undefined) throw facts.error;
-        call.usage = facts.usage;
-        call.finish = facts.finish;
-      }
-      if (isKept(call, top)) await noteKept(call, { entry, key }, bytes);
-      return this.#whole(bytes, contentType);
-    } catch (cause) {
-      call.abandonAttempt();
-      throw failureOf(call, cause);
+    const shape = this.#shape(codec, model, call.query, body, this.#headers(), key);
+    return new Sent(callUpstream(call, entry, shape), target, key, codec, top, hidesUsage);
+  }
+
+  /** The answer to a request that was passed through; at once when it is whole and there. */
+  receive(sent: Sent, answer: Answer): Response | Promise<Response> {
+    const { call } = this;
+    const { codec, target, key } = sent;
+    const { entry } = target;
+    const refusal = accept(call, codec, answer, key);
+    if (refusal !== undefined) return thrown(refusal);
+    const contentType = answer.header("content-type") ?? "application/json";
+    const isStream = isStreamOf(entry.provider.framing ?? codec.framing, contentType);
+    if (call.streaming && isStream) return this.#receiveStream(sent, answer);
+    if (call.streaming || isStream) return this.#otherForm(entry, codec, answer);
+    const bytes = readWhole(call, entry, answer);
+    if (bytes instanceof Promise) return this.#receiveLater(sent, bytes, contentType);
+    return this.#receiveWhole(sent, bytes, contentType);
+  }
+
+  async #receiveStream({ codec, target, key, top, hidesUsage }: Sent, answer: Answer): Promise<Response> {
+    const { call } = this;
+    const { entry } = target;
+    const framing = entry.provider.framing ?? codec.framing;
+    const egress = codec.egress!;
+    const source = await openPassThrough({ call, entry, answer, framing, egress, hidesUsage });
+    if (isKept(call, top)) void noteKept(call, { entry, key }, source.head);
+    if (call.said?.framing === undefined) return streamToClient(call, source, framing, framing.contentType);
+    const { framing: asked } = call;
+    return streamToClient(call, reframed(source, framing, asked), asked, asked.contentType);
+  }
+
+  async #receiveLater(sent: Sent, bytes: Promise<Uint8Array<ArrayBuffer>>, type: string): Promise<Response> {
+    return this.#receiveWhole(sent, await bytes, type);
+  }
+
+  #receiveWhole(sent: Sent, bytes: Uint8Array<ArrayBuffer>, contentType: string): Response | Promise<Response> {
+    const { call } = this;
+    const { codec, target, key, top } = sent;
+    const egress = codec.egress!;
+    if (isPlainlyGood(bytes, egress.answerMark)) {
+      call.readLater(bytes, codec);
+    } else {
+      const facts = egress.readFacts(parseAnswer(bytes));
+      if (facts.error !== undefined) throw facts.error;
+      call.usage = facts.usage;
+      call.finish = facts.finish;
     }
+    if (isKept(call, top))
+      return this.#whenNoted(noteKept(call, { entry: target.entry, key }, bytes), bytes, contentType);
+    return this.#whole(bytes, contentType);
+  }
+
+  async #whenNoted(noted: Promise<void>, bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<Response> {
+    await noted;
+    return this.#whole(bytes, contentType);
   }
 
   async #translate(target: Target, key: PoolKey, codec: Codec): Promise<Response> {
@@ -308,11 +370,6 @@ class ChatWork implements Work<Response> {
     call.end(200);
     return response;
   }
-}
-
-function codecOf(codecs: readonly Codec[], id: string): Codec | undefined {
-  for (let index = 0; index < codecs.length; index += 1) if (codecs[index]!.id === id) return codecs[index];
-  return undefined;
 }
 
 /** Does the answer come in the envelope that its dialect streams in? */

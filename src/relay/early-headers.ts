@@ -8,8 +8,11 @@ import { streamHeaders } from "./headers.ts";
  * go on behind it: the next candidate may still answer, but a failure can no longer have a status.
  */
 export function withEarlyHeaders(call: Call, answer: Promise<Response>): Promise<Response> {
-  const { earlyHeadersMs } = call.snapshot.config.timeouts;
-  return earlyHeadersMs === 0 || !call.streaming ? answer : waitAtMost(earlyHeadersMs, call, answer);
+  return hasEarlyHeaders(call) ? waitAtMost(call.snapshot.config.timeouts.earlyHeadersMs, call, answer) : answer;
+}
+
+export function hasEarlyHeaders(call: Call): boolean {
+  return call.streaming && call.snapshot.config.timeouts.earlyHeadersMs > 0;
 }
 
 async function waitAtMost(earlyHeadersMs: number, call: Call, answer: Promise<Response>): Promise<Response> {
