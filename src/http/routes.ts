@@ -45,9 +45,6 @@ export function describeRoutes(routes: readonly ApiRoute[]): readonly RouteLine[
         ...(openBy === undefined ? {} : { openBy }),
       }),
     ),
-    ...["/v1beta/models", "/v1beta/models/:id", "/v1/anthropic/models"].map(
-      (path): RouteLine => ({ method: "GET", path, policy: { type: "any", scope: "models:read" }, kind: "relay" }),
-    ),
     ...routes.map(({ method, path, policy }): RouteLine => ({ method, path, policy, kind: "management" })),
   ];
 }
