@@ -60,15 +60,22 @@ function askFrom(
     } catch (cause) {
       throw technical(link, cause);
     }
-    if (outcome instanceof Promise) {
-      return withinTime(link, outcome).then(
-        (settled) => judge(link, settled) ?? askFrom(chain, index + 1, credentials),
-      );
-    }
+    // In a function of its own: a closure here would cost its scope with every link asked.
+    if (outcome instanceof Promise) return askLater(chain, index, credentials, outcome);
     const answer = judge(link, outcome);
     if (answer !== undefined) return answer;
   }
   return refuse("no auth plugin knows this credential");
+}
+
+async function askLater(
+  chain: readonly ChainLink[],
+  index: number,
+  credentials: Credentials,
+  outcome: Promise<AuthOutcome>,
+): Promise<ChainAnswer> {
+  const link = chain[index]!;
+  return judge(link, await withinTime(link, outcome)) ?? askFrom(chain, index + 1, credentials);
 }
 
 function judge(link: ChainLink, outcome: AuthOutcome): ChainAnswer | undefined {

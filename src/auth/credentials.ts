@@ -53,7 +53,11 @@ export function readCredentials(headers: Headers, rules: CarrierRules): Found {
     }
     return { type: "none", credentials: { remoteAddress, headers } };
   }
-  const values = new Set([fromBearer, fromAccess, fromApi, fromGoogle, fromQuery]);
+  return several([fromBearer, fromAccess, fromApi, fromGoogle, fromQuery], remoteAddress, headers);
+}
+
+function several(found: readonly (string | undefined)[], remoteAddress: string, headers: Headers): Found {
+  const values = new Set(found);
   values.delete("");
   const all = [...values] as string[];
   if (!all.every(isUsable)) return UNUSABLE;

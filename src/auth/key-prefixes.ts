@@ -16,9 +16,17 @@ export function createKeyPrefixes(config: ApiKeysConfig): KeyPrefixes {
   const all = [...own, ...config.acceptedPrefixes];
   return {
     own,
-    isKey: (secret) => all.some((prefix) => secret.startsWith(prefix)),
-    ownPrefixOf: (secret) => own.find((prefix) => secret.startsWith(prefix)),
+    isKey: (secret) => prefixOf(all, secret) !== undefined,
+    ownPrefixOf: (secret) => prefixOf(own, secret),
   };
+}
+
+/** Asked for every call, so without a closure for each prefix. */
+function prefixOf(prefixes: readonly string[], secret: string): string | undefined {
+  for (let index = 0; index < prefixes.length; index += 1) {
+    if (secret.startsWith(prefixes[index]!)) return prefixes[index];
+  }
+  return undefined;
 }
 
 /** What a new key of this style begins with. */

@@ -1,5 +1,5 @@
 /** Where every request enters: host, path, credential and route are settled here, once, for all routes. */
-import { authenticate } from "../auth/chain.ts";
+import { authenticate, type ChainAnswer } from "../auth/chain.ts";
 import { readCredentials } from "../auth/credentials.ts";
 import { requireAddress } from "../auth/key-networks.ts";
 import { type Identity, RelayError } from "../plugin/index.ts";
@@ -110,12 +110,18 @@ function identify(
     found = readCredentials(headers, { remoteAddress, session: sessionCookie(headers, snapshot.config) });
   }
   const answer = authenticate(snapshot.chain, found);
-  if (answer instanceof Promise) {
-    return answer.then((settled) =>
-      settled.type === "accept" ? actingIn(services, settled.identity, headers) : undefined,
-    );
-  }
+  // Closures live in functions of their own: one that may make them pays for their scope even when it makes none.
+  if (answer instanceof Promise) return identifyLater(services, answer, headers);
   return answer.type === "accept" ? actingIn(services, answer.identity, headers) : undefined;
+}
+
+async function identifyLater(
+  services: HttpServices,
+  answer: Promise<ChainAnswer>,
+  headers: Headers,
+): Promise<Identity | undefined> {
+  const settled = await answer;
+  return settled.type === "accept" ? actingIn(services, settled.identity, headers) : undefined;
 }
 
 /** A signed-in person may act in another organisation of his. Throws 403 when it is none of his. */
@@ -142,9 +148,26 @@ function relay(
   if (!(identity instanceof Promise)) {
     return begin(services, route, request, requestId, query, said, connection, address, identity);
   }
-  return identity
-    .then((who) => begin(services, route, request, requestId, query, said, connection, address, who))
-    .catch((cause) => failed(services, family, cause, requestId));
+  return relayLater(services, route, request, requestId, query, said, connection, address, identity, family);
+}
+
+async function relayLater(
+  services: HttpServices,
+  route: RelayRoute,
+  request: Request,
+  requestId: string,
+  query: string,
+  said: FoundRoute["said"] | undefined,
+  connection: ConnectionInfo,
+  address: string,
+  identity: Promise<Identity | undefined>,
+  family: Family,
+): Promise<Response> {
+  try {
+    return await begin(services, route, request, requestId, query, said, connection, address, await identity);
+  } catch (cause) {
+    return failed(services, family, cause, requestId);
+  }
 }
 
 function begin(
@@ -287,5 +310,13 @@ function withCors(
   const origin = request.headers.get("origin");
   if (origin === null || request.headers.has("sec-websocket-key")) return answer;
   if (!(answer instanceof Promise)) return addCorsHeaders(answer, origin, snapshot.config.server.corsOrigins);
-  return answer.then((response) => addCorsHeaders(response, origin, snapshot.config.server.corsOrigins));
+  return withCorsLater(answer, origin, snapshot.config.server.corsOrigins);
+}
+
+async function withCorsLater(
+  answer: Promise<Response>,
+  origin: string,
+  allowed: Snapshot["config"]["server"]["corsOrigins"],
+): Promise<Response> {
+  return addCorsHeaders(await answer, origin, allowed);
 }

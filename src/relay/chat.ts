@@ -100,7 +100,7 @@ class ChatWork implements Work<Response> {
     const { codec: ingress } = this.call.route;
     if (entry.provider.answer !== undefined) return this.#answerLocally(target);
     const codecs = entry.codecsOf === undefined ? entry.codecs : entry.codecsOf(target.model);
-    const same = codecs.find((codec) => codec.id === ingress.id);
+    const same = codecOf(codecs, ingress.id);
     if (same === undefined) return this.#translate(target, key, codecs[0]!);
     const mustTranslate = this.#holdsOwnMark() || this.#losesTools();
     return mustTranslate ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
@@ -308,6 +308,11 @@ class ChatWork implements Work<Response> {
     call.end(200);
     return response;
   }
+}
+
+function codecOf(codecs: readonly Codec[], id: string): Codec | undefined {
+  for (let index = 0; index < codecs.length; index += 1) if (codecs[index]!.id === id) return codecs[index];
+  return undefined;
 }
 
 /** Does the answer come in the envelope that its dialect streams in? */

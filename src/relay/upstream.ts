@@ -61,8 +61,16 @@ export function callUpstream(call: Call, entry: ProviderEntry, shape: Shape): Pr
   call.limitTotal(timeouts.totalMs);
   call.limitStep("first-byte", timeouts.firstTokenMs);
   const built = provider.request(shape);
-  if (built instanceof Promise) return built.then((request) => transmit(call, entry, request, shape));
-  return transmit(call, entry, built, shape);
+  return built instanceof Promise ? transmitLater(call, entry, built, shape) : transmit(call, entry, built, shape);
+}
+
+async function transmitLater(
+  call: Call,
+  entry: ProviderEntry,
+  built: Promise<UpstreamRequest | Request>,
+  shape: Shape,
+): Promise<Answer> {
+  return transmit(call, entry, await built, shape);
 }
 
 /** `undefined` for an answer whose status is good; else what the upstream says instead of one, to be thrown. */
@@ -74,8 +82,13 @@ export function accept(call: Call, codec: Codec, answer: Answer, key: PoolKey): 
 
 function transmit(call: Call, entry: ProviderEntry, request: UpstreamRequest | Request, shape: Shape): Promise<Answer> {
   const { provider } = entry;
-  if (provider.send === undefined) return send(call, entry, request);
-  return provider.send(request, shape.signal).then((response) => carried(call, answerOf(response)));
+  return provider.send === undefined
+    ? send(call, entry, request)
+    : carriedLater(call, provider.send(request, shape.signal));
+}
+
+async function carriedLater(call: Call, response: Promise<Response>): Promise<Answer> {
+  return carried(call, answerOf(await response));
 }
 
 /** The answer to anything but chat: of the upstream, or of the provider itself where it has none. */

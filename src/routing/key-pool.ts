@@ -84,6 +84,10 @@ export class KeyPool {
       const only = keys[0]!;
       if (only.expiresAt === null && only.state.coolingUntil === 0) return only;
     }
+    return this.#pickAmong(keys, tried);
+  }
+
+  #pickAmong(keys: readonly PoolKey[], tried: ReadonlySet<PoolKey> | undefined): PoolKey | NoKey {
     const now = this.options.clock.now();
     const monotonic = this.options.clock.monotonic();
     const ready = keys.filter((key) => tried?.has(key) !== true && this.#isReady(key, now, monotonic));

@@ -28,9 +28,11 @@ export function isInNetworks(address: string, networks: readonly string[]): bool
   return version !== 0 && networkList(networks).check(plain, version === 4 ? "ipv4" : "ipv6");
 }
 
+const MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
+
 /** An IPv4 address mapped into IPv6 is the IPv4 address. */
 export function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
+  return address.startsWith("::") ? address.replace(MAPPED, "") : address;
 }
 
 /**
