@@ -1,6 +1,6 @@
 /** Finds the relay's route for a path that holds more than the route's name: a model and a verb, or the id of an object. */
 import { RelayError } from "../plugin/index.ts";
-import type { Said } from "../relay/call.ts";
+import type { Said } from "../relay/said.ts";
 import type { RelayRoute } from "../relay/route.ts";
 import { jsonArrayStream } from "../wire/json-array.ts";
 import { findObjectRoute } from "./object-routes.ts";

@@ -13,6 +13,7 @@ import { type Step, silent, tooLate } from "./deadlines.ts";
 import { revoked } from "./revoked.ts";
 import type { SocketSession } from "./realtime.ts";
 import type { RelayRoute } from "./route.ts";
+import type { Said } from "./said.ts";
 import type { RelayServices } from "./services.ts";
 import { isInNetworks, shownAddress } from "../support/addresses.ts";
 
@@ -26,18 +27,6 @@ export const IDLE_TIMEOUT_S = 30;
 const CLIENT_STALL_MAX_MS = 300_000;
 
 export type Lane = "none" | "pass-through" | "translate" | "raw";
-
-/** What the path and query of a request say, where a dialect keeps it out of the body. */
-export interface Said {
-  readonly model?: string;
-  readonly stream?: boolean;
-  /** Of the object that the path names. */
-  readonly id?: string;
-  /** The path below the API root, where the route's own holds names. */
-  readonly path?: string;
-  /** The envelope asked for, where there is a choice; absent = the codec's own. */
-  readonly framing?: Framing;
-}
 
 /** What the edge knows when a call begins. */
 export interface CallStart {

@@ -288,6 +288,41 @@ describe("completions", () => {
   });
 });
 
+describe("keep-alives", () => {
+  const ways: [name: string, path: string, body: object, expected: string][] = [
+    [
+      "Responses: an event, as comments do not count with its clients",
+      "/v1/responses",
+      { model: "MODEL", input: "x", stream: true },
+      'event: keepalive\ndata: {"type":"keepalive"}\n\n',
+    ],
+    ["Gemini: a comment", "/v1beta/models/MODEL:streamGenerateContent?alt=sse", { contents }, ": keep-alive\r\n\r\n"],
+    ["Gemini's array: white space", "/v1beta/models/MODEL:streamGenerateContent", { contents }, "\n"],
+    [
+      "messages: a ping",
+      "/v1/messages",
+      { model: "MODEL", max_tokens: 9, stream: true, messages: [{ role: "user", content: "x" }] },
+      'event: ping\ndata: {"type":"ping"}\n\n',
+    ],
+  ];
+  test.each(ways)("%s, in a silence of the upstream and between its events", async (_name, path, body, expected) => {
+    const first = `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n`;
+    const { under } = await start(
+      "timeouts: { idle: 60, sse_keepalive: 10 }",
+      await startUpstream({ chunks: [first], end: "hang" }),
+    );
+    const asked = JSON.parse(JSON.stringify(body).replace("MODEL", "gpt-chat"));
+    const answer = await under.post(path.replace("MODEL", "gpt-chat"), asked);
+    const reader = answer.body!.getReader();
+    const decoder = new TextDecoder();
+    let text = "";
+    while (!text.includes("hi")) text += decoder.decode((await reader.read()).value, { stream: true });
+    under.tick(10_000);
+    expect(decoder.decode((await reader.read()).value)).toBe(expected);
+    await reader.cancel();
+  });
+});
+
 describe("messages with betas in the body", () => {
   test.each([
     ["a text", "b-1", undefined, "b-1"],
