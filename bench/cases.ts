@@ -117,7 +117,6 @@ export const CASES: readonly Case[] = [
     connections: 32,
     thinkMs: 4,
     hasTranslated: true,
-    hasApiKey: true,
   }),
   wholeCase({
     name: "latency",
@@ -161,15 +160,6 @@ export const CASES: readonly Case[] = [
     bytes: 100_000,
     kind: "prose",
     connections: 8,
-    hasTranslated: true,
-  }),
-  wholeCase({
-    name: "body-100k-steady",
-    about: "the same at the same pace for all: 16 connections, a pause of 4 ms behind each call",
-    bytes: 100_000,
-    kind: "prose",
-    connections: 16,
-    thinkMs: 4,
     hasTranslated: true,
   }),
   wholeCase({

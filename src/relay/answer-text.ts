@@ -1,5 +1,5 @@
 /** Whole answers of upstreams as JSON, and what can be said of them without reading them. */
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { type JsonObject, RelayError } from "../plugin/index.ts";
 import { bufferOf } from "../wire/part.ts";
 
@@ -20,7 +20,7 @@ export function isPlainlyGood(bytes: Uint8Array, mark: Uint8Array | undefined): 
   while (last > 0 && bytes[last]! <= SPACE) last -= 1;
   if (bytes[last] !== CLOSE_OBJECT) return false;
   const text = bufferOf(bytes);
-  return text.includes(mark) && !text.includes(ERROR) && isUtf8(text);
+  return text.includes(mark) && !text.includes(ERROR) && (isAscii(text) || isUtf8(text));
 }
 
 /** Throws `upstream-malformed` for anything but a JSON object. */

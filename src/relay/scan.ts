@@ -1,5 +1,5 @@
 /** Finds the top-level fields of a JSON body by scanning its bytes, so that a long prompt is never parsed to be routed. */
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { RelayError } from "../contract/errors.ts";
 import { asciiText } from "./seen-texts.ts";
 
@@ -88,7 +88,8 @@ export class TopLevel {
  */
 export function scanTopLevel(bytes: Uint8Array<ArrayBuffer>): TopLevel {
   if (bytes.length === 0) throw malformed("The request has no body; a JSON object was expected.");
-  if (!isUtf8(bytes)) throw malformed("The body is not valid UTF-8.");
+  // Most bodies are plain ASCII, which shows in half the time.
+  if (!isAscii(bytes) && !isUtf8(bytes)) throw malformed("The body is not valid UTF-8.");
   return new Scanner(bytes).run();
 }
 
