@@ -7,7 +7,7 @@ import { TRANSLATED_PREFIX } from "./payloads.ts";
 
 /** Where a request goes and how it must look. */
 export interface Target {
-  readonly name: "direct" | "nginx" | "relay";
+  readonly name: "direct" | "nginx" | "nginx as shipped" | "relay";
   readonly port: number;
   readonly headers: Readonly<Record<string, string>>;
   /** The relay's: the same calls by somebody whom it has to look up. */
@@ -77,18 +77,20 @@ export async function startNginx(
   cores: Cores,
   directory: string,
   upstream: Target,
+  isAsShipped = false,
 ): Promise<Target> {
   const port = await freePort();
-  const own = join(directory, "nginx");
+  const name = isAsShipped ? "nginx as shipped" : "nginx";
+  const own = join(directory, name.replaceAll(" ", "-"));
   mkdirSync(own, { recursive: true });
   const config = join(own, "nginx.conf");
-  writeFileSync(config, nginxConfig(own, port, upstream.port));
+  writeFileSync(config, nginxConfig(own, port, upstream.port, isAsShipped));
   const child = processes.start(
     ["nginx", "-p", own, "-e", join(own, "error.log"), "-c", config],
     cores.proxy,
     join(own, "process"),
   );
-  const target: Target = { name: "nginx", port, headers: {}, pid: child.pid };
+  const target: Target = { name, port, headers: {}, pid: child.pid };
   await untilReady(target, child, join(own, "error.log"));
   return target;
 }
@@ -131,8 +133,11 @@ async function makeApiKey(port: number): Promise<string> {
   return (await post("/api/keys", { name: "bench" }, token)).key;
 }
 
-/** A plain proxy at its best: one worker, upstream connections kept, nothing buffered or logged. */
-function nginxConfig(directory: string, port: number, upstreamPort: number): string {
+/**
+ * A plain proxy at its best: one worker, upstream connections kept, nothing buffered or logged. As shipped, bodies over
+ * 16 KB go through a file.
+ */
+function nginxConfig(directory: string, port: number, upstreamPort: number, isAsShipped: boolean): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   return `daemon off;
 master_process on;
@@ -144,7 +149,7 @@ http {
   access_log off;
   ${temporary.map((name) => `${name}_temp_path ${join(directory, name)};`).join(" ")}
   client_max_body_size 16m;
-  client_body_buffer_size 2m;
+  ${isAsShipped ? "" : "client_body_buffer_size 2m;"}
   keepalive_requests 100000000;
   keepalive_timeout 300s;
   upstream bench { server 127.0.0.1:${upstreamPort}; keepalive 2048; keepalive_requests 100000000; }

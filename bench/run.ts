@@ -19,7 +19,7 @@ const HELP = `usage: bun bench/run.ts [options]
 `;
 
 /** The runtime compiles what runs often, twice; in a second it has not seen enough. */
-const WARM_UP_SECONDS = 3;
+const WARM_UP_SECONDS = 5;
 
 const { values: options } = parseArgs({
   options: {
@@ -68,7 +68,11 @@ async function main(): Promise<void> {
     process.once(signal, () => void stop().finally(() => process.exit(130)));
   try {
     const upstream = await startUpstream(processes, cores);
-    const targets: Target[] = [upstream, await startNginx(processes, cores, directory, upstream)];
+    const targets: Target[] = [
+      upstream,
+      await startNginx(processes, cores, directory, upstream),
+      await startNginx(processes, cores, directory, upstream, true),
+    ];
     const binary = resolve(options["relay-bin"]);
     if (existsSync(binary)) targets.push(await startRelay(processes, cores, directory, upstream, binary));
     else console.log(`There is no ${binary}: nginx is measured alone. Build it first: bun run build\n`);
@@ -111,7 +115,7 @@ async function measureCase(each: Case, targets: readonly Target[], plan: Plan, s
         : []),
     ]);
   if (!each.isSingle && !options.quick) {
-    const short = { ...settings, seconds: Math.min(WARM_UP_SECONDS, settings.seconds), isWarmUp: true };
+    const short = { ...settings, seconds: options.quick ? settings.seconds : WARM_UP_SECONDS, isWarmUp: true };
     for (const { target, isTranslated } of entrants) await each.measure(target, short, isTranslated);
   }
   for (let turn = 0; turn < (each.isSingle ? 1 : plan.repeat); turn++) {
