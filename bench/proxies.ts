@@ -140,6 +140,7 @@ async function makeApiKey(port: number): Promise<string> {
 function nginxConfig(directory: string, port: number, upstreamPort: number, isAsShipped: boolean): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   return `daemon off;
+${process.getuid?.() === 0 ? "user root;" : ""}
 master_process on;
 worker_processes 1;
 pid ${join(directory, "nginx.pid")};
