@@ -13,6 +13,8 @@ interface Count {
   skipped: number;
 }
 const TAIL_LINES = 30;
+/** A test that hangs ends then. It says nothing of speed: on a busy machine the runtime's own 5 s are passed by work. */
+const TEST_MS_MAX = 20_000;
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 /** What failed, told once more at the very end: the log before it is long. */
 const broken: string[] = [];
@@ -34,7 +36,15 @@ function tail(text: string): string {
 async function runTests(args: string[]): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "monorelay-test-"));
   const report = join(directory, "junit.xml");
-  const command = [bun, "test", "--only-failures", ...args, "--reporter=junit", `--reporter-outfile=${report}`];
+  const command = [
+    bun,
+    "test",
+    "--only-failures",
+    `--timeout=${TEST_MS_MAX}`,
+    ...args,
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+  ];
   const child = Bun.spawn(command, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
   const code = await child.exited;
   const count = readReport(report);
