@@ -1,8 +1,9 @@
 /** Reads and checks the JSON bodies of management requests, within their limit and a time that honest senders keep. */
 import type { TSchema } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
+import { join } from "../net/bytes.ts";
 import { RelayError } from "../plugin/index.ts";
-import { concat, declaredLength, decode, tooLarge } from "../relay/body.ts";
+import { declaredLength, decode, tooLarge } from "../relay/body.ts";
 import { scanTopLevel } from "../relay/scan.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 
@@ -73,7 +74,7 @@ async function readBytes({ body }: Request, limit: number): Promise<Uint8Array<A
   try {
     for (;;) {
       const { done, value } = await Promise.race([reader.read(), late]);
-      if (done) return concat(chunks, size);
+      if (done) return join(chunks, size);
       size += value.length;
       if (size > limit) throw tooLarge(limit, LIMIT);
       chunks.push(value);

@@ -1,7 +1,7 @@
 /** Whole answers of upstreams as JSON, and what can be said of them without reading them. */
-import { isAscii, isUtf8 } from "node:buffer";
 import { type JsonObject, RelayError } from "../plugin/index.ts";
 import { bufferOf } from "../wire/part.ts";
+import { isText } from "../wire/utf8.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -20,7 +20,7 @@ export function isPlainlyGood(bytes: Uint8Array, mark: Uint8Array | undefined): 
   while (last > 0 && bytes[last]! <= SPACE) last -= 1;
   if (bytes[last] !== CLOSE_OBJECT) return false;
   const text = bufferOf(bytes);
-  return text.includes(mark) && !text.includes(ERROR) && (isAscii(text) || isUtf8(text));
+  return text.includes(mark) && !text.includes(ERROR) && isText(text);
 }
 
 /** Throws `upstream-malformed` for anything but a JSON object. */

@@ -8,8 +8,14 @@ import { reachable } from "./reach.ts";
 
 /** Share by which a waiting time is spread, so that many callers do not return at the same instant. */
 const JITTER = 0.2;
+/** Clients ignore hints outside this range, `http-api.md` section 2.2. */
 const HINT_MIN_MS = 1000;
 const HINT_MAX_MS = 60_000;
+
+/** When to come back, as far as a client will listen, ms. */
+export function boundedHint(ms: number): number {
+  return Math.min(HINT_MAX_MS, Math.max(HINT_MIN_MS, ms));
+}
 
 export interface Work<T> {
   /** Resolves once the answer is committed to the client, and rejects with a `RelayError` before. */
@@ -192,7 +198,7 @@ function exhausted(call: Call, last: RelayError | undefined, missing: NoKey | un
       : "The provider has no usable key.";
   return new RelayError("unavailable", message, {
     wireCode: "no_keys",
-    retryAfterMs: Math.min(HINT_MAX_MS, Math.max(HINT_MIN_MS, wait)),
+    retryAfterMs: boundedHint(wait),
   });
 }
 

@@ -1,4 +1,5 @@
 /** Reads request bodies within their limits: size, encoding, and the time a slow client may take. */
+import { join } from "../net/bytes.ts";
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from "node:zlib";
 import { RelayError } from "../contract/errors.ts";
@@ -119,17 +120,7 @@ async function readChunked(call: Call, limit: number): Promise<Uint8Array<ArrayB
   } finally {
     call.onAbort = undefined;
   }
-  return concat(chunks, size);
-}
-
-export function concat(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return join(chunks, size);
 }
 
 /** Throws 415 for an encoding that is not accepted, 413 for what becomes too large, 400 for what cannot be decoded. */

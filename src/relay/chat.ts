@@ -30,6 +30,7 @@ import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
 import { codecOf, Sent, thrown } from "./sent.ts";
 import { readWhole } from "./whole.ts";
+import { bufferOf } from "../wire/part.ts";
 
 const encoder = new TextEncoder();
 const EVENT_STREAM = /^text\/event-stream\b/i;
@@ -152,7 +153,7 @@ class ChatWork implements Work<Response> {
     const mark = this.call.route.codec.ingress?.ownMark;
     if (mark === undefined) return false;
     const { bytes } = this.top;
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(mark);
+    return bufferOf(bytes).includes(mark);
   }
 
   #passThrough(target: Target, key: PoolKey, codec: Codec): Sent {

@@ -15,6 +15,7 @@ import type { TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { parseAnswer } from "./answer-text.ts";
 import { readWhole } from "./whole.ts";
+import { bufferOf } from "../wire/part.ts";
 
 /** Which form the first vector of an OpenAI answer has; looked for near its beginning. */
 const FIRST_VECTOR = /"embedding"\s*:\s*(["[])/;
@@ -121,10 +122,7 @@ function rewritten(call: Call, top: TopLevel, bytes: Uint8Array, codec: Codec): 
 
 /** The count stands behind the vectors: only the end of the answer is looked at. */
 function countIn(bytes: Uint8Array): Call["usage"] {
-  const tail = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(
-    "latin1",
-    Math.max(0, bytes.length - 512),
-  );
+  const tail = bufferOf(bytes).toString("latin1", Math.max(0, bytes.length - 512));
   const tokens = /"(?:prompt_tokens|input_tokens|promptTokenCount)"\s*:\s*(\d+)/.exec(tail)?.[1];
   return tokens === undefined ? undefined : { inputTokens: Number(tokens) };
 }

@@ -1,13 +1,9 @@
 /** What a client is told of a call that failed before its first byte. */
 import { RelayError } from "../plugin/index.ts";
-import { isFinal } from "./attempt.ts";
+import { boundedHint, isFinal } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import { addRelayHeaders } from "./headers.ts";
 import { verbatimOf } from "./upstream.ts";
-
-/** Clients ignore hints outside this range, `http-api.md` section 2.2. */
-const HINT_MIN_MS = 1000;
-const HINT_MAX_MS = 60_000;
 
 /** The answer to a call that failed before its first byte; the call is over with it. */
 export function failureResponse(call: Call, cause: unknown): Response {
@@ -41,7 +37,7 @@ export function errorHeaders(requestId: string, error: RelayError): Record<strin
     ...error.headers,
   };
   if (error.retryAfterMs !== undefined) {
-    const ms = Math.min(HINT_MAX_MS, Math.max(HINT_MIN_MS, error.retryAfterMs));
+    const ms = boundedHint(error.retryAfterMs);
     headers["retry-after"] = String(Math.ceil(ms / 1000));
     headers["retry-after-ms"] = String(Math.ceil(ms));
   }

@@ -2,6 +2,7 @@
 import { type ChatRequest, type Codec, type MediaPart, type Part, RelayError } from "../plugin/index.ts";
 import { kindOfBytes } from "../support/file-kinds.ts";
 import type { Call } from "./call.ts";
+import { bufferOf } from "../wire/part.ts";
 
 /** What the strictest vendors take in one piece. */
 const BYTES_MAX = 20 * 1024 * 1024;
@@ -61,7 +62,7 @@ async function fetchOne(call: Call, url: string): Promise<{ data: string; mediaT
     const mediaType = kindOfBytes(bytes);
     if (mediaType === undefined) throw new Error("it is no picture, document, sound or film");
     call.hold(bytes.length);
-    return { data: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64"), mediaType };
+    return { data: bufferOf(bytes).toString("base64"), mediaType };
   } catch (cause) {
     if (call.abortReason !== undefined) throw call.abortReason;
     if (RelayError.is(cause)) throw cause;

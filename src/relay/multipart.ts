@@ -1,5 +1,6 @@
 /** Finds the `model` field of a multipart form by scanning its bytes; files are never parsed. RFC 7578, RFC 2046. */
 import { RelayError } from "../contract/errors.ts";
+import { bufferOf } from "../wire/part.ts";
 
 const PART_HEAD_MAX = 8 * 1024;
 const MODEL_LENGTH_MAX = 512;
@@ -35,7 +36,7 @@ export function findField(
   name: string,
   isWhole: boolean,
 ): FormField | null | undefined {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const buffer = bufferOf(bytes);
   const delimiter = Buffer.from(`--${boundary}`);
   const inner = Buffer.from(`\r\n--${boundary}`);
   let at = buffer.indexOf(delimiter);

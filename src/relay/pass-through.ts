@@ -1,13 +1,14 @@
 /** Pass-through lane: the client receives the upstream's own bytes; we only read over its shoulder. */
+import { join } from "../net/bytes.ts";
 import type { Answer } from "../net/answer.ts";
 import { type Egress, type Framing, RelayError, type StreamWatcher } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { lastFrameBoundary } from "../wire/sse.ts";
-import { concat } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Source } from "./client-stream.ts";
 import { firstFrameBoundary, MarkedTail, Tail } from "./tail.ts";
 import { failureOf } from "./upstream.ts";
+import { bufferOf } from "../wire/part.ts";
 
 /** Of a finished stream, so much is read for usage, finish reason and end mark. */
 const TAIL_BYTES = 16 * 1024;
@@ -57,7 +58,7 @@ export async function openPassThrough(options: PassThrough): Promise<OpenedSourc
   call.firstByteMs = call.services.clock.monotonic();
   call.lastByteMs = call.services.active.now;
   call.idleMs = entry.timeouts.idleMs;
-  return new PassThroughSource(options, watcher, held.length === 1 ? held[0]! : concat(held, heldBytes));
+  return new PassThroughSource(options, watcher, held.length === 1 ? held[0]! : join(held, heldBytes));
 }
 
 /** A source whose beginning is known already. */
@@ -155,7 +156,7 @@ class PassThroughSource implements OpenedSource {
   #release(chunk: Uint8Array): Uint8Array | undefined {
     let bytes = chunk;
     if (this.#rest !== undefined) {
-      bytes = concat([this.#rest, chunk], this.#rest.length + chunk.length);
+      bytes = join([this.#rest, chunk], this.#rest.length + chunk.length);
       this.#rest = undefined;
     }
     const end = lastFrameBoundary(bytes);
@@ -212,7 +213,7 @@ class PassThroughSource implements OpenedSource {
     if (!watcher.marked && endMark !== undefined) last.push(framing.encode([endMark]));
     return last.length === 0
       ? null
-      : concat(
+      : join(
           last,
           last.reduce((sum, part) => sum + part.length, 0),
         );
@@ -223,7 +224,7 @@ const LINE_BREAKS = Uint8Array.of(0x0a, 0x0a);
 
 /** `"choices":[]` somewhere in these events, white space allowed. */
 function hasEmptyChoices(bytes: Uint8Array): boolean {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const buffer = bufferOf(bytes);
   for (let at = buffer.indexOf(CHOICES); at >= 0; at = buffer.indexOf(CHOICES, at + 1)) {
     let next = skipSpace(buffer, at + CHOICES.length);
     if (buffer[next] !== 0x3a) continue;

@@ -1,4 +1,5 @@
 /** Raw lane: everything under `/v1` that is not chat travels as it is, but for the model's name. */
+import { join } from "../net/bytes.ts";
 import type { Answer } from "../net/answer.ts";
 import { RelayError, type UpstreamCall, type Usage } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
@@ -6,7 +7,7 @@ import type { PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
 import { amendTop } from "./amend.ts";
 import { attempt } from "./attempt.ts";
-import { concat, declaredLength, readJsonBody } from "./body.ts";
+import { declaredLength, readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { type Source, streamToClient } from "./client-stream.ts";
 import { editBody } from "./edits.ts";
@@ -113,7 +114,7 @@ async function readForm(call: Call): Promise<RawBody> {
       chunks.push(value);
     }
     if (isWhole || (size >= lookAt && !isSmall)) {
-      bytes = concat(chunks, size);
+      bytes = join(chunks, size);
       model = findField(bytes, boundary, "model", isWhole);
       lookAt = size * 2;
       if (model !== undefined) break;

@@ -1,6 +1,6 @@
 /** Finds the top-level fields of a JSON body by scanning its bytes, so that a long prompt is never parsed to be routed. */
-import { isAscii, isUtf8 } from "node:buffer";
 import { RelayError } from "../contract/errors.ts";
+import { isText } from "../wire/utf8.ts";
 import { asciiText } from "./seen-texts.ts";
 
 /** Deepest nesting accepted, `http-api.md` section 1; deeper text can crash a JSON writer later on. */
@@ -88,8 +88,7 @@ export class TopLevel {
  */
 export function scanTopLevel(bytes: Uint8Array<ArrayBuffer>): TopLevel {
   if (bytes.length === 0) throw malformed("The request has no body; a JSON object was expected.");
-  // Most bodies are plain ASCII, which shows in half the time.
-  if (!isAscii(bytes) && !isUtf8(bytes)) throw malformed("The body is not valid UTF-8.");
+  if (!isText(bytes)) throw malformed("The body is not valid UTF-8.");
   return new Scanner(bytes).run();
 }
 

@@ -1,4 +1,5 @@
 /** Keeps the last bytes of a stream, so that what its end says can be read once it is over. */
+import { bufferOf } from "../wire/part.ts";
 
 const START_BYTES = 4096;
 /** Of the largest piece seen, at least so many fit in. */
@@ -115,7 +116,7 @@ export class MarkedTail extends Tail {
   }
 
   override push(chunk: Uint8Array): void {
-    const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    const buffer = bufferOf(chunk);
     if (this.#texts.some((text) => buffer.includes(text))) {
       this.#marked = [];
       this.#size = 0;

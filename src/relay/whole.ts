@@ -1,8 +1,8 @@
 /** Reads whole answers of upstreams within their limits. */
+import { join } from "../net/bytes.ts";
 import type { Answer } from "../net/answer.ts";
 import { RelayError } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
-import { concat } from "./body.ts";
 import type { Call } from "./call.ts";
 
 /** A declared answer up to this size is read in one go; others chunk by chunk, under the silence limit. */
@@ -39,5 +39,5 @@ async function readByChunk(call: Call, entry: ProviderEntry, answer: Answer): Pr
     chunks.push(chunk);
   }
   call.idleMs = 0;
-  return chunks.length === 1 ? (chunks[0] as Uint8Array<ArrayBuffer>) : concat(chunks, size);
+  return chunks.length === 1 ? (chunks[0] as Uint8Array<ArrayBuffer>) : join(chunks, size);
 }

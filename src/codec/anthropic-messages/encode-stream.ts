@@ -1,6 +1,7 @@
 /** Writes an answer as a stream of Anthropic events. */
 import type { ChatEvent, JsonObject, PartHead, PartTail } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
+import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
 import { isObject } from "../shared/json.ts";
 import { estimateTokens, mergeUsage } from "../shared/usage.ts";
 import { fieldsOf, mergeVendor } from "../shared/vendor.ts";
@@ -9,18 +10,11 @@ import { callWriter, citationsOf, hiddenThinking, isStopDetail, ownExtras, signa
 import { writeFullUsage, writeUsage } from "./usage.ts";
 import { MESSAGES, writeStopReason } from "./wire.ts";
 
-type EventOf<Type extends ChatEvent["type"]> = Extract<ChatEvent, { type: Type }>;
-
 export function createStreamEncoder(context: AnswerContext): StreamEncoder {
-  const writer = new EventWriter(context);
-  return (event) => {
-    writer.frames = [];
-    writer.event(event);
-    return writer.frames;
-  };
+  return encoderOf(new EventWriter(context));
 }
 
-class EventWriter {
+class EventWriter implements FrameWriter {
   frames: Frame[] = [];
   readonly #context: AnswerContext;
   readonly #calls: ReturnType<typeof callWriter>;

@@ -1,25 +1,19 @@
 /** Writes an answer as a stream of Gemini chunks, each in the form of an answer. */
 import type { Annotation, ChatEvent, JsonObject, Part, PartHead, PartTail } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
+import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
 import { mergeUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
 import { AnswerPartWriter, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
 import { encodeStreamError } from "./errors.ts";
 import { isGeminis } from "./signatures.ts";
 
-type EventOf<Type extends ChatEvent["type"]> = Extract<ChatEvent, { type: Type }>;
-
 /** There is no end mark: the chunk with the finish reason is the last. */
 export function createStreamEncoder(context: AnswerContext): StreamEncoder {
-  const writer = new ChunkWriter(context);
-  return (event) => {
-    writer.frames = [];
-    writer.event(event);
-    return writer.frames;
-  };
+  return encoderOf(new ChunkWriter(context));
 }
 
-class ChunkWriter {
+class ChunkWriter implements FrameWriter {
   frames: Frame[] = [];
   readonly #context: AnswerContext;
   readonly #parts: AnswerPartWriter;

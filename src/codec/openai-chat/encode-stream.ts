@@ -1,6 +1,7 @@
 /** Writes an answer as a stream of chat chunks. */
 import type { ChatEvent, JsonObject, PartHead, PartTail } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
+import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
 import { isEmpty } from "../shared/json.ts";
 import { mergeUsage, writeChatUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
@@ -10,21 +11,14 @@ import { partToDetail } from "./reasoning.ts";
 import { callWriter, imageOf, ownExtras, writeAnnotation, writtenCallExtras } from "./response.ts";
 import { CHAT, writeFinishReason } from "./wire.ts";
 
-type EventOf<Type extends ChatEvent["type"]> = Extract<ChatEvent, { type: Type }>;
-
 /** `[DONE]` ends a good stream, and only a good one. */
 export const END_MARK: Frame = { data: "[DONE]" };
 
 export function createStreamEncoder(context: AnswerContext): StreamEncoder {
-  const writer = new ChunkWriter(context);
-  return (event) => {
-    writer.frames = [];
-    writer.event(event);
-    return writer.frames;
-  };
+  return encoderOf(new ChunkWriter(context));
 }
 
-class ChunkWriter {
+class ChunkWriter implements FrameWriter {
   frames: Frame[] = [];
   readonly #context: AnswerContext;
   readonly #calls: ReturnType<typeof callWriter>;

@@ -20,6 +20,7 @@ import { readContent } from "./content.ts";
 import { isLegacy } from "./fields.ts";
 import { needsDetail, partToDetail, plainReasoning, readReasoning, reasoningText } from "./reasoning.ts";
 import { CHAT, readFinishReason, writeFinishReason } from "./wire.ts";
+import { citationFields, readCitations } from "../shared/openai-citations.ts";
 
 /** Names of the answer's own fields; everything beside them is kept as the upstream's. */
 export const BODY_FIELDS: ReadonlySet<string> = new Set([
@@ -70,27 +71,11 @@ export function usageOf(body: JsonObject) {
 }
 
 export function readAnnotations(value: Json | undefined): Annotation[] {
-  return arrayOr(value).flatMap((entry) => {
-    const citation = objectOr(objectOr(entry)["url_citation"]);
-    const url = textOf(citation["url"]);
-    if (url === undefined) return [];
-    return [
-      compact<Annotation>({
-        type: "url-citation",
-        url,
-        title: textOf(citation["title"]),
-        startIndex: numberOf(citation["start_index"]),
-        endIndex: numberOf(citation["end_index"]),
-      }),
-    ];
-  });
+  return readCitations(value, (entry) => objectOr(objectOr(entry)["url_citation"]));
 }
 
-export function writeAnnotation({ url, title, startIndex, endIndex }: Annotation): JsonObject {
-  return {
-    type: "url_citation",
-    url_citation: { url, title: title ?? "", start_index: startIndex ?? 0, end_index: endIndex ?? 0 },
-  };
+export function writeAnnotation(annotation: Annotation): JsonObject {
+  return { type: "url_citation", url_citation: citationFields(annotation) };
 }
 
 /** Generated pictures stand beside the content (OpenRouter's form). */

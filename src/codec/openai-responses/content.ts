@@ -2,7 +2,7 @@
 import type { Annotation, Json, JsonObject, MediaPart, Part, TextPart } from "../../contract/chat.ts";
 import { CACHE_FIELDS, readCache, writeCacheMark } from "../shared/cache-mark.ts";
 import { badRequest } from "../shared/check.ts";
-import { arrayOr, compact, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
+import { isObject, objectOr, restOf, textOf } from "../shared/json.ts";
 import {
   audioMediaType,
   defaultFilename,
@@ -13,6 +13,7 @@ import {
 } from "../shared/media.ts";
 import { fieldsOf, formOf, withVendor } from "../shared/vendor.ts";
 import { RESPONSES } from "./wire.ts";
+import { citationFields, readCitations } from "../shared/openai-citations.ts";
 
 const TEXT_FIELDS = new Set(["type", "text", ...CACHE_FIELDS]);
 const REFUSAL_FIELDS = new Set(["type", "refusal", ...CACHE_FIELDS]);
@@ -169,22 +170,9 @@ export function writeMedia(part: MediaPart): JsonObject | undefined {
 }
 
 export function readAnnotations(value: Json | undefined): Annotation[] {
-  return arrayOr(value).flatMap((entry) => {
-    const citation = objectOr(entry);
-    const url = textOf(citation["url"]);
-    if (url === undefined) return [];
-    return [
-      compact<Annotation>({
-        type: "url-citation",
-        url,
-        title: textOf(citation["title"]),
-        startIndex: numberOf(citation["start_index"]),
-        endIndex: numberOf(citation["end_index"]),
-      }),
-    ];
-  });
+  return readCitations(value, objectOr);
 }
 
-export function writeAnnotation({ url, title, startIndex, endIndex }: Annotation): JsonObject {
-  return { type: "url_citation", url, title: title ?? "", start_index: startIndex ?? 0, end_index: endIndex ?? 0 };
+export function writeAnnotation(annotation: Annotation): JsonObject {
+  return { type: "url_citation", ...citationFields(annotation) };
 }

@@ -4,6 +4,7 @@ import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.t
 import { replay } from "../fold.ts";
 import { createCallWriter } from "../shared/answer-calls.ts";
 import { CustomInputReader } from "../shared/custom-input.ts";
+import type { EventOf } from "../shared/frame-writer.ts";
 import { arrayOr, isObject, textOf } from "../shared/json.ts";
 import { estimateTokens, mergeUsage } from "../shared/usage.ts";
 import { fieldsOf, formOf, mergeVendor } from "../shared/vendor.ts";
@@ -17,7 +18,6 @@ import { namespaceFinder } from "./tools.ts";
 import { writeUsage } from "./usage.ts";
 import { RESPONSES, writeFinish } from "./wire.ts";
 
-type EventOf<Type extends ChatEvent["type"]> = Extract<ChatEvent, { type: Type }>;
 type HeadOf<Type extends PartHead["type"]> = Extract<PartHead, { type: Type }>;
 
 export function createStreamEncoder(context: AnswerContext): StreamEncoder {

@@ -1,0 +1,25 @@
+/** URL citations as OpenAI's dialects write their fields; where the fields stand differs. */
+import type { Annotation, Json, JsonObject } from "../../contract/chat.ts";
+import { arrayOr, compact, numberOf, textOf } from "./json.ts";
+
+/** `fieldsOf`: where in an entry the fields stand. Entries without a URL are left out. */
+export function readCitations(value: Json | undefined, fieldsOf: (entry: Json) => JsonObject): Annotation[] {
+  return arrayOr(value).flatMap((entry) => {
+    const citation = fieldsOf(entry);
+    const url = textOf(citation["url"]);
+    if (url === undefined) return [];
+    return [
+      compact<Annotation>({
+        type: "url-citation",
+        url,
+        title: textOf(citation["title"]),
+        startIndex: numberOf(citation["start_index"]),
+        endIndex: numberOf(citation["end_index"]),
+      }),
+    ];
+  });
+}
+
+export function citationFields({ url, title, startIndex, endIndex }: Annotation): JsonObject {
+  return { url, title: title ?? "", start_index: startIndex ?? 0, end_index: endIndex ?? 0 };
+}
