@@ -6,6 +6,7 @@ import type { SignInEntry } from "../auth/sign-in.ts";
 import { signInOptions } from "../config/sso-options.ts";
 import type { Config, Problem, ProviderConfig } from "../config/types.ts";
 import type { AnyAuthPlugin, AnyProviderPlugin, Codec, Host, Logger, Provider, Traits } from "../plugin/index.ts";
+import { originsIn } from "../net/destinations.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { KeyPool } from "../routing/key-pool.ts";
 import { createLayers } from "../routing/layers.ts";
@@ -76,22 +77,27 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }
   };
 
-  const hostOf = (pluginId: string, entry: string): Host => ({
-    pluginId,
-    entry,
-    log: tagged(input.log, pluginId),
-    fetch: createPluginFetch(config.network, input.extraRoots),
-    now: input.clock.now,
-    directory,
-    signal: end.signal,
-  });
+  const hostOf = (pluginId: string, entry: string, ...written: readonly unknown[]): Host => {
+    const trusted = originsIn(written);
+    const { extraRoots, hasEnvironmentProxy } = input;
+    return {
+      pluginId,
+      entry,
+      log: tagged(input.log, pluginId),
+      fetch: createPluginFetch({ network: config.network, extraRoots, hasEnvironmentProxy, trusted }),
+      allowOrigin: (url) => void trusted.add(new URL(url).origin),
+      now: input.clock.now,
+      directory,
+      signal: end.signal,
+    };
+  };
 
   const links = await Promise.all(
     config.auth.chain.map(async (id): Promise<ChainLink | undefined> => {
       const plugin = plugins.auth.get(id);
       if (plugin === undefined) return undefined;
       const options = (config.plugins.options[id] ?? {}) as never;
-      const auth = await setUp(`auth.chain.${id}`, () => plugin.setup(options, hostOf(plugin.id, id)));
+      const auth = await setUp(`auth.chain.${id}`, () => plugin.setup(options, hostOf(plugin.id, id, options)));
       return auth === undefined ? undefined : { id, auth };
     }),
   );
@@ -102,7 +108,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       if (plugin === undefined) return undefined;
       const path = `sso.providers.${entry.id}`;
       const options = signInOptions(entry, plugin.options) as never;
-      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id)));
+      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id, options)));
       if (auth === undefined) return undefined;
       if (auth.signIn !== undefined) return { config: entry, signIn: auth.signIn };
       problems.push(problemOf(path, new Error(`the plugin "${entry.type}" recognises callers, but signs nobody in`)));
@@ -122,7 +128,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         type: entryConfig.type,
       };
       if (!entryConfig.enabled || plugin === undefined) return status;
-      const host = { ...hostOf(plugin.id, entryConfig.name), baseUrl };
+      const host = { ...hostOf(plugin.id, entryConfig.name, baseUrl, entryConfig.options), baseUrl };
       const provider = await setUp(`providers.${entryConfig.name}`, () =>
         plugin.setup(entryConfig.options as never, host),
       );
