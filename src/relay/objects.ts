@@ -9,7 +9,7 @@ import { forwardedHeaders } from "./headers.ts";
 import { isObjectId, objectsIn } from "./object-ids.ts";
 import { listObjects } from "./object-lists.ts";
 import { defaultTargets, ownerOf, type Place, placeOf, serves } from "./object-places.ts";
-import { pass, upload } from "./raw.ts";
+import { pass, unrepeatable, upload } from "./raw.ts";
 import { resolveFor } from "./reach.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
@@ -180,9 +180,7 @@ async function send(call: Call, { entry, key }: Place, sent: Sent, model: string
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();
-    if (route.body !== "multipart" || failure.retry === "never") throw failure;
-    // An upload that has begun cannot be sent a second time.
-    throw new RelayError(failure.code, failure.message, { cause: failure, status: failure.status, retry: "never" });
+    throw route.body === "multipart" ? unrepeatable(failure) : failure;
   }
 }
 
