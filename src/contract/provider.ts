@@ -74,6 +74,11 @@ export interface Provider {
    * preference. Called once per model and generation. Default: all of them.
    */
   codecsFor?: (model: string) => readonly [Codec, ...Codec[]];
+  /**
+   * Where vectors are asked for in a dialect of their own: the one for this model; `undefined`: it has none. Default: the
+   * first of `rawCodecs`, else `codecs`, that has embeddings, the client's own before all.
+   */
+  embeddingsIn?: (model: string) => Codec | undefined;
   /** Dialects whose other operations this upstream takes as well, though its chat speaks another. */
   readonly rawCodecs?: readonly Codec[];
   /** Operations of the raw lane this upstream has; the others answer 404. Default: none but chat. */
