@@ -1,5 +1,13 @@
 /** Cohere. API: https://docs.cohere.com/reference/chat */
-import { cohere, defineProvider, type Operation, openaiChat, type Traits, type UpstreamCall } from "monorelay/plugin";
+import {
+  cohere,
+  cohereRerank,
+  defineProvider,
+  type Operation,
+  openaiChat,
+  type Traits,
+  type UpstreamCall,
+} from "monorelay/plugin";
 
 const OPERATIONS = new Set<Operation>(["embeddings", "rerank"]);
 
@@ -18,8 +26,9 @@ export default defineProvider({
     const base = host.baseUrl.replace(VERSIONS, "");
     return {
       codecs: [cohere],
-      // Rerank is the very form that others copied.
+      // The family of the paths that clients call it by.
       rawCodecs: [openaiChat],
+      rerank: cohereRerank,
       embeddingsIn: () => cohere,
       operations: OPERATIONS,
       traits: (model) => (model.includes("reasoning") ? THINKING : PLAIN),

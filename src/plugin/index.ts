@@ -10,6 +10,7 @@ export { ollama } from "../codec/ollama/index.ts";
 export { openaiChat } from "../codec/openai-chat/index.ts";
 export { openaiCompletions } from "../codec/openai-completions/index.ts";
 export { openaiResponses } from "../codec/openai-responses/index.ts";
+export { cohereRerank, commonRerank, nimRerank, teiRerank, voyageRerank } from "../codec/rerank/index.ts";
 export { vertexEmbedContent, vertexPredict } from "../codec/vertex-embeddings/index.ts";
 export * from "../contract/index.ts";
 export { awsEventStream } from "../wire/aws-event-stream.ts";
