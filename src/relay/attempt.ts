@@ -72,6 +72,7 @@ export class Attempts {
     const { state } = this.key;
     state.inFlight -= 1;
     state.refusedUntil = 0;
+    state.refusedModels?.delete(this.target.model);
   }
 
   /** It has failed: throws when that is final, else another may be tried as soon as the result, if any, resolves. */
@@ -104,7 +105,7 @@ export class Attempts {
       const isSpent = this.#tries > 0 && !this.#call.services.budget.take(failover.budget);
       if (this.#tries >= this.#triesMax || isSpent) throw exhausted(this.#call, this.#last, this.#missing);
       const target = this.#targets[this.#at]!;
-      const key = target.entry.keys.pick(this.#tried);
+      const key = target.entry.keys.pick(this.#tried, target.model);
       if (isKey(key)) {
         this.target = target;
         this.key = key;
@@ -173,13 +174,22 @@ async function pause(call: Call, retry: ProviderConfig["retry"], repeat: number,
 }
 
 /** What a failure means for the key that was used. */
-export function settle(call: Call, { entry }: Target, key: PoolKey, error: RelayError): void {
+export function settle(call: Call, { entry, model }: Target, key: PoolKey, error: RelayError): void {
   key.state.failures += 1;
   switch (error.code) {
     case "upstream-rate-limited":
       entry.keys.cool(key, error.retryAfterMs);
       break;
     case "upstream-credential":
+      if (error.isForModel) {
+        entry.keys.refuse(key, model);
+        call.services.log.warn("an upstream refused a key one model", {
+          provider: entry.name,
+          key_label: key.label,
+          model,
+        });
+        break;
+      }
       entry.keys.refuse(key);
       call.services.log.error("an upstream refused a key", { provider: entry.name, key_label: key.label });
       break;
