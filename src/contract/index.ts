@@ -6,4 +6,5 @@ export type * from "./embeddings.ts";
 export * from "./errors.ts";
 export type * from "./host.ts";
 export type * from "./layout.ts";
+export type * from "./prices.ts";
 export type * from "./provider.ts";
