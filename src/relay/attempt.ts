@@ -3,6 +3,7 @@ import type { ProviderConfig } from "../config/types.ts";
 import { RelayError } from "../contract/errors.ts";
 import { isKey, type NoKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
+import { payable } from "./admission.ts";
 import type { Call } from "./call.ts";
 import { reachable } from "./reach.ts";
 
@@ -124,10 +125,8 @@ export class Attempts {
     const call = this.#call;
     if (this.#isFallback) throw this.#exhausted();
     const fallbacks = call.snapshot.router.fallbacksOf(this.#resolution.resolved);
-    this.#targets = reachable(
-      call.identity,
-      fallbacks.flatMap(({ targets }) => targets),
-    );
+    const targets = fallbacks.flatMap((fallback) => fallback.targets);
+    this.#targets = payable(call, reachable(call.identity, targets));
     this.#isFallback = true;
     this.#at = 0;
   }

@@ -5,8 +5,19 @@ import { type AccountDirectory, createDirectory } from "../auth/directory.ts";
 import type { SignInEntry } from "../auth/sign-in.ts";
 import { signInOptions } from "../config/sso-options.ts";
 import type { Config, Problem, ProviderConfig } from "../config/types.ts";
-import type { AnyAuthPlugin, AnyProviderPlugin, Codec, Host, Logger, Provider, Traits } from "../plugin/index.ts";
+import { generalLimits } from "../limits/plan.ts";
+import { createPriceBook, type PriceBook } from "../limits/prices.ts";
 import { originsIn } from "../net/destinations.ts";
+import type {
+  AnyAuthPlugin,
+  AnyProviderPlugin,
+  Codec,
+  Host,
+  Logger,
+  ModelCost,
+  Provider,
+  Traits,
+} from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { KeyPool } from "../routing/key-pool.ts";
 import { createLayers } from "../routing/layers.ts";
@@ -116,6 +127,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }),
   );
 
+  const prices = createPriceBook(config.prices);
   const statuses = await Promise.all(
     config.providers.map(async (entryConfig): Promise<ProviderStatus> => {
       const plugin = plugins.providers.get(entryConfig.type);
@@ -134,7 +146,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       );
       if (provider === undefined) return status;
       const codecs = chooseCodecs(entryConfig, provider, problems);
-      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl) };
+      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices) };
     }),
   );
 
@@ -154,6 +166,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     signIns: new Map(signIns.flatMap((each) => (each === undefined ? [] : [[each.config.id, each] as const]))),
     providers: statuses,
     router: new Router(entries, config.modelRouting),
+    generalLimits: generalLimits(config.limits),
     dispose,
   };
 }
@@ -165,6 +178,7 @@ function createEntry(
   provider: Provider,
   codecs: readonly Codec[],
   baseUrl: string,
+  prices: PriceBook,
 ): ProviderEntry {
   const { timeouts, keySelection, network } = input.config;
   const remembered = new Map<string, Traits>();
@@ -197,6 +211,7 @@ function createEntry(
       totalMs: config.timeouts.totalMs ?? timeouts.totalMs,
     },
     client: input.clients.get(proxy, input.hasEnvironmentProxy, input.extraRoots),
+    price: byPrice(config, plugin, prices),
     traits(model) {
       let traits = remembered.get(model);
       if (traits === undefined) {
@@ -205,6 +220,19 @@ function createEntry(
       }
       return traits;
     },
+  };
+}
+
+/** Callers choose names of models, so only so many are remembered. */
+function byPrice(config: ProviderConfig, plugin: AnyProviderPlugin, prices: PriceBook): ProviderEntry["price"] {
+  const { name: provider, costPerMInput, costPerMOutput } = config;
+  const remembered = new Map<string, ModelCost | undefined>();
+  return (model) => {
+    const known = remembered.get(model);
+    if (known !== undefined || remembered.has(model)) return known;
+    const price = prices({ model, provider, costPerMInput, costPerMOutput, listed: plugin.price?.(model) });
+    if (remembered.size < 4096) remembered.set(model, price);
+    return price;
   };
 }
 
