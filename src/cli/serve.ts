@@ -44,7 +44,7 @@ import type { Builtins, GlobalOptions } from "./index.ts";
 import { prunePeriodically } from "./prune.ts";
 import { requestCap } from "./runtime-settings.ts";
 import { runUntilStopped } from "./shutdown.ts";
-import { checkSurroundings, hasEnvironmentProxy } from "./surroundings.ts";
+import { checkSurroundings } from "./surroundings.ts";
 import { configError, locateHere, readEnvironment, readWorld, type World } from "./world.ts";
 
 export interface ServeOptions extends GlobalOptions {
@@ -119,7 +119,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     auth = accounts;
 
     const state = new RoutingState();
-    const clients = new Clients(systemClock);
+    const clients = new Clients(systemClock, env);
     const services = createRelayServices(store, log, (text) => redactor.redact(text));
     const build = (from: World, checked: Config, generation: number): Promise<Snapshot> =>
       buildSnapshot({
@@ -134,7 +134,6 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
         accounts: accounts.directory,
         accessKeyDigest: key.digest,
         version: VERSION,
-        hasEnvironmentProxy: hasEnvironmentProxy(env),
         extraRoots: rootsOf(checked),
       });
     const first = await build(world, config, 1);

@@ -40,8 +40,6 @@ export interface BuildInput {
   readonly version: string;
   /** Lives as long as the process: connections survive the build. */
   readonly clients: Clients;
-  /** `HTTP_PROXY` or its like is set: it rules where the configuration is silent. */
-  readonly hasEnvironmentProxy: boolean;
   /** The text of `network.ca_file`; `null` = not set. */
   readonly extraRoots: string | null;
 }
@@ -148,6 +146,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     signIns: new Map(signIns.flatMap((each) => (each === undefined ? [] : [[each.config.id, each] as const]))),
     providers: statuses,
     router: new Router(entries, config.modelRouting),
+    way: input.clients.get(config.network.proxy, input.extraRoots),
     dispose,
   };
 }
@@ -163,7 +162,7 @@ function createEntry(
   const { timeouts, keySelection, network } = input.config;
   const remembered = new Map<string, Traits>();
   const extra = { ...config.cloaking, ...config.headers };
-  const proxy = config.proxy ?? network.proxy;
+  const way = input.clients.get(config.proxy ?? network.proxy, input.extraRoots);
   const isLocal = provider.answer !== undefined;
   return {
     name: config.name,
@@ -190,7 +189,8 @@ function createEntry(
       idleMs: config.timeouts.idleMs ?? timeouts.idleMs,
       totalMs: config.timeouts.totalMs ?? timeouts.totalMs,
     },
-    client: input.clients.get(proxy, input.hasEnvironmentProxy, input.extraRoots),
+    client: way.client,
+    way,
     traits(model) {
       let traits = remembered.get(model);
       if (traits === undefined) {
