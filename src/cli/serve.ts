@@ -203,7 +203,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       showSetupToken: printSetupToken,
       fetchOutside: (input: string, init: RequestInit) => {
         const now = configNow();
-        return createPluginFetch(now.network, rootsOf(now))(input, init);
+        return createPluginFetch(clients.get(now.network.proxy, rootsOf(now)))(input, init);
       },
       holder,
       ids: createIds(),

@@ -12,7 +12,8 @@ import { createLayers } from "../routing/layers.ts";
 import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
-import type { Clients } from "./clients.ts";
+import type { WayOut } from "../net/way-out.ts";
+import type { Clients, KeptWay } from "./clients.ts";
 import { createPluginFetch } from "./plugin-fetch.ts";
 import type { ProviderStatus, Snapshot } from "./snapshot.ts";
 
@@ -74,11 +75,12 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }
   };
 
-  const hostOf = (pluginId: string, entry: string): Host => ({
+  const commonWay = input.clients.get(config.network.proxy, input.extraRoots);
+  const hostOf = (pluginId: string, entry: string, way: WayOut = commonWay): Host => ({
     pluginId,
     entry,
     log: tagged(input.log, pluginId),
-    fetch: createPluginFetch(config.network, input.extraRoots),
+    fetch: createPluginFetch(way),
     now: input.clock.now,
     directory,
     signal: end.signal,
@@ -120,13 +122,14 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         type: entryConfig.type,
       };
       if (!entryConfig.enabled || plugin === undefined) return status;
-      const host = { ...hostOf(plugin.id, entryConfig.name), baseUrl };
+      const way = input.clients.get(entryConfig.proxy ?? config.network.proxy, input.extraRoots);
+      const host = { ...hostOf(plugin.id, entryConfig.name, way), baseUrl };
       const provider = await setUp(`providers.${entryConfig.name}`, () =>
         plugin.setup(entryConfig.options as never, host),
       );
       if (provider === undefined) return status;
       const codecs = chooseCodecs(entryConfig, provider, problems);
-      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl) };
+      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, way) };
     }),
   );
 
@@ -146,7 +149,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     signIns: new Map(signIns.flatMap((each) => (each === undefined ? [] : [[each.config.id, each] as const]))),
     providers: statuses,
     router: new Router(entries, config.modelRouting),
-    way: input.clients.get(config.network.proxy, input.extraRoots),
+    way: commonWay,
     dispose,
   };
 }
@@ -158,11 +161,11 @@ function createEntry(
   provider: Provider,
   codecs: readonly Codec[],
   baseUrl: string,
+  way: KeptWay,
 ): ProviderEntry {
-  const { timeouts, keySelection, network } = input.config;
+  const { timeouts, keySelection } = input.config;
   const remembered = new Map<string, Traits>();
   const extra = { ...config.cloaking, ...config.headers };
-  const way = input.clients.get(config.proxy ?? network.proxy, input.extraRoots);
   const isLocal = provider.answer !== undefined;
   return {
     name: config.name,

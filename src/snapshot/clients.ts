@@ -6,7 +6,7 @@ import { chooseProxy, DIRECT } from "../net/proxy.ts";
 import type { WayOut } from "../net/way-out.ts";
 import type { Clock } from "../support/clock.ts";
 
-interface KeptWay extends WayOut {
+export interface KeptWay extends WayOut {
   readonly client: Client;
 }
 
