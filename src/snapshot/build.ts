@@ -14,6 +14,7 @@ import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
 import type { WayOut } from "../net/way-out.ts";
 import type { Clients, KeptWay } from "./clients.ts";
+import { fetchMetadata, refuseMetadata } from "./metadata-fetch.ts";
 import { createPluginFetch } from "./plugin-fetch.ts";
 import type { ProviderStatus, Snapshot } from "./snapshot.ts";
 
@@ -123,7 +124,9 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       };
       if (!entryConfig.enabled || plugin === undefined) return status;
       const way = input.clients.get(entryConfig.proxy ?? config.network.proxy, input.extraRoots);
-      const host = { ...hostOf(plugin.id, entryConfig.name, way), baseUrl };
+      const { allowMetadata } = entryConfig.options as { allowMetadata?: unknown };
+      const metadata = allowMetadata === true ? fetchMetadata : refuseMetadata;
+      const host = { ...hostOf(plugin.id, entryConfig.name, way), baseUrl, metadata };
       const provider = await setUp(`providers.${entryConfig.name}`, () =>
         plugin.setup(entryConfig.options as never, host),
       );
