@@ -48,9 +48,15 @@ export function domainOf(region: string): string {
   return region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
 }
 
-function stsUrl(region: string): string {
-  const own = process.env["AWS_ENDPOINT_URL_STS"];
-  return `${(own || `https://sts.${region}.${domainOf(region)}`).replace(/\/+$/, "")}/`;
+function stsUrl(region: string, host: ProviderHost): string {
+  return `${endpointOf("AWS_ENDPOINT_URL_STS", `https://sts.${region}.${domainOf(region)}`, host)}/`;
+}
+
+/** What the environment says of an endpoint may lie anywhere. */
+function endpointOf(variable: string, standard: string, host: ProviderHost): string {
+  const own = process.env[variable];
+  if (own) host.allowOrigin(own);
+  return (own || standard).replace(/\/+$/, "");
 }
 
 export interface Role {
@@ -73,7 +79,7 @@ function formOf(action: string, { arn, session, externalId, seconds }: Role): UR
 
 /** A role that other keys take on. https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
 export function keysOfRole(role: Role, by: AwsKeys, host: ProviderHost): AwsKeys {
-  const url = stsUrl(role.region);
+  const url = stsUrl(role.region, host);
   const { region } = role;
   return lentKeys(host, async () => {
     const body = formOf("AssumeRole", role).toString();
@@ -88,7 +94,7 @@ export function keysOfRole(role: Role, by: AwsKeys, host: ProviderHost): AwsKeys
  * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
  */
 export function keysOfWebIdentity(role: Role, file: string, host: ProviderHost): AwsKeys {
-  const url = stsUrl(role.region);
+  const url = stsUrl(role.region, host);
   return lentKeys(host, async () => {
     const form = formOf("AssumeRoleWithWebIdentity", role);
     form.set("WebIdentityToken", await readTokenFile(file, "AWS_WEB_IDENTITY_TOKEN_FILE"));
@@ -144,8 +150,7 @@ export interface SsoSettings {
 /** The role of somebody who has run `aws sso login`. https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html */
 export function keysOfSso({ filedUnder, region, accountId, roleName }: SsoSettings, host: ProviderHost): AwsKeys {
   const file = join(awsFolder(), "sso", "cache", `${createHash("sha1").update(filedUnder).digest("hex")}.json`);
-  const own = process.env["AWS_ENDPOINT_URL_SSO"];
-  const root = (own || `https://portal.sso.${region}.${domainOf(region)}`).replace(/\/+$/, "");
+  const root = endpointOf("AWS_ENDPOINT_URL_SSO", `https://portal.sso.${region}.${domainOf(region)}`, host);
   const query = new URLSearchParams({ account_id: accountId, role_name: roleName });
   return lentKeys(host, async () => {
     const { accessToken, expiresAt } = ((await Bun.file(file)
@@ -177,6 +182,7 @@ export function keysOfContainer(host: ProviderHost): AwsKeys {
   const relative = env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
   const url = relative ? `${CONTAINER_ROOT}${relative}` : (env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] ?? "");
   const whom = "The container's credential service";
+  if (url.startsWith("https:")) host.allowOrigin(url);
   return lentKeys(host, async () => {
     const tokenFile = env["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
     const authorization = tokenFile

@@ -7,6 +7,7 @@ import { findServer } from "../store/data-dir.ts";
 import { StoreError } from "../store/errors.ts";
 import { openStore } from "../store/open.ts";
 import { systemClock } from "../support/clock.ts";
+import { originsIn } from "../net/destinations.ts";
 import { chooseProxy } from "../net/proxy.ts";
 import { createPluginFetch } from "../snapshot/plugin-fetch.ts";
 import { openAuth } from "./auth.ts";
@@ -27,7 +28,11 @@ export async function withDesk<T>(
   work: (desk: Desk) => Promise<T>,
 ): Promise<T> {
   if (options.url !== undefined) {
-    const send = createPluginFetch({ proxyFor: chooseProxy(null, process.env), roots: null });
+    const send = createPluginFetch({
+      way: { proxyFor: chooseProxy(null, process.env), roots: null },
+      allowed: [],
+      trusted: originsIn(options.url),
+    });
     return work(createRemoteDesk({ url: options.url, token: process.env[TOKEN_VARIABLE], send }));
   }
   const env = readEnvironment(undefined);

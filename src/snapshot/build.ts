@@ -12,6 +12,7 @@ import { createLayers } from "../routing/layers.ts";
 import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
+import { originsIn } from "../net/destinations.ts";
 import type { WayOut } from "../net/way-out.ts";
 import type { Clients, KeptWay } from "./clients.ts";
 import { fetchMetadata, refuseMetadata } from "./metadata-fetch.ts";
@@ -77,22 +78,28 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   };
 
   const commonWay = input.clients.get(config.network.proxy, input.extraRoots);
-  const hostOf = (pluginId: string, entry: string, way: WayOut = commonWay): Host => ({
-    pluginId,
-    entry,
-    log: tagged(input.log, pluginId),
-    fetch: createPluginFetch(way),
-    now: input.clock.now,
-    directory,
-    signal: end.signal,
-  });
+  const hostOf = (pluginId: string, entry: string, way: WayOut, ...written: readonly unknown[]): Host => {
+    const trusted = originsIn(written);
+    return {
+      pluginId,
+      entry,
+      log: tagged(input.log, pluginId),
+      fetch: createPluginFetch({ way, allowed: config.network.allowPrivateNetworks, trusted }),
+      allowOrigin: (url) => void trusted.add(new URL(url).origin),
+      now: input.clock.now,
+      directory,
+      signal: end.signal,
+    };
+  };
 
   const links = await Promise.all(
     config.auth.chain.map(async (id): Promise<ChainLink | undefined> => {
       const plugin = plugins.auth.get(id);
       if (plugin === undefined) return undefined;
       const options = (config.plugins.options[id] ?? {}) as never;
-      const auth = await setUp(`auth.chain.${id}`, () => plugin.setup(options, hostOf(plugin.id, id)));
+      const auth = await setUp(`auth.chain.${id}`, () =>
+        plugin.setup(options, hostOf(plugin.id, id, commonWay, options)),
+      );
       return auth === undefined ? undefined : { id, auth };
     }),
   );
@@ -103,7 +110,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       if (plugin === undefined) return undefined;
       const path = `sso.providers.${entry.id}`;
       const options = signInOptions(entry, plugin.options) as never;
-      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id)));
+      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id, commonWay, options)));
       if (auth === undefined) return undefined;
       if (auth.signIn !== undefined) return { config: entry, signIn: auth.signIn };
       problems.push(problemOf(path, new Error(`the plugin "${entry.type}" recognises callers, but signs nobody in`)));
@@ -126,7 +133,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       const way = input.clients.get(entryConfig.proxy ?? config.network.proxy, input.extraRoots);
       const { allowMetadata } = entryConfig.options as { allowMetadata?: unknown };
       const metadata = allowMetadata === true ? fetchMetadata : refuseMetadata;
-      const host = { ...hostOf(plugin.id, entryConfig.name, way), baseUrl, metadata };
+      const host = { ...hostOf(plugin.id, entryConfig.name, way, baseUrl, entryConfig.options), baseUrl, metadata };
       const provider = await setUp(`providers.${entryConfig.name}`, () =>
         plugin.setup(entryConfig.options as never, host),
       );

@@ -12,9 +12,6 @@ const METADATA_MAX_MS = 2000;
 /** Loopback, link-local, and the unique local addresses that EC2 has for the same. */
 const NEARBY: readonly string[] = ["127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"];
 
-/** A proxy would answer for its own machine. */
-const direct = createPluginFetch(PLAIN_WAY);
-
 export const refuseMetadata: ProviderHost["metadata"] = () =>
   Promise.reject(new TypeError("host.metadata is there only where the entry says allow_metadata: true"));
 
@@ -26,6 +23,8 @@ export const fetchMetadata: ProviderHost["metadata"] = async (address, init) => 
   headers.set("host", url.host);
   url.hostname = await nearbyAddress(url.hostname.replace(/^\[|\]$/g, ""));
   const timeout = AbortSignal.timeout(METADATA_MAX_MS);
+  // A proxy would answer for its own machine.
+  const direct = createPluginFetch({ way: PLAIN_WAY, allowed: [], trusted: new Set([url.origin]) });
   return direct(url, {
     method: request.method,
     headers,

@@ -20,6 +20,8 @@ export interface FakeHost extends ProviderHost {
   readonly askedNearby: Asked[];
   /** What it wrote into the log. */
   readonly logged: string[];
+  /** URLs whose origins it had allowed for `fetch`. */
+  readonly allowed: string[];
 }
 
 export interface Asked {
@@ -45,6 +47,7 @@ export function createFakeHost(input: FakeHostInput = {}): FakeHost {
   const fetched: Asked[] = [];
   const askedNearby: Asked[] = [];
   const logged: string[] = [];
+  const allowed: string[] = [];
   const write = (message: string, fields: object = {}): void =>
     void logged.push(`${message} ${JSON.stringify(fields)}`);
   const nobody = (): undefined => undefined;
@@ -59,6 +62,7 @@ export function createFakeHost(input: FakeHostInput = {}): FakeHost {
       if (answer === undefined) throw new Error("this test has no network");
       return answer(request.url, request);
     },
+    allowOrigin: (url) => void allowed.push(String(url)),
     metadata: async (url, init) => {
       const request = new Request(url, init);
       if (metadata === undefined) throw new TypeError("host.metadata is off");
@@ -78,6 +82,7 @@ export function createFakeHost(input: FakeHostInput = {}): FakeHost {
     fetched,
     askedNearby,
     logged,
+    allowed,
   };
 }
 
