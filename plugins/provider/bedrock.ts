@@ -93,7 +93,7 @@ export default defineProvider({
       }
       if (secret !== "") return { bearer: secret };
       if (bearer !== undefined) return { bearer };
-      if (keys === undefined) throw noCredentials(tried);
+      if (keys === undefined) throw noCredentials(host, tried);
       const pair = keys.get(waiter);
       return pair instanceof Promise ? pair.then((lent) => ({ pair: lent })) : { pair };
     };

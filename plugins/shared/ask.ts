@@ -22,9 +22,7 @@ export async function askText({ url, whom, send, ...init }: Question): Promise<s
     throw new RelayError("upstream-unavailable", `${whom} could not be reached.`, { cause });
   }
   if (response.status >= 400 && response.status < 500 && response.status !== 429) {
-    throw new RelayError("upstream-credential", `${whom} refused to lend credentials.`, {
-      cause: new Error(`it answered ${response.status}`),
-    });
+    throw new RelayError("upstream-credential", `${whom} refused to lend credentials (${response.status}).`);
   }
   if (!response.ok)
     throw new RelayError("upstream-unavailable", `${whom} failed.`, {
