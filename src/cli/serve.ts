@@ -46,7 +46,7 @@ import type { Builtins, GlobalOptions } from "./index.ts";
 import { prunePeriodically } from "./prune.ts";
 import { requestCap } from "./runtime-settings.ts";
 import { runUntilStopped } from "./shutdown.ts";
-import { checkSurroundings, hasEnvironmentProxy } from "./surroundings.ts";
+import { checkSurroundings } from "./surroundings.ts";
 import { configError, locateHere, readEnvironment, readWorld, type World } from "./world.ts";
 
 export interface ServeOptions extends GlobalOptions {
@@ -121,7 +121,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     auth = accounts;
 
     const state = new RoutingState();
-    const clients = new Clients(systemClock);
+    const clients = new Clients(systemClock, env);
     const { spending } = store;
     const spent = new Spending({ clock: systemClock, schedule: systemSchedule, repository: spending, log });
     await spent.start();
@@ -139,7 +139,6 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
         accounts: accounts.directory,
         accessKeyDigest: key.digest,
         version: VERSION,
-        hasEnvironmentProxy: hasEnvironmentProxy(env),
         extraRoots: rootsOf(checked),
       });
     const first = await build(world, config, 1);
@@ -209,8 +208,8 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       showSetupToken: printSetupToken,
       fetchOutside: (input: string, init: RequestInit) => {
         const now = configNow();
-        const options = { extraRoots: rootsOf(now), hasEnvironmentProxy: hasEnvironmentProxy(env), trusted: NONE };
-        return createPluginFetch({ network: now.network, ...options })(input, init);
+        const way = clients.get(now.network.proxy, rootsOf(now));
+        return createPluginFetch({ way, allowed: now.network.allowPrivateNetworks, trusted: NONE })(input, init);
       },
       holder,
       ids: createIds(),

@@ -164,7 +164,6 @@ export async function startRelay(
     accounts,
     accessKeyDigest: null,
     version: "test",
-    hasEnvironmentProxy: false,
     extraRoots: null,
   });
   const holder = new SnapshotHolder(snapshot, (error) => log.error("dispose", { error }));
