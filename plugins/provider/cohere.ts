@@ -1,5 +1,6 @@
 /** Cohere. API: https://docs.cohere.com/reference/chat */
 import { cohere, defineProvider, type Operation, openaiChat, type Traits, type UpstreamCall } from "monorelay/plugin";
+import { priceList } from "../shared/price-list.ts";
 
 const OPERATIONS = new Set<Operation>(["embeddings", "rerank"]);
 
@@ -14,6 +15,13 @@ export default defineProvider({
   id: "cohere",
   baseUrl: "https://api.cohere.com",
   dialects: ["cohere"],
+  price: priceList("2026-06", [
+    ["command-a", 2.5, 10],
+    ["command-r-plus", 2.5, 10],
+    ["command-r", 0.15, 0.6],
+    ["command-r7b", 0.0375, 0.15],
+    ["embed-v4.0", 0.12],
+  ]),
   setup(_options, host) {
     const base = host.baseUrl.replace(VERSIONS, "");
     return {
