@@ -153,6 +153,14 @@ export interface ApiKeyStanding {
   /** The owner's role in the key's organisation. */
   readonly orgRole: OrgRole | null;
   readonly orgLimits: StoredLimits | null;
+  /** Keys that made this one, or made its maker, and so on: what it uses they use. */
+  readonly makers: readonly KeyMaker[];
+}
+
+export interface KeyMaker {
+  /** As in `ApiKey`. */
+  readonly countsAs: string;
+  readonly limits: StoredLimits;
 }
 
 export interface ApiKeyFilter {
