@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { preparePython } from "./python.ts";
 
 const root = dirname(import.meta.dir);
 const extra = process.argv.slice(2);
@@ -89,6 +90,8 @@ if (extra.length === 0) {
   step("the sources are formatted and free of lint", [bun, "x", "biome", "ci", "--colors=off", "."]);
   step("the lock file names no registry", ["sh", "-c", "! grep -nE '\"https?://' bun.lock"]);
   step("the binary compiles", [bun, "scripts/build.ts", "--quiet"]);
+  const python = preparePython();
+  console.log("python" in python ? "ok   the Python SDKs are there" : `skip ${python.missing}`);
 }
 await runTests(extra.length === 0 ? ["--isolate"] : extra);
 

@@ -209,7 +209,8 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       showSetupToken: printSetupToken,
       fetchOutside: (input: string, init: RequestInit) => {
         const now = configNow();
-        return createPluginFetch(now.network, rootsOf(now))(input, init);
+        const options = { extraRoots: rootsOf(now), hasEnvironmentProxy: hasEnvironmentProxy(env), trusted: NONE };
+        return createPluginFetch({ network: now.network, ...options })(input, init);
       },
       holder,
       ids: createIds(),
@@ -267,6 +268,9 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     await sink.flush(1000);
   }
 }
+
+/** What the house itself asks outside goes to addresses that stand in its code. */
+const NONE: ReadonlySet<string> = new Set();
 
 function rootsOf({ network }: Config): string | null {
   return network.caFile === null ? null : readFileSync(network.caFile, "utf8");

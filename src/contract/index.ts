@@ -3,6 +3,7 @@ export type * from "./auth.ts";
 export type * from "./chat.ts";
 export type * from "./codec.ts";
 export type * from "./embeddings.ts";
+export type * from "./rerank.ts";
 export * from "./errors.ts";
 export type * from "./host.ts";
 export type * from "./layout.ts";

@@ -7,10 +7,11 @@ import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
 import { forwardedHeaders } from "./headers.ts";
-import { isObjectId, objectsIn } from "./object-ids.ts";
+import { telling } from "./object-events.ts";
+import { isObjectId, type NamedObject, objectsIn } from "./object-ids.ts";
 import { listObjects } from "./object-lists.ts";
 import { defaultTargets, ownerOf, type Place, placeOf, serves } from "./object-places.ts";
-import { pass, upload } from "./raw.ts";
+import { pass, unrepeatable, upload } from "./raw.ts";
 import { resolveFor } from "./reach.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
@@ -183,20 +184,21 @@ async function send(call: Call, { entry, key }: Place, sent: Sent, model: string
   );
   try {
     const answer = await answerFrom(call, entry, key, shape);
-    const response = await pass(call, entry, answer, (bytes) => remember(call, { entry, key }, bytes));
+    const place = { entry, key };
+    const tells = call.streaming && route.object!.action === "create";
+    const told = tells ? telling(answer, (named) => note(call, place, named)) : answer;
+    const response = await pass(call, entry, told, (bytes) => remember(call, place, bytes));
     if (route.object!.isDeprecated) response.headers.set("deprecation", "true");
     return response;
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();
-    if (route.body !== "multipart" || failure.retry === "never") throw failure;
-    // An upload that has begun cannot be sent a second time.
-    throw new RelayError(failure.code, failure.message, { cause: failure, status: failure.status, retry: "never" });
+    throw route.body === "multipart" ? unrepeatable(failure) : failure;
   }
 }
 
 /** Before the client learns of an object it must be known whose it is. */
-export async function remember(call: Call, { entry, key }: Place, answer: Uint8Array): Promise<void> {
+export async function remember(call: Call, place: Place, answer: Uint8Array): Promise<void> {
   const { kind, action } = call.route.object!;
   let body: JsonObject;
   try {
@@ -205,5 +207,9 @@ export async function remember(call: Call, { entry, key }: Place, answer: Uint8A
     return; // no JSON, no object
   }
   const named = objectsIn(body, kind).filter(({ id }) => action === "create" || id !== body["id"]);
-  await call.services.objects.add(named.map((object) => ({ ...object, ...ownerOf(call, { entry, key }) })));
+  await note(call, place, named);
+}
+
+async function note(call: Call, place: Place, named: readonly NamedObject[]): Promise<void> {
+  await call.services.objects.add(named.map((object) => ({ ...object, ...ownerOf(call, place) })));
 }

@@ -226,10 +226,18 @@ async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: 
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();
-    // An upload that has begun cannot be sent a second time.
-    if (body.isRepeatable || failure.retry === "never") throw failure;
-    throw new RelayError(failure.code, failure.message, { cause: failure, status: failure.status, retry: "never" });
+    throw body.isRepeatable ? failure : unrepeatable(failure);
   }
+}
+
+/** An upload that has begun cannot be sent a second time. */
+export function unrepeatable(failure: RelayError): RelayError {
+  const { code, message, status, retry, isForModel } = failure;
+  if (retry === "never") return failure;
+  return new RelayError(code, message, {
+    ...{ cause: failure, status, retry: "never" },
+    ...(isForModel ? { isForModel } : {}),
+  });
 }
 
 /** `read`: told of a whole JSON answer before the client gets it. */

@@ -7,6 +7,7 @@ import { signInOptions } from "../config/sso-options.ts";
 import type { Config, Problem, ProviderConfig } from "../config/types.ts";
 import { generalLimits } from "../limits/plan.ts";
 import { createPriceBook, type PriceBook } from "../limits/prices.ts";
+import { originsIn } from "../net/destinations.ts";
 import type {
   AnyAuthPlugin,
   AnyProviderPlugin,
@@ -94,22 +95,27 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }
   };
 
-  const hostOf = (pluginId: string, entry: string): Host => ({
-    pluginId,
-    entry,
-    log: tagged(input.log, pluginId),
-    fetch: createPluginFetch(config.network, input.extraRoots),
-    now: input.clock.now,
-    directory,
-    signal: end.signal,
-  });
+  const hostOf = (pluginId: string, entry: string, ...written: readonly unknown[]): Host => {
+    const trusted = originsIn(written);
+    const { extraRoots, hasEnvironmentProxy } = input;
+    return {
+      pluginId,
+      entry,
+      log: tagged(input.log, pluginId),
+      fetch: createPluginFetch({ network: config.network, extraRoots, hasEnvironmentProxy, trusted }),
+      allowOrigin: (url) => void trusted.add(new URL(url).origin),
+      now: input.clock.now,
+      directory,
+      signal: end.signal,
+    };
+  };
 
   const links = await Promise.all(
     config.auth.chain.map(async (id): Promise<ChainLink | undefined> => {
       const plugin = plugins.auth.get(id);
       if (plugin === undefined) return undefined;
       const options = (config.plugins.options[id] ?? {}) as never;
-      const auth = await setUp(`auth.chain.${id}`, () => plugin.setup(options, hostOf(plugin.id, id)));
+      const auth = await setUp(`auth.chain.${id}`, () => plugin.setup(options, hostOf(plugin.id, id, options)));
       return auth === undefined ? undefined : { id, auth };
     }),
   );
@@ -120,7 +126,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       if (plugin === undefined) return undefined;
       const path = `sso.providers.${entry.id}`;
       const options = signInOptions(entry, plugin.options) as never;
-      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id)));
+      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id, options)));
       if (auth === undefined) return undefined;
       if (auth.signIn !== undefined) return { config: entry, signIn: auth.signIn };
       problems.push(problemOf(path, new Error(`the plugin "${entry.type}" recognises callers, but signs nobody in`)));
@@ -141,7 +147,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         type: entryConfig.type,
       };
       if (!entryConfig.enabled || plugin === undefined) return status;
-      const host = { ...hostOf(plugin.id, entryConfig.name), baseUrl };
+      const host = { ...hostOf(plugin.id, entryConfig.name, baseUrl, entryConfig.options), baseUrl };
       const provider = await setUp(`providers.${entryConfig.name}`, () =>
         plugin.setup(entryConfig.options as never, host),
       );

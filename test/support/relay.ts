@@ -56,9 +56,11 @@ function createMemoryObjects(): ObjectRepository {
       for (const object of objects) if (!known.has(object.id)) known.set(object.id, object);
     },
     find: async (id) => known.get(id),
-    list: async (kind, orgId, max) =>
+    list: async (kind, { orgId, userId, principal }, max) =>
       [...known.values()]
         .filter((object) => object.kind === kind && object.orgId === orgId)
+        .filter((object) => userId === undefined || object.userId === userId)
+        .filter((object) => principal === undefined || object.principal === principal)
         .toReversed()
         .slice(0, max),
     remove: async (id) => void known.delete(id),
