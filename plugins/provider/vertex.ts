@@ -12,7 +12,9 @@ import {
   vertexPredict,
 } from "monorelay/plugin";
 import { hostedClaudeTraits } from "../shared/claude.ts";
+import { claudePrice } from "../shared/claude-prices.ts";
 import { geminiTraits } from "../shared/gemini.ts";
+import { geminiPrice } from "../shared/gemini-prices.ts";
 import {
   accountOfKey,
   findGoogleAccount,
@@ -43,6 +45,7 @@ function hostOf(location: string): string {
 export default defineProvider({
   id: "vertex",
   dialects: ["gemini"],
+  price: (model) => claudePrice(model) ?? geminiPrice(model),
   keys: "optional",
   options: Type.Object({
     project: Type.Optional(
