@@ -65,14 +65,14 @@ export function serving(call: Call, resolution: Resolution): readonly Target[] {
 
 async function readJson(call: Call): Promise<RawBody> {
   const top = scanTopLevel(await readJsonBody(call));
-  validateFields(top, call.route);
+  validateFields(top, call.route, call.route.usualModel === undefined ? undefined : "model");
   return jsonBody(call, top);
 }
 
 export function jsonBody(call: Call, top: TopLevel): RawBody {
   call.streaming = top.kind("stream") === 0x74;
   return {
-    model: top.value("model") as string,
+    model: top.text("model") ?? call.route.usualModel!,
     contentType: "application/json",
     isRepeatable: true,
     forModel: (model, entry) => editBody(wished(call, top, model, entry), call.requestedModel, model, false).body,
