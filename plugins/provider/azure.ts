@@ -90,6 +90,7 @@ export default defineProvider({
       return `${root}/deployments/${encodeURIComponent(deployment)}${below}${joined}`;
     };
     const traits: Traits = {
+      fileUrls: false,
       maxTokensField: isDated && apiVersion < LIMIT_RENAMED ? "max_tokens" : "max_completion_tokens",
       ...(isDated && apiVersion < COUNTS_STREAMED ? { streamUsage: false } : {}),
     };

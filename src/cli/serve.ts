@@ -10,7 +10,7 @@ import type { Config } from "../config/types.ts";
 import { createApi } from "../http/api.ts";
 import { createEdge } from "../http/edge.ts";
 import { apiRoutes } from "../http/routes.ts";
-import { listen, type RunningServer } from "../http/server.ts";
+import { listen, outerBound, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
 import { Limiter } from "../limits/limiter.ts";
 import { Spending } from "../limits/spending.ts";
@@ -357,7 +357,7 @@ async function startListening(config: Config, handler: ReturnType<typeof createE
       port,
       unixSocket,
       tls,
-      bodyBytesMax: Math.max(maxBody, maxUpload, maxAdminBody),
+      bodyBytesMax: outerBound(Math.max(maxBody, maxUpload, maxAdminBody)),
       handler,
     });
   } catch (error) {

@@ -248,7 +248,7 @@ export function failureOf(call: Call, cause: unknown): RelayError {
   if (call.abortReason !== undefined) return call.abortReason;
   if (call.attemptReason !== undefined) return call.attemptReason;
   if (RelayError.is(cause)) return cause;
-  if (cause instanceof NetError) return netFailure(cause);
+  if (cause instanceof NetError) return RelayError.is(cause.cause) ? cause.cause : netFailure(cause);
   // A plugin's own `send` may throw what fetch throws.
   if (cause instanceof TypeError || (cause instanceof Error && /^(Timeout|Abort)Error$/.test(cause.name))) {
     return new RelayError("upstream-unavailable", "The upstream could not be reached, or broke the connection.", {
