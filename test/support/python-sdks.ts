@@ -20,6 +20,8 @@ export class PythonFailure extends Error {
       readonly message: string;
       readonly code: unknown;
       readonly requestId: string | null;
+      /** The header, as the SDK's own exception shows it. */
+      readonly retryAfterMs: string | null;
     },
   ) {
     super(`${told.class}: ${told.message}`);
