@@ -46,7 +46,9 @@ async function runTests(args: string[]): Promise<void> {
     "--reporter=junit",
     `--reporter-outfile=${report}`,
   ];
-  const child = Bun.spawn(command, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  // What a test that was cut off leaves behind goes with the run.
+  const env = { ...process.env, TMPDIR: directory };
+  const child = Bun.spawn(command, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
   const code = await child.exited;
   const count = readReport(report);
   rmSync(directory, { recursive: true, force: true });
