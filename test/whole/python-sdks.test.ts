@@ -7,6 +7,7 @@ import {
   type PythonClient,
   type PythonFailure,
   type PythonSdks,
+  runPython,
   startPythonSdks,
 } from "../support/python-sdks.ts";
 import { PIXEL } from "../support/sdk-clients.ts";
@@ -268,6 +269,35 @@ model_routing: { failover: { enabled: false }, stateful: { provider: uploader } 
 
     test("answers become objects of the caller's own class, in chat, responses and Gemini", async () => {
       expect(await python.do<number[]>("parsed", { model: "echo-json", text: "count" })).toEqual([0, 0, 0]);
+    });
+
+    test("base URL and key may come from the environment alone; what names an account at the vendor stays here", async () => {
+      vendors.forget();
+      const env = {
+        OPENAI_BASE_URL: `${relay.url}/v1`,
+        OPENAI_API_KEY: ACCESS_KEY,
+        OPENAI_ORG_ID: "org-of-the-vendor",
+        OPENAI_PROJECT_ID: "proj-of-the-vendor",
+        ANTHROPIC_BASE_URL: relay.url,
+        ANTHROPIC_AUTH_TOKEN: ACCESS_KEY,
+        GOOGLE_GEMINI_BASE_URL: relay.url,
+        GEMINI_API_KEY: ACCESS_KEY,
+      };
+      const source = `
+import anthropic, openai
+from google import genai
+
+turns = [{"role": "user", "content": "hello"}]
+print(openai.OpenAI().chat.completions.create(model="gpt-chat", messages=turns).choices[0].message.content)
+print(anthropic.Anthropic().messages.create(model="claude-sonnet-4-6", max_tokens=9, messages=turns).content[0].text)
+client = genai.Client()
+print(client.models.generate_content(model="gemini-2.5-flash", contents="hello").text)
+`;
+      expect(await runPython(source, { cwd: relay.dir, env })).toBe(`${ANSWER.text}\n`.repeat(3));
+      expect(vendors.received).toHaveLength(3);
+      for (const { headers } of vendors.received) {
+        expect(JSON.stringify([...headers])).not.toMatch(/of-the-vendor|whole-test-access-key/);
+      }
     });
 
     test("O6: files go up and come down as they are", async () => {
