@@ -14,6 +14,7 @@ import { listen, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
 import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
+import { KeptAnswers } from "../relay/kept-answers.ts";
 import { Ledger } from "../relay/ledger.ts";
 import { cutRevokedCalls } from "../relay/revoked.ts";
 import { createGuardedFetcher } from "../net/guarded.ts";
@@ -315,6 +316,7 @@ function createRelayServices(store: Store, log: ProcessLogger, redact: (text: st
     media: createGuardedFetcher(systemClock),
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
+    kept: new KeptAnswers(systemClock),
     budget: new RetryBudget(),
     redact,
     random: Math.random,

@@ -6,6 +6,7 @@ import type { CallRecord, ObjectRepository } from "../store/types.ts";
 import type { Clock } from "../support/clock.ts";
 import type { ActiveCalls } from "./active.ts";
 import type { HeldBytes } from "./held-bytes.ts";
+import type { KeptAnswers } from "./kept-answers.ts";
 import type { Ledger } from "./ledger.ts";
 
 export interface RelayServices {
@@ -21,6 +22,8 @@ export interface RelayServices {
   readonly media: GuardedFetcher;
   readonly active: ActiveCalls;
   readonly held: HeldBytes;
+  /** Translated answers that clients may continue by their ids. */
+  readonly kept: KeptAnswers;
   readonly budget: RetryBudget;
   /** Takes what looks like a secret out of an upstream's text. */
   readonly redact: (text: string) => string;

@@ -16,6 +16,7 @@ import type { Lookup } from "../../src/net/dial.ts";
 import { createGuardedFetcher } from "../../src/net/guarded.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
+import { KeptAnswers } from "../../src/relay/kept-answers.ts";
 import { Ledger } from "../../src/relay/ledger.ts";
 import type { RelayServices } from "../../src/relay/services.ts";
 import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
@@ -126,6 +127,7 @@ export async function startRelay(
     ledger: new Ledger(),
     active: new ActiveCalls(clock),
     held: new HeldBytes(),
+    kept: new KeptAnswers(clock),
     budget: new RetryBudget(),
     redact: (value) => redactor.redact(value),
     random: () => 0.5,
