@@ -190,7 +190,8 @@ export interface TokenCounting {
 export interface Codec {
   /**
    * `openai-chat`, `openai-responses`, `anthropic-messages`, `gemini`; without an ingress half, as only upstreams speak
-   * them: `bedrock-converse`, `bedrock-invoke-claude`, `vertex-claude`, `ollama`, `cohere`.
+   * them: `bedrock-converse`, `bedrock-invoke-claude`, `vertex-claude`, `ollama`, `cohere`; for vectors alone:
+   * `bedrock-titan-embed`, `bedrock-nova-embed`, `bedrock-cohere-embed`, `vertex-predict`, `vertex-embed-content`.
    */
   readonly id: string;
   readonly framing: Framing;
@@ -204,4 +205,6 @@ export interface Codec {
   readonly counting?: TokenCounting;
   /** Absent: the dialect has no embeddings, or only such as travel unchanged. */
   readonly embeddings?: Embeddings;
+  /** Failures of a dialect that has no egress half, as it is not for chat. */
+  readonly decodeError?: Egress["decodeError"];
 }

@@ -3,6 +3,7 @@ import type { ProviderConfig } from "../config/types.ts";
 import { RelayError } from "../contract/errors.ts";
 import { isKey, type NoKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
+import { payable } from "./admission.ts";
 import type { Call } from "./call.ts";
 import { reachable } from "./reach.ts";
 
@@ -72,6 +73,7 @@ export class Attempts {
     const { state } = this.key;
     state.inFlight -= 1;
     state.refusedUntil = 0;
+    state.refusedModels?.delete(this.target.model);
   }
 
   /** It has failed: throws when that is final, else another may be tried as soon as the result, if any, resolves. */
@@ -104,7 +106,7 @@ export class Attempts {
       const isSpent = this.#tries > 0 && !this.#call.services.budget.take(failover.budget);
       if (this.#tries >= this.#triesMax || isSpent) throw this.#exhausted();
       const target = this.#targets[this.#at]!;
-      const key = target.entry.keys.pick(this.#tried);
+      const key = target.entry.keys.pick(this.#tried, target.model);
       if (isKey(key)) {
         this.target = target;
         this.key = key;
@@ -123,10 +125,8 @@ export class Attempts {
     const call = this.#call;
     if (this.#isFallback) throw this.#exhausted();
     const fallbacks = call.snapshot.router.fallbacksOf(this.#resolution.resolved);
-    this.#targets = reachable(
-      call.identity,
-      fallbacks.flatMap(({ targets }) => targets),
-    );
+    const targets = fallbacks.flatMap((fallback) => fallback.targets);
+    this.#targets = payable(call, reachable(call.identity, targets));
     this.#isFallback = true;
     this.#at = 0;
   }
@@ -199,13 +199,22 @@ async function pause(call: Call, retry: ProviderConfig["retry"], repeat: number,
 }
 
 /** What a failure means for the key that was used. */
-export function settle(call: Call, { entry }: Target, key: PoolKey, error: RelayError): void {
+export function settle(call: Call, { entry, model }: Target, key: PoolKey, error: RelayError): void {
   key.state.failures += 1;
   switch (error.code) {
     case "upstream-rate-limited":
       entry.keys.cool(key, error.retryAfterMs);
       break;
     case "upstream-credential":
+      if (error.isForModel) {
+        entry.keys.refuse(key, model);
+        call.services.log.warn("an upstream refused a key one model", {
+          provider: entry.name,
+          key_label: key.label,
+          model,
+        });
+        break;
+      }
       entry.keys.refuse(key);
       call.services.log.error("an upstream refused a key", { provider: entry.name, key_label: key.label });
       break;

@@ -5,6 +5,7 @@ import { RelayError, type UpstreamCall, type Usage } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
+import { admitChat, admitOther } from "./admission.ts";
 import { amendTop } from "./amend.ts";
 import { attempt } from "./attempt.ts";
 import { declaredLength, readJsonBody } from "./body.ts";
@@ -23,6 +24,9 @@ import { readWhole } from "./whole.ts";
 /** Answers up to this size are read whole, so that a broken one can still be tried elsewhere and usage is known. */
 const WHOLE_BYTES_MAX = 1024 * 1024;
 
+/** More than any vendor makes in one call. */
+const PICTURES_MAX = 100;
+
 /** The runtime's own type of a body's reader has more members than the standard's; only these are used. */
 interface UploadReader {
   read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
@@ -36,6 +40,8 @@ export interface RawBody {
   readonly model: string;
   readonly contentType: string;
   readonly isRepeatable: boolean;
+  /** Holds the call against its caller's limits. */
+  admit(resolution: Resolution): Resolution;
   forModel(model: string, entry: ProviderEntry): Body;
 }
 
@@ -48,7 +54,8 @@ export async function runRaw(call: Call): Promise<Response> {
 export async function passOn(call: Call, resolution: Resolution, body: RawBody): Promise<Response> {
   const targets = serving(call, resolution);
   if (targets.length > 0) {
-    return attempt(call, { ...resolution, targets }, { tryOne: (target, key) => tryOne(call, body, target, key) });
+    const admitted = body.admit({ ...resolution, targets });
+    return attempt(call, admitted, { tryOne: (target, key) => tryOne(call, body, target, key) });
   }
   throw new RelayError("not-found", `No provider of this model offers ${call.route.path}.`, { wireCode: "not_found" });
 }
@@ -70,12 +77,22 @@ async function readJson(call: Call): Promise<RawBody> {
 
 export function jsonBody(call: Call, top: TopLevel): RawBody {
   call.streaming = top.kind("stream") === 0x74;
+  if (call.route.operation === "images") call.images = picturesIn(top.value("n"));
   return {
     model: top.value("model") as string,
     contentType: "application/json",
     isRepeatable: true,
+    admit: (resolution) =>
+      call.route.operation === "completions"
+        ? admitChat(call, resolution, top)
+        : admitOther(call, resolution, top.bytes),
     forModel: (model, entry) => editBody(wished(call, top, model, entry), call.requestedModel, model, false).body,
   };
+}
+
+/** One unless the request says otherwise. */
+function picturesIn(n: unknown): number {
+  return typeof n === "number" && n >= 1 ? Math.min(Math.ceil(n), PICTURES_MAX) : 1;
 }
 
 /** Completions know the parameters of chat, but no instructions. */
@@ -141,6 +158,8 @@ async function readForm(call: Call): Promise<RawBody> {
     model: field.value,
     contentType: contentType!,
     isRepeatable: isWhole,
+    // How many tokens are in sounds and pictures nobody can tell from their bytes.
+    admit: (resolution) => admitOther(call, resolution, undefined),
     forModel: (name) => (isWhole ? edited(name) : joined(call, edited(name), reader, limits.maxUpload)),
   };
 }
@@ -207,10 +226,18 @@ async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: 
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();
-    // An upload that has begun cannot be sent a second time.
-    if (body.isRepeatable || failure.retry === "never") throw failure;
-    throw new RelayError(failure.code, failure.message, { cause: failure, status: failure.status, retry: "never" });
+    throw body.isRepeatable ? failure : unrepeatable(failure);
   }
+}
+
+/** An upload that has begun cannot be sent a second time. */
+export function unrepeatable(failure: RelayError): RelayError {
+  const { code, message, status, retry, isForModel } = failure;
+  if (retry === "never") return failure;
+  return new RelayError(code, message, {
+    ...{ cause: failure, status, retry: "never" },
+    ...(isForModel ? { isForModel } : {}),
+  });
 }
 
 /** `read`: told of a whole JSON answer before the client gets it. */

@@ -34,13 +34,14 @@ export interface RelayRoute {
   /** What an identity must hold. */
   readonly scope: Scope;
   /**
-   * `chat`, `completions`, `embeddings`, `count-tokens`: as they are or translated. `json`, `multipart`: raw, with the body in that
+   * `chat`, `completions`, `embeddings`, `rerank`, `count-tokens`: as they are or translated. `json`, `multipart`: raw, with the body in that
    * form. `none`: raw, without a body.
    */
   readonly body:
     | "chat"
     | "completions"
     | "embeddings"
+    | "rerank"
     | "count-tokens"
     | "credits"
     | "realtime"

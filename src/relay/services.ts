@@ -1,6 +1,7 @@
 /** What every call is lent by the house; one instance for the life of the process. */
 import type { GuardedFetcher } from "../net/guarded.ts";
 import type { ProcessLogger } from "../support/log.ts";
+import type { Limiter } from "../limits/limiter.ts";
 import type { RetryBudget } from "../routing/state.ts";
 import type { CallRecord, ObjectRepository } from "../store/types.ts";
 import type { Clock } from "../support/clock.ts";
@@ -25,6 +26,8 @@ export interface RelayServices {
   /** Translated answers that clients may continue by their ids. */
   readonly kept: KeptAnswers;
   readonly budget: RetryBudget;
+  /** Counts what callers use; outlives every generation. */
+  readonly limiter: Limiter;
   /** Takes what looks like a secret out of an upstream's text. */
   readonly redact: (text: string) => string;
   readonly random: () => number;

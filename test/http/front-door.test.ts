@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { apiRoutes, describeRoutes } from "../../src/http/routes.ts";
 import { type AccountRelay, KEY, type SignedIn, startAccounts } from "../support/accounts.ts";
+import { rawStatus } from "../support/raw.ts";
 
 const ROUTES = describeRoutes(apiRoutes(undefined as never, "/nonexistent"));
 const PROTECTED = ROUTES.filter(({ policy, kind }) => policy.type !== "public" && kind === "management");
@@ -16,25 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => house.stop());
 
-/** Bytes as no HTTP library would send them; the status of the answer, 0 when the connection just ended. */
-async function raw(bytes: string): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  let text = "";
-  const socket = await Bun.connect({
-    hostname: "127.0.0.1",
-    port: Number(new URL(house.relay.url).port),
-    socket: {
-      data: (each, data) => {
-        text += data.toString("latin1");
-        if (text.includes("\r\n")) each.end();
-      },
-      close: () => resolve(text),
-      error: () => resolve(text),
-    },
-  });
-  socket.write(bytes);
-  return Number(/^HTTP\/1\.1 (\d{3})/.exec(await promise)?.[1] ?? 0);
-}
+const raw = (bytes: string) => rawStatus(Number(new URL(house.relay.url).port), bytes);
 
 describe("R10 ★ policy belongs to the route", () => {
   const hosts: [name: string, lines: string][] = [

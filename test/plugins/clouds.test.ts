@@ -90,8 +90,15 @@ describe("lists of models", () => {
       "bedrock",
       { region: "eu-west-1" },
       "",
-      { modelSummaries: [{ modelId: "a" }, { modelName: "no id" }, { modelId: "b" }] },
-      "https://bedrock.eu-west-1.amazonaws.com/foundation-models?byOutputModality=TEXT",
+      {
+        modelSummaries: [
+          { modelId: "a", outputModalities: ["TEXT"] },
+          { modelName: "no id" },
+          { modelId: "draws", outputModalities: ["IMAGE"] },
+          { modelId: "b", outputModalities: ["EMBEDDING"] },
+        ],
+      },
+      "https://bedrock.eu-west-1.amazonaws.com/foundation-models",
     ],
     [
       "vertex",
@@ -114,8 +121,15 @@ describe("lists of models", () => {
       "cohere",
       {},
       "https://api.cohere.com",
-      { models: [{ name: "a" }, {}, { name: "b" }] },
-      "https://api.cohere.com/v1/models?page_size=1000&endpoint=chat",
+      {
+        models: [
+          { name: "a", endpoints: ["chat", "generate"] },
+          {},
+          { name: "sorts", endpoints: ["classify"] },
+          { name: "b", endpoints: ["embed"] },
+        ],
+      },
+      "https://api.cohere.com/v1/models?page_size=1000",
     ],
   ];
   test.each(rows)("of %s", async (_name, id, options, baseUrl, answer, url) => {
@@ -418,7 +432,7 @@ describe("where calls go", () => {
   });
 
   test.each([
-    ["embeddings", "/embeddings", "/compatibility/v1/embeddings"],
+    ["embeddings", "/embed", "/v2/embed"],
     ["rerank", "/rerank", "/v2/rerank"],
   ] as const)("cohere's %s", async (operation, path, url) => {
     const provider = await setUp("cohere", {}, createFakeHost({ baseUrl: "https://api.cohere.com/v2" }));

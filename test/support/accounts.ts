@@ -62,10 +62,11 @@ export interface AccountRelay {
   stop(): Promise<void>;
 }
 
-/** `config`: YAML without `providers`. */
+/** `config`: YAML without `providers`, which `providers` adds where a test calls models too. */
 export async function startAccounts(
   config = "",
   fetchOutside?: NonNullable<Parameters<typeof startRelay>[2]>["fetchOutside"],
+  providers = "",
 ): Promise<AccountRelay> {
   const clock = createManualClock();
   const backupDir = join(mkdtempSync(join(tmpdir(), "monorelay-accounts-")), "backups");
@@ -82,7 +83,7 @@ export async function startAccounts(
   const house = await openHouse({ config, store, clock });
   const { services } = house;
   const setupTokens: string[] = [];
-  const relay = await startRelay(config, services.directory, {
+  const relay = await startRelay(`${config}\n${providers}`, services.directory, {
     auth: services,
     store,
     clock,
