@@ -1,7 +1,7 @@
 /** The official Python SDKs in a process of their own, asked by lines of JSON: `test/python/sdks.py` does the asking. */
 import { join } from "node:path";
 import { pythonTools } from "../../scripts/python.ts";
-import { PIXEL, type Question, type Told } from "./sdk-clients.ts";
+import { PIXEL, type Told } from "./sdks/index.ts";
 
 const tools = pythonTools();
 /** Why tests with the Python SDKs cannot run, or `undefined`. */
@@ -55,8 +55,14 @@ export async function runPython(
 
 export type PythonClient = "openai, chat" | "openai, responses" | "anthropic" | "google-genai";
 
-/** Beside the fields that every SDK is asked by. */
-export interface PythonQuestion extends Question {
+export interface PythonQuestion {
+  readonly model: string;
+  readonly text: string;
+  readonly stream: boolean;
+  /** Offers `weather(city)` and `now()`. */
+  readonly tools?: boolean;
+  /** Shows a picture of one pixel as well. */
+  readonly picture?: boolean;
   readonly system?: string;
   /** Asks for JSON of this schema. */
   readonly schema?: object;
@@ -67,7 +73,7 @@ export interface PythonQuestion extends Question {
 }
 
 export interface PythonSdks {
-  ask(client: PythonClient, question: PythonQuestion): Promise<Told>;
+  ask(client: PythonClient, question: PythonQuestion): Promise<Omit<Told, "thoughts">>;
   /** Any other kind of `sdks.py`. */
   do<T>(kind: string, question: object): Promise<T>;
   stop(): Promise<void>;

@@ -10,11 +10,11 @@ import {
   runPython,
   startPythonSdks,
 } from "../support/python-sdks.ts";
-import { PIXEL } from "../support/sdk-clients.ts";
+import { PIXEL } from "../support/sdks/index.ts";
 import { type Received, type Reply, startUpstream, type Upstream } from "../support/upstream.ts";
-import { ANSWER, dialectOf, startVendors, type VendorDialect } from "../support/vendors.ts";
+import { ANSWER, dialectOf, startVendors, type UpstreamDialect } from "../support/vendors.ts";
 
-const UPSTREAMS: readonly (readonly [model: string, dialect: VendorDialect])[] = [
+const UPSTREAMS: readonly (readonly [model: string, dialect: UpstreamDialect])[] = [
   ["gpt-chat", "openai-chat"],
   ["gpt-responses", "openai-responses"],
   ["claude-sonnet-4-6", "anthropic-messages"],
