@@ -16,6 +16,7 @@ import { Limiter } from "../limits/limiter.ts";
 import { Spending } from "../limits/spending.ts";
 import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
+import { KeptAnswers } from "../relay/kept-answers.ts";
 import { Ledger } from "../relay/ledger.ts";
 import { cutRevokedCalls } from "../relay/revoked.ts";
 import { createGuardedFetcher } from "../net/guarded.ts";
@@ -329,6 +330,7 @@ function createRelayServices(
     media: createGuardedFetcher(systemClock),
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
+    kept: new KeptAnswers(systemClock),
     budget: new RetryBudget(),
     limiter: new Limiter(systemClock, spending),
     redact,

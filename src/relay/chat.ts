@@ -26,6 +26,7 @@ import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { failureResponse } from "./failure-response.ts";
 import { forwardedHeaders, wholeResponse } from "./headers.ts";
+import { keepAnswer, keepingEncoder, recalled } from "./kept-answers.ts";
 import { Losses } from "./losses.ts";
 import { needsMedia, withMediaBytes } from "./media.ts";
 import { atPlace } from "./objects.ts";
@@ -52,7 +53,7 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 export async function runChat(call: Call, body?: Uint8Array<ArrayBuffer>): Promise<Response> {
   try {
     const read = body ?? readJsonBody(call);
-    const top = lookAt(call, read instanceof Promise ? await read : read);
+    const top = recalled(call, lookAt(call, read instanceof Promise ? await read : read));
     call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
     const found = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
     const resolution = isLimited(call) ? admitChat(call, found, top) : found;
@@ -300,7 +301,7 @@ class ChatWork implements Work<Response> {
     const { call } = this;
     const { framing } = call;
     const { ingress } = call.route.codec;
-    const encode = ingress!.streamEncoder(this.#context());
+    const encode = keepingEncoder(call, this.top, ingress!.streamEncoder(this.#context()));
     const source = await openTranslation(call, events, encode, framing, entry.timeouts.idleMs);
     return streamToClient(call, source, framing, framing.contentType);
   }
@@ -373,6 +374,7 @@ class ChatWork implements Work<Response> {
   }
 
   #write(body: JsonObject): Uint8Array<ArrayBuffer> {
+    keepAnswer(this.call, this.top, body);
     return encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>;
   }
 

@@ -18,6 +18,7 @@ import { Limiter } from "../../src/limits/limiter.ts";
 import { Spending } from "../../src/limits/spending.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
+import { KeptAnswers } from "../../src/relay/kept-answers.ts";
 import { Ledger } from "../../src/relay/ledger.ts";
 import type { RelayServices } from "../../src/relay/services.ts";
 import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
@@ -135,6 +136,7 @@ export async function startRelay(
     ledger: new Ledger(),
     active: new ActiveCalls(clock),
     held: new HeldBytes(),
+    kept: new KeptAnswers(clock),
     budget: new RetryBudget(),
     limiter: new Limiter(clock, spending),
     redact: (value) => redactor.redact(value),
