@@ -6,6 +6,7 @@ import type { SignInEntry } from "../auth/sign-in.ts";
 import { signInOptions } from "../config/sso-options.ts";
 import type { Config, Problem, ProviderConfig } from "../config/types.ts";
 import { generalLimits } from "../limits/plan.ts";
+import type { PriceFeed } from "../limits/price-feed.ts";
 import { createPriceBook, type PriceBook } from "../limits/prices.ts";
 import { originsIn } from "../net/destinations.ts";
 import type {
@@ -57,6 +58,8 @@ export interface BuildInput {
   readonly clients: Clients;
   /** The text of `network.ca_file`; `null` = not set. */
   readonly extraRoots: string | null;
+  /** Lives as long as the process: a newer price list, if the configuration names one. */
+  readonly prices?: PriceFeed;
 }
 
 /** What went wrong while plugins were set up; nothing has been kept. */
@@ -136,7 +139,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }),
   );
 
-  const prices = createPriceBook(config.prices);
+  const prices = createPriceBook(config.prices, input.prices?.find);
   const statuses = await Promise.all(
     config.providers.map(async (entryConfig): Promise<ProviderStatus> => {
       const plugin = plugins.providers.get(entryConfig.type);
@@ -225,7 +228,7 @@ function createEntry(
     },
     client: way.client,
     way,
-    price: byPrice(config, plugin, prices, input.log),
+    price: byPrice(config, plugin, prices, input),
     traits(model) {
       let traits = remembered.get(model);
       if (traits === undefined) {
@@ -242,7 +245,7 @@ function byPrice(
   { name: provider, costPerMInput, costPerMOutput }: ProviderConfig,
   plugin: AnyProviderPlugin,
   prices: PriceBook,
-  log: Logger,
+  { log, prices: feed }: BuildInput,
 ): ProviderEntry["price"] {
   const listedAt = (model: string): ModelPrice | undefined => {
     try {
@@ -253,7 +256,12 @@ function byPrice(
     }
   };
   const remembered = new Map<string, ModelCost | undefined>();
+  let version = feed?.version;
   return (model) => {
+    if (feed?.version !== version) {
+      version = feed?.version;
+      remembered.clear();
+    }
     const known = remembered.get(model);
     if (known !== undefined || remembered.has(model)) return known;
     const price = prices({ model, provider, costPerMInput, costPerMOutput, listed: listedAt(model) });
