@@ -156,21 +156,19 @@ describe.skipIf(missingBinary !== undefined)(`R29 limits in the binary ${missing
     const first = await start(PRICES);
     const { key, id } = await makeKey(first, { budgets: [{ usd: 0.06, window: "month" }] });
     expect((await chat(first, key, { max_tokens: 5 })).status).toBe(200);
-    const { "budget:month": spent } = await until(
-      () => used(first, key),
-      (now) => now["budget:month"]! > 0,
-    );
     const path = join(first.dir, "data/monorelay.db");
     const stored = async () => {
       using file = new Database(path, { readonly: true });
       return file.query<{ month: number }, [string]>("SELECT month FROM spending WHERE subject = ?").get(`key:${id}`);
     };
-    await until(stored, (row) => row?.month === Math.round(spent! * 1_000_000));
+    // What is reserved for a call is never written down, only what it has cost.
+    const { month } = (await until(stored, (row) => row !== null))!;
+    expect(month).toBeGreaterThan(0);
     first.process.kill("SIGKILL");
     await first.process.exited;
 
     const second = await start(PRICES, { MONORELAY_DATA_DIR: join(first.dir, "data") });
-    expect((await used(second, key))["budget:month"]).toBe(spent!);
+    expect((await used(second, key))["budget:month"]).toBe(month / 1_000_000);
     const refused = await chat(second, key, { max_tokens: 40 });
     expect(refused.status).toBe(429);
     expect(refused.headers.get("x-should-retry")).toBe("false");
