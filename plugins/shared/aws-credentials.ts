@@ -74,6 +74,7 @@ const ROLE_SECONDS = 3600;
 /** The role's own keys, renewed before they run out. https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
 export function keysOfRole({ roleArn, region, pair, host }: RoleOptions) {
   const url = `${(process.env["AWS_ENDPOINT_URL_STS"] ?? `https://sts.${region}.amazonaws.com`).replace(/\/+$/, "")}/`;
+  host.allowOrigin(url);
   const form = new URLSearchParams({
     ...{ Action: "AssumeRole", Version: "2011-06-15", RoleArn: roleArn },
     ...{ RoleSessionName: "monorelay", DurationSeconds: String(ROLE_SECONDS) },

@@ -35,6 +35,7 @@ export interface Orgs {
     caller: Caller,
   ): Promise<OrgView>;
   delete(id: string, caller: Caller): Promise<void>;
+  /** A plain member of the default organisation sees itself there. */
   members(id: string, caller: Identity, page?: PageRequest): Promise<Page<Member>>;
   addMember(
     id: string,
@@ -155,8 +156,11 @@ export function createOrgs({ accounts, invites, audit, revocations, newId }: Org
       }),
 
     async members(id, caller, page) {
-      await enterAs(id, caller, "member");
-      return orgs.members(id, page);
+      const { isDefault } = await enterAs(id, caller, "member");
+      const { rank } = await rankIn(id, caller);
+      // Registering is all it takes to be in the default organisation: names and addresses of the others stay theirs.
+      const isAlone = isDefault && rank < RANK.admin && caller.userId !== null;
+      return orgs.members(id, page, isAlone ? caller.userId : undefined);
     },
 
     addMember: (id, who, role, caller) =>

@@ -7,7 +7,9 @@ import { findServer } from "../store/data-dir.ts";
 import { StoreError } from "../store/errors.ts";
 import { openStore } from "../store/open.ts";
 import { systemClock } from "../support/clock.ts";
+import { originsIn } from "../net/destinations.ts";
 import { createPluginFetch } from "../snapshot/plugin-fetch.ts";
+import { hasEnvironmentProxy } from "./surroundings.ts";
 import { openAuth } from "./auth.ts";
 import type { Desk } from "./desk.ts";
 import { CliError, EXIT } from "./exit.ts";
@@ -26,7 +28,12 @@ export async function withDesk<T>(
   work: (desk: Desk) => Promise<T>,
 ): Promise<T> {
   if (options.url !== undefined) {
-    const send = createPluginFetch({ proxy: null }, null);
+    const send = createPluginFetch({
+      network: { proxy: null, allowPrivateNetworks: [] },
+      extraRoots: null,
+      hasEnvironmentProxy: hasEnvironmentProxy(process.env),
+      trusted: originsIn(options.url),
+    });
     return work(createRemoteDesk({ url: options.url, token: process.env[TOKEN_VARIABLE], send }));
   }
   const env = readEnvironment(undefined);

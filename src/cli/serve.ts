@@ -12,6 +12,8 @@ import { createEdge } from "../http/edge.ts";
 import { apiRoutes } from "../http/routes.ts";
 import { listen, outerBound, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
+import { Limiter } from "../limits/limiter.ts";
+import { Spending } from "../limits/spending.ts";
 import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
 import { Ledger } from "../relay/ledger.ts";
@@ -120,7 +122,10 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
 
     const state = new RoutingState();
     const clients = new Clients(systemClock);
-    const services = createRelayServices(store, log, (text) => redactor.redact(text));
+    const { spending } = store;
+    const spent = new Spending({ clock: systemClock, schedule: systemSchedule, repository: spending, log });
+    await spent.start();
+    const services = createRelayServices(store, log, (text) => redactor.redact(text), spent);
     const build = (from: World, checked: Config, generation: number): Promise<Snapshot> =>
       buildSnapshot({
         generation,
@@ -204,7 +209,8 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       showSetupToken: printSetupToken,
       fetchOutside: (input: string, init: RequestInit) => {
         const now = configNow();
-        return createPluginFetch(now.network, rootsOf(now))(input, init);
+        const options = { extraRoots: rootsOf(now), hasEnvironmentProxy: hasEnvironmentProxy(env), trusted: NONE };
+        return createPluginFetch({ network: now.network, ...options })(input, init);
       },
       holder,
       ids: createIds(),
@@ -250,6 +256,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     watcher?.close();
     services.active.stop();
     services.ledger.flush();
+    await spent.flush();
     return code;
   } catch (error) {
     throw toCliError(error, located.configFile);
@@ -261,6 +268,9 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     await sink.flush(1000);
   }
 }
+
+/** What the house itself asks outside goes to addresses that stand in its code. */
+const NONE: ReadonlySet<string> = new Set();
 
 function rootsOf({ network }: Config): string | null {
   return network.caFile === null ? null : readFileSync(network.caFile, "utf8");
@@ -305,7 +315,12 @@ function takeDirectory(path: string, log: ProcessLogger): DataDirectory {
   }
 }
 
-function createRelayServices(store: Store, log: ProcessLogger, redact: (text: string) => string): RelayServices {
+function createRelayServices(
+  store: Store,
+  log: ProcessLogger,
+  redact: (text: string) => string,
+  spending: Spending,
+): RelayServices {
   return {
     clock: systemClock,
     log,
@@ -316,6 +331,7 @@ function createRelayServices(store: Store, log: ProcessLogger, redact: (text: st
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
     budget: new RetryBudget(),
+    limiter: new Limiter(systemClock, spending),
     redact,
     random: Math.random,
     sleep: (ms, signal) =>

@@ -68,7 +68,8 @@ export class RelayError extends Error {
   readonly code: FailureCode;
   readonly status: number;
   readonly retry: "never" | "next";
-  readonly retryAfterMs: number | undefined;
+  /** The relay sets it where the upstream said nothing and it knows better. */
+  retryAfterMs: number | undefined;
   readonly wireCode: string | undefined;
   readonly wireType: string | undefined;
   readonly param: string | undefined;

@@ -30,6 +30,8 @@ export interface Identity {
   readonly expiresAt?: number;
   /** Of the API key; absent = none. */
   readonly limits?: CallerLimits;
+  /** Under whose id this key is counted: that of the first key it descends from by rotation. Absent = its own. */
+  readonly countsAs?: string;
   /** Of the organisation, beside those of the key; absent = none. */
   readonly orgLimits?: CallerLimits;
   /** Addresses or networks this key may be used from; absent = any. */
@@ -81,8 +83,18 @@ export interface Host {
   readonly entry: string;
   /** Tagged with the plugin; secrets are redacted at the sink. */
   readonly log: Logger;
-  /** http(s) only, checked addresses, no redirects followed, proxy and roots of the configuration. */
+  /**
+   * http and https only; no redirects followed; proxy and roots of the configuration. Goes to public addresses, to
+   * networks of `network.allow_private_networks`, and to origins that stand in the entry's own options or `base_url`;
+   * rejects with a `TypeError` for others. The connection is made to the address that was checked. Behind a proxy, which
+   * resolves names itself, the URL is checked, and the name as far as it can be resolved here.
+   */
   readonly fetch: (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+  /**
+   * Lets `fetch` go to the origin of this URL wherever that lies: for addresses that the operator has named outside of
+   * the options (a file, the environment). Never for what an answer names.
+   */
+  readonly allowOrigin: (url: string | URL) => void;
   /** ms since epoch; tests control it. */
   readonly now: () => number;
   readonly directory: Directory;

@@ -7,4 +7,5 @@ export type * from "./rerank.ts";
 export * from "./errors.ts";
 export type * from "./host.ts";
 export type * from "./layout.ts";
+export type * from "./prices.ts";
 export type * from "./provider.ts";

@@ -3,6 +3,7 @@ import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import type { ChatEvent, ChatRequest } from "./chat.ts";
 import type { Codec, Framing, Traits } from "./codec.ts";
 import type { ProviderHost } from "./host.ts";
+import type { ModelPrice } from "./prices.ts";
 import type { Rerank } from "./rerank.ts";
 
 /** What a call wants done. `chat` is translated where needed; everything else is passed on in the raw lane. */
@@ -126,6 +127,11 @@ export interface ProviderPlugin<Options extends TObject = TObject> {
   readonly dialects?: readonly string[];
   /** Does an entry need at least one enabled key? Default `required`. */
   readonly keys?: "required" | "optional" | "none";
+  /**
+   * What the vendor asks for a model, by the upstream's name of it; `undefined` = not known, which is not nothing. Pure;
+   * called once per model and generation. Operators override it (`prices.overrides`).
+   */
+  price?: (model: string) => ModelPrice | undefined;
   /** Local by nature: `base_url` may be a loopback or private address without being listed. */
   readonly local?: boolean;
   setup(options: Static<Options>, host: ProviderHost): Provider | Promise<Provider>;

@@ -67,6 +67,7 @@ interface OpenidClient {
 
 function createOpenidSignIn(own: OpenidClient, host: Host): SignIn {
   const { clientId, clientSecret } = own;
+  host.allowOrigin(own.issuer);
   const discovery = createDiscovery(host, own.issuer);
   const keyFor = createKeySource(host.now, discovery.keys);
   const scope = [...new Set(["openid", ...own.scopes])].join(" ");

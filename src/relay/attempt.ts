@@ -3,6 +3,7 @@ import type { ProviderConfig } from "../config/types.ts";
 import { RelayError } from "../contract/errors.ts";
 import { isKey, type NoKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
+import { payable } from "./admission.ts";
 import type { Call } from "./call.ts";
 import { reachable } from "./reach.ts";
 
@@ -103,7 +104,7 @@ export class Attempts {
         continue;
       }
       const isSpent = this.#tries > 0 && !this.#call.services.budget.take(failover.budget);
-      if (this.#tries >= this.#triesMax || isSpent) throw exhausted(this.#call, this.#last, this.#missing);
+      if (this.#tries >= this.#triesMax || isSpent) throw this.#exhausted();
       const target = this.#targets[this.#at]!;
       const key = target.entry.keys.pick(this.#tried, target.model);
       if (isKey(key)) {
@@ -122,14 +123,38 @@ export class Attempts {
   /** Resolved only now: most calls never need them. */
   #takeFallbacks(): void {
     const call = this.#call;
-    if (this.#isFallback) throw exhausted(call, this.#last, this.#missing);
+    if (this.#isFallback) throw this.#exhausted();
     const fallbacks = call.snapshot.router.fallbacksOf(this.#resolution.resolved);
-    this.#targets = reachable(
-      call.identity,
-      fallbacks.flatMap(({ targets }) => targets),
-    );
+    const targets = fallbacks.flatMap((fallback) => fallback.targets);
+    this.#targets = payable(call, reachable(call.identity, targets));
     this.#isFallback = true;
     this.#at = 0;
+  }
+
+  /** The last failure says most; without any, why there was nobody to ask. */
+  #exhausted(): RelayError {
+    const last = this.#last;
+    if (last !== undefined) {
+      last.retryAfterMs ??= this.#hint(last);
+      return this.#call.attempts > 1 ? finalOf(last) : last;
+    }
+    const missing = this.#missing;
+    const isCooling = missing?.reason === "cooling";
+    const message = isCooling
+      ? "All keys of the provider are resting after a rate limit."
+      : "The provider has no usable key.";
+    return new RelayError("unavailable", message, {
+      wireCode: "no_keys",
+      retryAfterMs: boundedHint(isCooling ? (missing.readyInMs ?? HINT_MIN_MS) : HINT_MAX_MS),
+    });
+  }
+
+  /** For what passes by itself; the upstream's own word comes before it. */
+  #hint(last: RelayError): number | undefined {
+    if (last.code === "upstream-unavailable") return last.status === 503 ? HINT_MIN_MS : undefined;
+    if (last.code !== "upstream-rate-limited") return undefined;
+    const rest = this.key.state.coolingUntil - this.#call.services.clock.monotonic();
+    return boundedHint(Math.min(rest, this.#missing?.readyInMs ?? rest));
   }
 }
 
@@ -196,20 +221,6 @@ export function settle(call: Call, { entry, model }: Target, key: PoolKey, error
     default:
       if (error.status === 402) entry.keys.refuse(key);
   }
-}
-
-/** The last failure says most; without any, why there was nobody to ask. */
-function exhausted(call: Call, last: RelayError | undefined, missing: NoKey | undefined): RelayError {
-  if (last !== undefined) return call.attempts > 1 ? finalOf(last) : last;
-  const wait = missing?.reason === "cooling" ? (missing.readyInMs ?? HINT_MIN_MS) : HINT_MAX_MS;
-  const message =
-    missing?.reason === "cooling"
-      ? "All keys of the provider are resting after a rate limit."
-      : "The provider has no usable key.";
-  return new RelayError("unavailable", message, {
-    wireCode: "no_keys",
-    retryAfterMs: boundedHint(wait),
-  });
 }
 
 const finals = new WeakSet<RelayError>();

@@ -15,6 +15,7 @@ import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Wishes } from "../routing/layers.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
+import { admitChat, isLimited } from "./admission.ts";
 import { amendBody, amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
 import { attempt, attemptAll, Attempts, type Work } from "./attempt.ts";
@@ -53,7 +54,8 @@ export async function runChat(call: Call, body?: Uint8Array<ArrayBuffer>): Promi
     const read = body ?? readJsonBody(call);
     const top = lookAt(call, read instanceof Promise ? await read : read);
     call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
-    const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
+    const found = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
+    const resolution = isLimited(call) ? admitChat(call, found, top) : found;
     const work = new ChatWork(call, top);
     const continued = continuedId(call, top);
     if (continued !== undefined) {
@@ -218,6 +220,7 @@ class ChatWork implements Work<Response> {
     const egress = codec.egress!;
     if (isPlainlyGood(bytes, egress.answerMark)) {
       call.readLater(bytes, codec);
+      if (call.admission !== undefined) call.readNow();
     } else {
       const facts = egress.readFacts(parseAnswer(bytes));
       if (facts.error !== undefined) throw facts.error;

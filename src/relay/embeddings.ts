@@ -9,6 +9,7 @@ import {
 } from "../plugin/index.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
+import { admitOther } from "./admission.ts";
 import { lookAt } from "./asked.ts";
 import { attempt } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
@@ -41,13 +42,9 @@ export async function runEmbeddings(call: Call): Promise<Response> {
   if (targets.length === 0) {
     throw new RelayError("not-found", "No provider of this model offers embeddings.", { wireCode: "not_found" });
   }
-  return attempt(
-    call,
-    { ...resolution, targets },
-    {
-      tryOne: (target, key) => tryOne(call, top, target, key),
-    },
-  );
+  return attempt(call, admitOther(call, { ...resolution, targets }, top.bytes), {
+    tryOne: (target, key) => tryOne(call, top, target, key),
+  });
 }
 
 /** The client's own dialect before any other. A provider without an upstream speaks OpenAI's. */

@@ -1,6 +1,7 @@
 /** Uploads as forms: read until their model is known, whichever field comes first, and passed on as they come. */
 import { join } from "../net/bytes.ts";
 import { RelayError, type UpstreamCall } from "../plugin/index.ts";
+import { admitOther } from "./admission.ts";
 import { declaredLength, tooLarge } from "./body.ts";
 import type { Call } from "./call.ts";
 import { boundaryOf, type FormField, FormScan } from "./multipart.ts";
@@ -67,6 +68,8 @@ export async function readForm(call: Call): Promise<Form> {
       model: field.value,
       contentType: contentType!,
       isRepeatable: isWhole,
+      // How many tokens are in sounds and pictures nobody can tell from their bytes.
+      admit: (resolution) => admitOther(call, resolution, undefined),
       forModel(name): UpstreamCall["body"] {
         if (first === undefined) return streamOf(edited(spool!, field, name), rest);
         const bytes =

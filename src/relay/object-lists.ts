@@ -3,7 +3,7 @@ import { type Json, type JsonObject, RelayError } from "../plugin/index.ts";
 import type { UpstreamObject } from "../store/types.ts";
 import type { Call } from "./call.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
-import { type Place, whereIs } from "./object-places.ts";
+import { ownedBy, type Place, whereIs } from "./object-places.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { parseAnswer } from "./answer-text.ts";
 import { readWhole } from "./whole.ts";
@@ -31,7 +31,7 @@ export async function listObjects(call: Call): Promise<Response> {
   const parameters = new URLSearchParams(call.query);
   const names = call.route.codec.id === "anthropic-messages" ? CURSORS["anthropic-messages"] : CURSORS.others;
   const limit = limitIn(parameters);
-  const own = await call.services.objects.list(kind, call.identity.orgId, OWN_MAX);
+  const own = await call.services.objects.list(kind, ownedBy(call.identity), OWN_MAX);
   const groups = groupsOf(own);
   const after = parameters.get(names.after);
   // Several places are walked one behind the other; a cursor says in which of them the last page ended.

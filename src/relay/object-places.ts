@@ -1,9 +1,9 @@
 /** Where an upstream object lies, and whether the caller may know of it. */
-import { RelayError } from "../plugin/index.ts";
+import { type Identity, RelayError } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { isKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
-import type { UpstreamObject } from "../store/types.ts";
+import type { ObjectOwner, UpstreamObject } from "../store/types.ts";
 import type { Call } from "./call.ts";
 
 export interface Place {
@@ -25,8 +25,25 @@ export async function placeOf(call: Call, id: string, param?: string): Promise<P
     }
     throw unknownObject(param);
   }
-  if (object.orgId !== identity.orgId) throw unknownObject(param);
+  if (!isOwn(object, identity)) throw unknownObject(param);
   return whereIs(call, object, param);
+}
+
+/**
+ * Whose objects a caller knows: its own, by whichever credential they were made; those of the whole organisation only
+ * where it is an owner or admin of that. Everybody who registers is in the default organisation, so being a member says
+ * nothing of what others there want to share.
+ */
+export function ownedBy({ orgId, orgRole, userId, id }: Identity): ObjectOwner {
+  if (orgRole === "owner" || orgRole === "admin") return { orgId };
+  return userId === null ? { orgId, principal: id } : { orgId, userId };
+}
+
+export function isOwn(object: UpstreamObject, identity: Identity): boolean {
+  const { orgId, userId, principal } = ownedBy(identity);
+  if (object.orgId !== orgId) return false;
+  if (userId !== undefined) return object.userId === userId;
+  return principal === undefined || object.principal === principal;
 }
 
 /** The place of an object that is the caller's. Its key may be gone: then another of the same provider has to do. */

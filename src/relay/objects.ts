@@ -1,6 +1,7 @@
 /** Files, batches, threads …: each lies with one upstream under one key, and all that follows must go to the same. */
 import { type JsonObject, RelayError, type UpstreamCall } from "../plugin/index.ts";
 import type { Resolution } from "../routing/resolve.ts";
+import { admitRequest } from "./admission.ts";
 import { attempt, settle } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
@@ -27,7 +28,10 @@ interface Sent {
 export async function runObject(call: Call): Promise<Response> {
   const { action } = call.route.object!;
   call.lane = "raw";
-  if (action === "list") return listObjects(call);
+  if (action === "list") {
+    admitRequest(call);
+    return listObjects(call);
+  }
   if (action === "use") return use(call);
   return create(call);
 }
@@ -36,6 +40,7 @@ export async function runObject(call: Call): Promise<Response> {
 async function use(call: Call): Promise<Response> {
   const id = call.said?.id ?? "";
   const place = await placeOf(call, id);
+  admitRequest(call);
   const response = await sendTo(call, place, await readSent(call), "");
   if (call.route.method === "DELETE" && call.said?.path?.endsWith(`/${id}`)) await call.services.objects.remove(id);
   return response;
@@ -47,12 +52,16 @@ async function create(call: Call): Promise<Response> {
   const model = modelIn(call, sent.top);
   call.requestedModel = model ?? "";
   const referred = await referredPlace(call, sent.top);
-  if (referred !== undefined) return sendTo(call, referred, sent, model ?? "");
+  if (referred !== undefined) {
+    admitRequest(call);
+    return sendTo(call, referred, sent, model ?? "");
+  }
   const resolution = model === undefined ? undefined : resolveFor(call.snapshot.router, call.identity, model);
   const targets = (resolution?.targets ?? defaultTargets(call)).filter(({ entry }) => serves(call, entry));
   if (targets.length === 0) {
     throw new RelayError("not-found", `No provider offers ${call.route.path}.`, { wireCode: "not_found" });
   }
+  admitRequest(call);
   const usual: Resolution = { requested: model ?? "", resolved: model ?? "", steps: [], targets };
   return attempt(
     call,

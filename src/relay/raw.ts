@@ -4,6 +4,7 @@ import { RelayError, type UpstreamCall, type Usage } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
+import { admitChat, admitOther } from "./admission.ts";
 import { amendTop } from "./amend.ts";
 import { attempt } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
@@ -21,6 +22,9 @@ import { readWhole } from "./whole.ts";
 /** Answers up to this size are read whole, so that a broken one can still be tried elsewhere and usage is known. */
 const WHOLE_BYTES_MAX = 1024 * 1024;
 
+/** More than any vendor makes in one call. */
+const PICTURES_MAX = 100;
+
 type Body = UpstreamCall["body"];
 
 /** Makes the body for one upstream model; `isRepeatable` false = it can be sent once only. */
@@ -28,6 +32,8 @@ export interface RawBody {
   readonly model: string;
   readonly contentType: string;
   readonly isRepeatable: boolean;
+  /** Holds the call against its caller's limits. */
+  admit(resolution: Resolution): Resolution;
   forModel(model: string, entry: ProviderEntry): Body;
 }
 
@@ -49,7 +55,8 @@ async function routed(call: Call, body: RawBody): Promise<Response> {
 export async function passOn(call: Call, resolution: Resolution, body: RawBody): Promise<Response> {
   const targets = serving(call, resolution);
   if (targets.length > 0) {
-    return attempt(call, { ...resolution, targets }, { tryOne: (target, key) => tryOne(call, body, target, key) });
+    const admitted = body.admit({ ...resolution, targets });
+    return attempt(call, admitted, { tryOne: (target, key) => tryOne(call, body, target, key) });
   }
   throw new RelayError("not-found", `No provider of this model offers ${call.route.path}.`, { wireCode: "not_found" });
 }
@@ -71,12 +78,22 @@ async function readJson(call: Call): Promise<RawBody> {
 
 export function jsonBody(call: Call, top: TopLevel): RawBody {
   call.streaming = top.kind("stream") === 0x74;
+  if (call.route.operation === "images") call.images = picturesIn(top.value("n"));
   return {
     model: top.text("model") ?? call.route.usualModel!,
     contentType: "application/json",
     isRepeatable: true,
+    admit: (resolution) =>
+      call.route.operation === "completions"
+        ? admitChat(call, resolution, top)
+        : admitOther(call, resolution, top.bytes),
     forModel: (model, entry) => editBody(wished(call, top, model, entry), call.requestedModel, model, false).body,
   };
+}
+
+/** One unless the request says otherwise. */
+function picturesIn(n: unknown): number {
+  return typeof n === "number" && n >= 1 ? Math.min(Math.ceil(n), PICTURES_MAX) : 1;
 }
 
 /** Completions know the parameters of chat, but no instructions. */

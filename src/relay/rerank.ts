@@ -10,6 +10,7 @@ import {
 } from "../plugin/index.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
+import { admitOther } from "./admission.ts";
 import { parseJsonAnswer } from "./answer-text.ts";
 import { lookAt } from "./asked.ts";
 import { amendTop } from "./amend.ts";
@@ -47,7 +48,9 @@ export async function runRerank(call: Call): Promise<Response> {
   if (targets.length === 0) {
     throw new RelayError("not-found", "No provider of this model sorts documents.", { wireCode: "not_found" });
   }
-  return attempt(call, { ...resolution, targets }, { tryOne: (target, key) => tryOne(call, top, asked, target, key) });
+  return attempt(call, admitOther(call, { ...resolution, targets }, top.bytes), {
+    tryOne: (target, key) => tryOne(call, top, asked, target, key),
+  });
 }
 
 function readAsked(top: TopLevel): Asked {

@@ -1,6 +1,7 @@
 /** What every call is lent by the house; one instance for the life of the process. */
 import type { GuardedFetcher } from "../net/guarded.ts";
 import type { ProcessLogger } from "../support/log.ts";
+import type { Limiter } from "../limits/limiter.ts";
 import type { RetryBudget } from "../routing/state.ts";
 import type { CallRecord, ObjectRepository } from "../store/types.ts";
 import type { Clock } from "../support/clock.ts";
@@ -22,6 +23,8 @@ export interface RelayServices {
   readonly active: ActiveCalls;
   readonly held: HeldBytes;
   readonly budget: RetryBudget;
+  /** Counts what callers use; outlives every generation. */
+  readonly limiter: Limiter;
   /** Takes what looks like a secret out of an upstream's text. */
   readonly redact: (text: string) => string;
   readonly random: () => number;

@@ -1,7 +1,7 @@
 /** Answers that an upstream keeps: whose they are is noted, and what continues one goes where it lies. */
 import type { Resolution } from "../routing/resolve.ts";
 import type { Call } from "./call.ts";
-import { ownerOf, type Place, unknownObject, whereIs } from "./object-places.ts";
+import { isOwn, ownerOf, type Place, unknownObject, whereIs } from "./object-places.ts";
 import { isObjectId } from "./object-ids.ts";
 import type { TopLevel } from "./scan.ts";
 
@@ -44,7 +44,7 @@ export function continuedId(call: Call, top: TopLevel): string | undefined {
 export async function continuedPlace(call: Call, id: string, resolution: Resolution): Promise<Place | undefined> {
   const object = await call.services.objects.find(id);
   if (object === undefined) return undefined;
-  if (object.orgId !== call.identity.orgId) throw unknownObject("previous_response_id");
+  if (!isOwn(object, call.identity)) throw unknownObject("previous_response_id");
   const place = whereIs(call, object, "previous_response_id");
   if (!resolution.targets.some(({ entry }) => entry === place.entry)) throw unknownObject("previous_response_id");
   return place;

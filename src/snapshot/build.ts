@@ -5,7 +5,19 @@ import { type AccountDirectory, createDirectory } from "../auth/directory.ts";
 import type { SignInEntry } from "../auth/sign-in.ts";
 import { signInOptions } from "../config/sso-options.ts";
 import type { Config, Problem, ProviderConfig } from "../config/types.ts";
-import type { AnyAuthPlugin, AnyProviderPlugin, Codec, Host, Logger, Provider, Traits } from "../plugin/index.ts";
+import { generalLimits } from "../limits/plan.ts";
+import { createPriceBook, type PriceBook } from "../limits/prices.ts";
+import { originsIn } from "../net/destinations.ts";
+import type {
+  AnyAuthPlugin,
+  AnyProviderPlugin,
+  Codec,
+  Host,
+  Logger,
+  ModelCost,
+  Provider,
+  Traits,
+} from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { KeyPool } from "../routing/key-pool.ts";
 import { createLayers } from "../routing/layers.ts";
@@ -76,22 +88,27 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }
   };
 
-  const hostOf = (pluginId: string, entry: string): Host => ({
-    pluginId,
-    entry,
-    log: tagged(input.log, pluginId),
-    fetch: createPluginFetch(config.network, input.extraRoots),
-    now: input.clock.now,
-    directory,
-    signal: end.signal,
-  });
+  const hostOf = (pluginId: string, entry: string, ...written: readonly unknown[]): Host => {
+    const trusted = originsIn(written);
+    const { extraRoots, hasEnvironmentProxy } = input;
+    return {
+      pluginId,
+      entry,
+      log: tagged(input.log, pluginId),
+      fetch: createPluginFetch({ network: config.network, extraRoots, hasEnvironmentProxy, trusted }),
+      allowOrigin: (url) => void trusted.add(new URL(url).origin),
+      now: input.clock.now,
+      directory,
+      signal: end.signal,
+    };
+  };
 
   const links = await Promise.all(
     config.auth.chain.map(async (id): Promise<ChainLink | undefined> => {
       const plugin = plugins.auth.get(id);
       if (plugin === undefined) return undefined;
       const options = (config.plugins.options[id] ?? {}) as never;
-      const auth = await setUp(`auth.chain.${id}`, () => plugin.setup(options, hostOf(plugin.id, id)));
+      const auth = await setUp(`auth.chain.${id}`, () => plugin.setup(options, hostOf(plugin.id, id, options)));
       return auth === undefined ? undefined : { id, auth };
     }),
   );
@@ -102,7 +119,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       if (plugin === undefined) return undefined;
       const path = `sso.providers.${entry.id}`;
       const options = signInOptions(entry, plugin.options) as never;
-      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id)));
+      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id, options)));
       if (auth === undefined) return undefined;
       if (auth.signIn !== undefined) return { config: entry, signIn: auth.signIn };
       problems.push(problemOf(path, new Error(`the plugin "${entry.type}" recognises callers, but signs nobody in`)));
@@ -110,6 +127,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }),
   );
 
+  const prices = createPriceBook(config.prices);
   const statuses = await Promise.all(
     config.providers.map(async (entryConfig): Promise<ProviderStatus> => {
       const plugin = plugins.providers.get(entryConfig.type);
@@ -122,13 +140,13 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         type: entryConfig.type,
       };
       if (!entryConfig.enabled || plugin === undefined) return status;
-      const host = { ...hostOf(plugin.id, entryConfig.name), baseUrl };
+      const host = { ...hostOf(plugin.id, entryConfig.name, baseUrl, entryConfig.options), baseUrl };
       const provider = await setUp(`providers.${entryConfig.name}`, () =>
         plugin.setup(entryConfig.options as never, host),
       );
       if (provider === undefined) return status;
       const codecs = chooseCodecs(entryConfig, provider, problems);
-      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl) };
+      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices) };
     }),
   );
 
@@ -148,6 +166,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     signIns: new Map(signIns.flatMap((each) => (each === undefined ? [] : [[each.config.id, each] as const]))),
     providers: statuses,
     router: new Router(entries, config.modelRouting),
+    generalLimits: generalLimits(config.limits),
     dispose,
   };
 }
@@ -159,6 +178,7 @@ function createEntry(
   provider: Provider,
   codecs: readonly Codec[],
   baseUrl: string,
+  prices: PriceBook,
 ): ProviderEntry {
   const { timeouts, keySelection, network } = input.config;
   const remembered = new Map<string, Traits>();
@@ -191,6 +211,7 @@ function createEntry(
       totalMs: config.timeouts.totalMs ?? timeouts.totalMs,
     },
     client: input.clients.get(proxy, input.hasEnvironmentProxy, input.extraRoots),
+    price: byPrice(config, plugin, prices),
     traits(model) {
       let traits = remembered.get(model);
       if (traits === undefined) {
@@ -199,6 +220,19 @@ function createEntry(
       }
       return traits;
     },
+  };
+}
+
+/** Callers choose names of models, so only so many are remembered. */
+function byPrice(config: ProviderConfig, plugin: AnyProviderPlugin, prices: PriceBook): ProviderEntry["price"] {
+  const { name: provider, costPerMInput, costPerMOutput } = config;
+  const remembered = new Map<string, ModelCost | undefined>();
+  return (model) => {
+    const known = remembered.get(model);
+    if (known !== undefined || remembered.has(model)) return known;
+    const price = prices({ model, provider, costPerMInput, costPerMOutput, listed: plugin.price?.(model) });
+    if (remembered.size < 4096) remembered.set(model, price);
+    return price;
   };
 }
 

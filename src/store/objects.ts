@@ -27,10 +27,14 @@ export function createObjects(options: AccountsOptions): ObjectRepository {
     },
     find: (id) =>
       read((db) => db.select(COLUMNS).from(upstreamObjects).where(eq(upstreamObjects.id, id)).limit(1).get()),
-    list: (kind, orgId, max) =>
+    list: (kind, { orgId, userId, principal }, max) =>
       read((db) => {
-        const owner = orgId === null ? isNull(upstreamObjects.orgId) : eq(upstreamObjects.orgId, orgId);
-        const where = and(eq(upstreamObjects.kind, kind), owner);
+        const where = and(
+          eq(upstreamObjects.kind, kind),
+          orgId === null ? isNull(upstreamObjects.orgId) : eq(upstreamObjects.orgId, orgId),
+          userId === undefined ? undefined : eq(upstreamObjects.userId, userId),
+          principal === undefined ? undefined : eq(upstreamObjects.principal, principal),
+        );
         const rows = db.select(COLUMNS).from(upstreamObjects).where(where);
         return rows.orderBy(desc(upstreamObjects.createdAt)).limit(max).all();
       }),

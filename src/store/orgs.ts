@@ -70,7 +70,7 @@ export function createOrgs({ db, read, write }: AccountsFile): OrgRepository {
         writeAudit(db, now, by, { action: "org.delete", target: id, before: { name: before.name } });
         return "deleted";
       }),
-    members(orgId, page = {}) {
+    members(orgId, page = {}, userId) {
       const size = pageSize(page);
       const cursor = numberCursor(page.cursor);
       return read((db) => {
@@ -78,7 +78,12 @@ export function createOrgs({ db, read, write }: AccountsFile): OrgRepository {
           .select(MEMBER_COLUMNS)
           .from(memberships)
           .innerJoin(users, eq(users.id, memberships.userId))
-          .where(and(eq(memberships.orgId, orgId), cursor === undefined ? undefined : gt(memberships.userId, cursor)))
+          .where(
+            and(
+              userId === undefined ? eq(memberships.orgId, orgId) : isMember(orgId, userId),
+              cursor === undefined ? undefined : gt(memberships.userId, cursor),
+            ),
+          )
           .orderBy(memberships.userId)
           .limit(size + 1)
           .all();

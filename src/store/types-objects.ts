@@ -16,12 +16,22 @@ export interface UpstreamObject {
   readonly principal: string;
 }
 
+/** Whose objects are meant: those of an organisation, or of one caller in it. */
+export interface ObjectOwner {
+  /** `null` = of callers without an organisation. */
+  readonly orgId: string | null;
+  /** Made by this account, whichever of its credentials it showed. Absent = by anybody. */
+  readonly userId?: number;
+  /** Made by this identity, which has no account. Absent = by anybody. */
+  readonly principal?: string;
+}
+
 export interface ObjectRepository {
   /** An id that is known already keeps its owner. */
   add(objects: readonly UpstreamObject[]): Promise<void>;
   find(id: string): Promise<UpstreamObject | undefined>;
   /** All of one kind and owner, at most `max`, the newest first. */
-  list(kind: string, orgId: string | null, max: number): Promise<readonly UpstreamObject[]>;
+  list(kind: string, owner: ObjectOwner, max: number): Promise<readonly UpstreamObject[]>;
   remove(id: string): Promise<void>;
   /** Forgets those of a kind made before this instant (ms since epoch); returns how many. */
   prune(kind: string, before: number): Promise<number>;

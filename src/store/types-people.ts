@@ -223,7 +223,8 @@ export interface OrgRepository {
     by: Actor,
   ): Promise<Org | undefined>;
   delete(id: string, by: Actor): Promise<"deleted" | "not-found" | "is-default" | "has-active-keys">;
-  members(orgId: string, page?: PageRequest): Promise<Page<Member>>;
+  /** `userId`: that member alone. */
+  members(orgId: string, page?: PageRequest, userId?: number): Promise<Page<Member>>;
   addMember(
     orgId: string,
     userId: number,

@@ -40,6 +40,7 @@ export function createFakeHost({ baseUrl = "", answer, directory = {} }: FakeHos
       if (answer === undefined) throw new Error("this test has no network");
       return answer(request.url);
     },
+    allowOrigin: silent,
     now: () => 1_700_000_000_000,
     directory: {
       findByAccessKey: nobody,

@@ -47,6 +47,9 @@ const foreign: UpstreamObject = {
   principal: "key_other",
 };
 
+/** As the access key leaves them, where there are no accounts. */
+const OWN = { orgId: null, userId: null, principal: "access-key" } as const;
+
 describe("what a client leaves with an upstream", () => {
   test("an upload arrives as it was sent, at the first provider that takes files; what follows goes to the same key", async () => {
     let made = 0;
@@ -201,7 +204,7 @@ describe("what belongs to others", () => {
       return { json: { object: "list", data: all.slice(from, from + limit), has_more: from + limit < all.length } };
     });
     const own = ["file-001", "file-150", "file-151", "file-240"];
-    await under.services.objects.add([foreign, ...own.map((id) => ({ ...foreign, id, orgId: null }))]);
+    await under.services.objects.add([foreign, ...own.map((id) => ({ ...foreign, id, ...OWN }))]);
     const first = await readJson(await ask(under, "GET", "/v1/files?limit=2&purpose=batch"));
     expect(first).toMatchObject({ object: "list", has_more: true, first_id: "file-001", last_id: "file-150" });
     expect(up.received[0]!.query).toContain("purpose=batch");
@@ -230,7 +233,7 @@ describe("what belongs to others", () => {
       const from = after === null ? 0 : ids.indexOf(after) + 1;
       return { json: { data: ids.slice(from).map((id) => ({ id })), has_more: false } };
     });
-    const at = (id: string, provider: string, keyId: string) => ({ ...foreign, id, orgId: null, provider, keyId });
+    const at = (id: string, provider: string, keyId: string) => ({ ...foreign, id, ...OWN, provider, keyId });
     await under.services.objects.add([
       at("a1", "one", "k1"),
       at("a2", "one", "k1"),

@@ -51,12 +51,28 @@ describe("upstream objects", () => {
       await objects.add([object(id, more)]);
     }
     const ids = async (kind: string, orgId: string | null, max = 10) =>
-      (await objects.list(kind, orgId, max)).map(({ id }) => id);
+      (await objects.list(kind, { orgId }, max)).map(({ id }) => id);
     expect(await ids("file", "org_a")).toEqual(["e", "a"]);
     expect(await ids("file", "org_a", 1)).toEqual(["e"]);
     expect(await ids("file", null)).toEqual(["d"]);
     expect(await ids("batch", "org_a")).toEqual(["c"]);
     expect(await ids("thread", "org_a")).toEqual([]);
+  });
+
+  test("are listed for one account, or for one caller without an account, of an organisation", async () => {
+    const { objects } = await open();
+    await objects.add([
+      object("mine"),
+      object("mine elsewhere", { orgId: "org_b" }),
+      object("by another key of mine", { principal: "key_y" }),
+      object("hers", { userId: 8 }),
+      object("nobody's", { userId: null, principal: "access-key" }),
+    ]);
+    const ids = async (owner: Parameters<typeof objects.list>[1]) =>
+      (await objects.list("file", owner, 10)).map(({ id }) => id).toSorted();
+    expect(await ids({ orgId: "org_a", userId: 7 })).toEqual(["by another key of mine", "mine"]);
+    expect(await ids({ orgId: "org_a", principal: "access-key" })).toEqual(["nobody's"]);
+    expect(await ids({ orgId: "org_b", userId: 8 })).toEqual([]);
   });
 
   test("are forgotten one by one, or by kind and age", async () => {
@@ -75,6 +91,6 @@ describe("upstream objects", () => {
   test("nothing to add is nothing to write", async () => {
     const { objects } = await open();
     await objects.add([]);
-    expect(await objects.list("file", null, 1)).toEqual([]);
+    expect(await objects.list("file", { orgId: null }, 1)).toEqual([]);
   });
 });

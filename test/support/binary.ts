@@ -76,6 +76,8 @@ export async function startBinary(options: StartOptions = {}): Promise<RunningBi
     port = await ready.promise;
   } catch (error) {
     child.kill("SIGKILL");
+    await child.exited;
+    rmSync(dir, { recursive: true, force: true });
     throw error;
   } finally {
     clearTimeout(timer);

@@ -14,6 +14,8 @@ import type { HttpServices } from "../../src/http/services.ts";
 import { listen, outerBound } from "../../src/http/server.ts";
 import type { Lookup } from "../../src/net/dial.ts";
 import { createGuardedFetcher } from "../../src/net/guarded.ts";
+import { Limiter } from "../../src/limits/limiter.ts";
+import { Spending } from "../../src/limits/spending.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
 import { Ledger } from "../../src/relay/ledger.ts";
@@ -22,7 +24,7 @@ import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
 import { buildSnapshot } from "../../src/snapshot/build.ts";
 import { Clients } from "../../src/snapshot/clients.ts";
 import { SnapshotHolder } from "../../src/snapshot/snapshot.ts";
-import type { CallRecord, ObjectRepository, Store, UpstreamObject } from "../../src/store/types.ts";
+import type { CallRecord, ObjectRepository, SpendingRepository, Store, UpstreamObject } from "../../src/store/types.ts";
 import { createManualClock, type ManualClock, systemClock } from "../../src/support/clock.ts";
 import { createIds } from "../../src/support/ids.ts";
 import { createLogger } from "../../src/support/log.ts";
@@ -54,15 +56,20 @@ function createMemoryObjects(): ObjectRepository {
       for (const object of objects) if (!known.has(object.id)) known.set(object.id, object);
     },
     find: async (id) => known.get(id),
-    list: async (kind, orgId, max) =>
+    list: async (kind, { orgId, userId, principal }, max) =>
       [...known.values()]
         .filter((object) => object.kind === kind && object.orgId === orgId)
+        .filter((object) => userId === undefined || object.userId === userId)
+        .filter((object) => principal === undefined || object.principal === principal)
         .toReversed()
         .slice(0, max),
     remove: async (id) => void known.delete(id),
     prune: async () => 0,
   };
 }
+
+/** What is spent is kept in memory only. */
+const NOWHERE: SpendingRepository = { load: async () => [], save: async () => {} };
 
 /** What tests of the account routes bring along; the others never get as far as asking for it. */
 export interface AccountParts {
@@ -109,6 +116,8 @@ export async function startRelay(
 
   redactor.setSecrets([KEY, ...secretValues(loaded.config, catalog)]);
 
+  const spending = new Spending({ clock, schedule: clock.schedule, repository: parts?.store.spending ?? NOWHERE, log });
+  await spending.start();
   const records: CallRecord[] = [];
   let waiting: { count: number; resolve: () => void }[] = [];
   const services: RelayServices = {
@@ -127,6 +136,7 @@ export async function startRelay(
     active: new ActiveCalls(clock),
     held: new HeldBytes(),
     budget: new RetryBudget(),
+    limiter: new Limiter(clock, spending),
     redact: (value) => redactor.redact(value),
     random: () => 0.5,
     sleep: (ms, signal) =>

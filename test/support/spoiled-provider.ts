@@ -15,6 +15,8 @@ export interface SpoiledProvider {
   userinfo: object | undefined;
   /** Instead of its own answer at the token endpoint. */
   tokenAnswer: (() => Response | Promise<Response>) | undefined;
+  /** Said of itself instead of the truth. */
+  metadata: Record<string, unknown>;
   /** What comes back with the code, beside the state. */
   answer: Record<string, string>;
   stop(): Promise<void>;
@@ -38,6 +40,7 @@ export async function startSpoiledProvider(clientId: string): Promise<SpoiledPro
             jwks_uri: `${self.issuer}/jwks`,
             userinfo_endpoint: `${self.issuer}/me`,
             id_token_signing_alg_values_supported: ["RS256"],
+            ...self.metadata,
           });
         case "/jwks":
           return Response.json({ keys: [jwk] });
@@ -68,6 +71,7 @@ export async function startSpoiledProvider(clientId: string): Promise<SpoiledPro
     spoil: ({ claims, sign }) => sign(claims),
     userinfo: undefined,
     tokenAnswer: undefined,
+    metadata: {},
     answer: { code: "c0de" },
     stop: () => server.stop(true),
   };

@@ -46,6 +46,6 @@ export const network = object({
   allow_private_networks: field(
     list(cidr(), { isUnique: true }),
     [],
-    "Private networks that URLs set through the API may lead to.",
+    "Private networks that URLs not written in this file may lead to.",
   ),
 });
