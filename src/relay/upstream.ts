@@ -126,7 +126,7 @@ export function carried(call: Call, answer: Answer): Answer {
 
 function send(call: Call, entry: ProviderEntry, request: UpstreamRequest | Request): Promise<Answer> {
   const isStandard = request instanceof Request;
-  const sending = entry.client.send({
+  const sending = (call.key?.way ?? entry).client.send({
     method: request.method ?? "POST",
     url: request.url,
     headers: withEntryHeaders(entry, isStandard ? Object.fromEntries(request.headers) : request.headers),

@@ -13,8 +13,8 @@ import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
 import { originsIn } from "../net/destinations.ts";
-import type { WayOut } from "../net/way-out.ts";
-import type { Clients, KeptWay } from "./clients.ts";
+import type { OpenWay, WayOut } from "../net/way-out.ts";
+import type { Clients } from "./clients.ts";
 import { fetchMetadata, refuseMetadata } from "./metadata-fetch.ts";
 import { createPluginFetch } from "./plugin-fetch.ts";
 import type { ProviderStatus, Snapshot } from "./snapshot.ts";
@@ -171,7 +171,7 @@ function createEntry(
   provider: Provider,
   codecs: readonly Codec[],
   baseUrl: string,
-  way: KeptWay,
+  way: OpenWay,
 ): ProviderEntry {
   const { timeouts, keySelection } = input.config;
   const remembered = new Map<string, Traits>();
@@ -191,6 +191,7 @@ function createEntry(
       clock: input.clock,
       random: input.random,
       stateOf: (keyId) => input.state.key(config.name, keyId),
+      wayOf: (proxy) => input.clients.get(proxy, input.extraRoots),
     }),
     layers: createLayers(input.config, config),
     baseUrl: isLocal ? "" : baseUrl,

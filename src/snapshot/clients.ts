@@ -3,16 +3,12 @@ import type { Client } from "../net/answer.ts";
 import { createClient } from "../net/client.ts";
 import { createFetchClient } from "../net/fetch-client.ts";
 import { chooseProxy, DIRECT } from "../net/proxy.ts";
-import type { WayOut } from "../net/way-out.ts";
+import type { OpenWay, WayOut } from "../net/way-out.ts";
 import type { Clock } from "../support/clock.ts";
-
-export interface KeptWay extends WayOut {
-  readonly client: Client;
-}
 
 /** A way out that no generation has used for a while is not worth counting: there are as many as proxies in use. */
 export class Clients {
-  readonly #ways = new Map<string, KeptWay>();
+  readonly #ways = new Map<string, OpenWay>();
 
   /** `environment`: where `HTTP_PROXY` and its like stand. */
   constructor(
@@ -24,7 +20,7 @@ export class Clients {
    * `proxy`: a URL, `none` = connect directly whatever the environment says, `null` = as the environment says.
    * `extraRoots`: certificates in PEM that are trusted beside the system's.
    */
-  get(proxy: string | null, extraRoots: string | null): KeptWay {
+  get(proxy: string | null, extraRoots: string | null): OpenWay {
     const name = `${proxy ?? "environment"}\n${extraRoots ?? ""}`;
     let way = this.#ways.get(name);
     if (way === undefined) {
