@@ -6,6 +6,8 @@ export interface WayOut {
   readonly proxyFor: ProxyChoice;
   /** Certificates in PEM that are trusted beside those of the runtime; `null` = none. */
   readonly roots: string | null;
+  /** Whether an address may be connected to, where no proxy does that; absent = any may. */
+  readonly mayReach?: ((address: string) => boolean) | undefined;
 }
 
 /** With the connections that are kept on it. */

@@ -238,6 +238,14 @@ function netFailure(cause: NetError): RelayError {
   switch (cause.code) {
     case "connect-timeout":
       return new RelayError("upstream-timeout", "The upstream could not be reached in time.", { cause });
+    case "address":
+      return new RelayError(
+        "upstream-unavailable",
+        "The upstream has an address that the configuration does not allow.",
+        {
+          cause,
+        },
+      );
     case "malformed":
       return new RelayError("upstream-malformed", "The upstream's answer is not proper HTTP.", { cause });
     case "too-large":

@@ -130,7 +130,12 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         type: entryConfig.type,
       };
       if (!entryConfig.enabled || plugin === undefined) return status;
-      const way = input.clients.get(entryConfig.proxy ?? config.network.proxy, input.extraRoots);
+      const wayBy = (proxy: string | null): OpenWay =>
+        input.clients.get(proxy, input.extraRoots, {
+          isPrivateAllowed: entryConfig.allowPrivate !== false,
+          listed: config.network.allowPrivateNetworks,
+        });
+      const way = wayBy(entryConfig.proxy ?? config.network.proxy);
       const { allowMetadata } = entryConfig.options as { allowMetadata?: unknown };
       const metadata = allowMetadata === true ? fetchMetadata : refuseMetadata;
       const host = { ...hostOf(plugin.id, entryConfig.name, way, baseUrl, entryConfig.options), baseUrl, metadata };
@@ -139,7 +144,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       );
       if (provider === undefined) return status;
       const codecs = chooseCodecs(entryConfig, provider, problems);
-      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, way) };
+      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, wayBy) };
     }),
   );
 
@@ -171,8 +176,9 @@ function createEntry(
   provider: Provider,
   codecs: readonly Codec[],
   baseUrl: string,
-  way: OpenWay,
+  wayBy: (proxy: string | null) => OpenWay,
 ): ProviderEntry {
+  const way = wayBy(config.proxy ?? input.config.network.proxy);
   const { timeouts, keySelection } = input.config;
   const remembered = new Map<string, Traits>();
   const extra = { ...config.cloaking, ...config.headers };
@@ -191,7 +197,7 @@ function createEntry(
       clock: input.clock,
       random: input.random,
       stateOf: (keyId) => input.state.key(config.name, keyId),
-      wayOf: (proxy) => input.clients.get(proxy, input.extraRoots),
+      wayOf: wayBy,
     }),
     layers: createLayers(input.config, config),
     baseUrl: isLocal ? "" : baseUrl,
