@@ -12,6 +12,7 @@ import {
 } from "monorelay/plugin";
 import { entraTokens } from "../shared/entra.ts";
 import { isBearer } from "../shared/lent-token.ts";
+import { openaiPrice } from "../shared/openai-prices.ts";
 
 /** Below a deployment; all other paths belong to the whole resource. */
 const OF_A_DEPLOYMENT: ReadonlySet<Operation> = new Set(["chat", "completions", "embeddings", "images", "audio"]);
@@ -34,6 +35,7 @@ const COUNTS_STREAMED = "2024-09-01";
 export default defineProvider({
   id: "azure",
   dialects: ["openai-chat"],
+  price: openaiPrice,
   keys: "optional",
   options: Type.Object({
     apiVersion: Type.Optional(
@@ -88,6 +90,7 @@ export default defineProvider({
       return `${root}/deployments/${encodeURIComponent(deployment)}${below}${joined}`;
     };
     const traits: Traits = {
+      fileUrls: false,
       maxTokensField: isDated && apiVersion < LIMIT_RENAMED ? "max_tokens" : "max_completion_tokens",
       ...(isDated && apiVersion < COUNTS_STREAMED ? { streamUsage: false } : {}),
     };

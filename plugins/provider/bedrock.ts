@@ -1,8 +1,12 @@
 /** Amazon Bedrock. API: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html */
 import {
   type AwsCredentials,
+  bedrockCohereEmbed,
   bedrockConverse,
   bedrockInvokeClaude,
+  bedrockNovaEmbed,
+  bedrockTitanEmbed,
+  type Codec,
   defineProvider,
   type Operation,
   RelayError,
@@ -15,13 +19,21 @@ import { findAwsAccess } from "../shared/aws-credentials.ts";
 import { domainOf, pairOf } from "../shared/aws-keys.ts";
 import { noCredentials } from "../shared/no-credentials.ts";
 import { hostedClaudeTraits } from "../shared/claude.ts";
+import { claudePrice } from "../shared/claude-prices.ts";
 
-const OPERATIONS = new Set<Operation>(["count-tokens"]);
+const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings"]);
 
 const EVENT_STREAM = "application/vnd.amazon.eventstream";
 
 /** Of Claude itself, in any region's spelling; what hides behind a profile of one's own is not told by its name. */
 const CLAUDE = /(^|[./])anthropic\.claude/;
+
+/** Every maker has a body of its own for vectors. */
+const EMBEDDINGS: readonly (readonly [model: RegExp, codec: Codec])[] = [
+  [/(^|[./])amazon\.titan-embed/, bedrockTitanEmbed],
+  [/(^|[./])amazon\.nova-.*embed/, bedrockNovaEmbed],
+  [/(^|[./])cohere\.embed/, bedrockCohereEmbed],
+];
 
 function traitsOf(model: string, betas: readonly string[]): Traits {
   if (CLAUDE.test(model)) return { ...hostedClaudeTraits(model), family: "claude", betas };
@@ -41,6 +53,7 @@ const KEY_PAIR = /^(A[A-Z0-9]{15,127}):([^:\s]+)(?::([^:\s]+))?$/;
 export default defineProvider({
   id: "bedrock",
   dialects: ["bedrock-converse"],
+  price: claudePrice,
   keys: "optional",
   options: Type.Object({
     region: Type.Optional(
@@ -113,6 +126,7 @@ export default defineProvider({
       codecs: [bedrockConverse, bedrockInvokeClaude],
       // The maker's own form is the more faithful one: nothing of it has to be said in other words.
       codecsFor: (model) => (CLAUDE.test(model) ? [bedrockInvokeClaude, bedrockConverse] : [bedrockConverse]),
+      embeddingsIn: (model) => EMBEDDINGS.find(([pattern]) => pattern.test(model))?.[1],
       traits: (model) => traitsOf(model, options.anthropicBeta),
       async request(call) {
         const body = bytesOf(call);
@@ -131,16 +145,26 @@ export default defineProvider({
       },
       async listModels(secret, signal) {
         // Models are told by another host, the one that also makes them.
-        const url = `${base.replace("//bedrock-runtime.", "//bedrock.")}/foundation-models?byOutputModality=TEXT`;
+        const url = `${base.replace("//bedrock-runtime.", "//bedrock.")}/foundation-models`;
         const headers = await signed(secret, { signal }, { url, method: "GET", body: null });
         const response = await host.fetch(url, { headers, signal });
         if (!response.ok) throw new Error(`the model list answered ${response.status}`);
-        const { modelSummaries = [] } = (await response.json()) as { modelSummaries?: { modelId?: unknown }[] };
-        return modelSummaries.flatMap(({ modelId }) => (typeof modelId === "string" ? [modelId] : []));
+        const { modelSummaries = [] } = (await response.json()) as { modelSummaries?: ModelSummary[] };
+        return modelSummaries.flatMap(({ modelId, outputModalities = ["TEXT"] }) =>
+          typeof modelId === "string" && outputModalities.some((kind) => OFFERED.has(kind)) ? [modelId] : [],
+        );
       },
     };
   },
 });
+
+interface ModelSummary {
+  readonly modelId?: unknown;
+  readonly outputModalities?: readonly string[];
+}
+
+/** What comes out of the models that can be asked through this provider. */
+const OFFERED: ReadonlySet<string> = new Set(["TEXT", "EMBEDDING"]);
 
 function verbOf({ operation, codec, stream, path }: UpstreamCall): string {
   if (operation !== "chat") return path;
@@ -150,7 +174,7 @@ function verbOf({ operation, codec, stream, path }: UpstreamCall): string {
 
 /** Only models themselves count; the profiles that spread calls over regions do not. */
 function modelOf({ operation, model }: UpstreamCall): string {
-  return operation === "chat" ? model : model.replace(/^(?:us|us-gov|eu|apac|jp|au|ca|global)\./, "");
+  return operation !== "count-tokens" ? model : model.replace(/^(?:us|us-gov|eu|apac|jp|au|ca|global)\./, "");
 }
 
 function bytesOf({ body }: UpstreamCall): string | Uint8Array<ArrayBuffer> {

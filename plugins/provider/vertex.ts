@@ -1,5 +1,6 @@
 /** Gemini and Claude at Vertex AI. API: https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest */
 import {
+  type Codec,
   defineProvider,
   gemini,
   type MaybePromise,
@@ -7,9 +8,13 @@ import {
   Type,
   type UpstreamCall,
   vertexClaude,
+  vertexEmbedContent,
+  vertexPredict,
 } from "monorelay/plugin";
 import { hostedClaudeTraits } from "../shared/claude.ts";
+import { claudePrice } from "../shared/claude-prices.ts";
 import { geminiTraits } from "../shared/gemini.ts";
+import { geminiPrice } from "../shared/gemini-prices.ts";
 import {
   accountOfKey,
   findGoogleAccount,
@@ -20,9 +25,15 @@ import {
 import { isBearer } from "../shared/lent-token.ts";
 import { noCredentials } from "../shared/no-credentials.ts";
 
-const OPERATIONS = new Set<Operation>(["count-tokens"]);
+const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings"]);
 
 const isClaude = (model: string): boolean => /^claude\b/.test(model);
+
+/** The second generation of Gemini's vectors has a method of its own; all others are asked as models of any kind are. */
+function embeddingsIn(model: string): Codec | undefined {
+  if (isClaude(model)) return undefined;
+  return /^gemini/.test(model) && model !== "gemini-embedding-001" ? vertexEmbedContent : vertexPredict;
+}
 
 /** Regions have hosts of their own, and so have the two continents. */
 function hostOf(location: string): string {
@@ -34,6 +45,7 @@ function hostOf(location: string): string {
 export default defineProvider({
   id: "vertex",
   dialects: ["gemini"],
+  price: (model) => claudePrice(model) ?? geminiPrice(model),
   keys: "optional",
   options: Type.Object({
     project: Type.Optional(
@@ -98,6 +110,7 @@ export default defineProvider({
     return {
       operations: OPERATIONS,
       codecs: [gemini, vertexClaude],
+      embeddingsIn,
       codecsFor: (model) => (isClaude(model) ? [vertexClaude] : [gemini]),
       traits: (model) => (isClaude(model) ? hostedClaudeTraits(model) : geminiTraits(model)),
       async request(call) {

@@ -10,10 +10,13 @@ import type { Config } from "../config/types.ts";
 import { createApi } from "../http/api.ts";
 import { createEdge } from "../http/edge.ts";
 import { apiRoutes } from "../http/routes.ts";
-import { listen, type RunningServer } from "../http/server.ts";
+import { listen, outerBound, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
+import { Limiter } from "../limits/limiter.ts";
+import { Spending } from "../limits/spending.ts";
 import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
+import { KeptAnswers } from "../relay/kept-answers.ts";
 import { Ledger } from "../relay/ledger.ts";
 import { cutRevokedCalls } from "../relay/revoked.ts";
 import { createGuardedFetcher } from "../net/guarded.ts";
@@ -120,7 +123,10 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
 
     const state = new RoutingState();
     const clients = new Clients(systemClock, env);
-    const services = createRelayServices(store, log, (text) => redactor.redact(text));
+    const { spending } = store;
+    const spent = new Spending({ clock: systemClock, schedule: systemSchedule, repository: spending, log });
+    await spent.start();
+    const services = createRelayServices(store, log, (text) => redactor.redact(text), spent);
     const build = (from: World, checked: Config, generation: number): Promise<Snapshot> =>
       buildSnapshot({
         generation,
@@ -250,6 +256,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     watcher?.close();
     services.active.stop();
     services.ledger.flush();
+    await spent.flush();
     return code;
   } catch (error) {
     throw toCliError(error, located.configFile);
@@ -308,7 +315,12 @@ function takeDirectory(path: string, log: ProcessLogger): DataDirectory {
   }
 }
 
-function createRelayServices(store: Store, log: ProcessLogger, redact: (text: string) => string): RelayServices {
+function createRelayServices(
+  store: Store,
+  log: ProcessLogger,
+  redact: (text: string) => string,
+  spending: Spending,
+): RelayServices {
   return {
     clock: systemClock,
     log,
@@ -318,7 +330,9 @@ function createRelayServices(store: Store, log: ProcessLogger, redact: (text: st
     media: createGuardedFetcher(systemClock),
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
+    kept: new KeptAnswers(systemClock),
     budget: new RetryBudget(),
+    limiter: new Limiter(systemClock, spending),
     redact,
     random: Math.random,
     sleep: (ms, signal) =>
@@ -345,7 +359,7 @@ async function startListening(config: Config, handler: ReturnType<typeof createE
       port,
       unixSocket,
       tls,
-      bodyBytesMax: Math.max(maxBody, maxUpload, maxAdminBody),
+      bodyBytesMax: outerBound(Math.max(maxBody, maxUpload, maxAdminBody)),
       handler,
     });
   } catch (error) {

@@ -30,6 +30,10 @@ export interface Identity {
   readonly expiresAt?: number;
   /** Of the API key; absent = none. */
   readonly limits?: CallerLimits;
+  /** Under whose id this key is counted: that of the first key it descends from by rotation. Absent = its own. */
+  readonly countsAs?: string;
+  /** Of the keys that made this one, each with the id it is counted under; they hold beside its own. Absent = none. */
+  readonly makers?: readonly { readonly countsAs: string; readonly limits: CallerLimits }[];
   /** Of the organisation, beside those of the key; absent = none. */
   readonly orgLimits?: CallerLimits;
   /** Addresses or networks this key may be used from; absent = any. */

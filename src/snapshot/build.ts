@@ -5,14 +5,26 @@ import { type AccountDirectory, createDirectory } from "../auth/directory.ts";
 import type { SignInEntry } from "../auth/sign-in.ts";
 import { signInOptions } from "../config/sso-options.ts";
 import type { Config, Problem, ProviderConfig } from "../config/types.ts";
-import type { AnyAuthPlugin, AnyProviderPlugin, Codec, Host, Logger, Provider, Traits } from "../plugin/index.ts";
+import { generalLimits } from "../limits/plan.ts";
+import { createPriceBook, type PriceBook } from "../limits/prices.ts";
+import { originsIn } from "../net/destinations.ts";
+import type {
+  AnyAuthPlugin,
+  AnyProviderPlugin,
+  Codec,
+  Host,
+  Logger,
+  ModelCost,
+  ModelPrice,
+  Provider,
+  Traits,
+} from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { KeyPool } from "../routing/key-pool.ts";
 import { createLayers } from "../routing/layers.ts";
 import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
-import { originsIn } from "../net/destinations.ts";
 import type { OpenWay, WayOut } from "../net/way-out.ts";
 import type { Clients } from "./clients.ts";
 import { fetchMetadata, refuseMetadata } from "./metadata-fetch.ts";
@@ -62,7 +74,13 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const disposables: { name: string; dispose: () => unknown }[] = [];
   const problems: Problem[] = [];
   const { accessKeyDigest, accounts, clock } = input;
-  const findByAccessKey = createAccessKeyLookup(config.server, accessKeyDigest, clock.now, accounts.defaultOrgId);
+  const findByAccessKey = createAccessKeyLookup(
+    config.server,
+    accessKeyDigest,
+    clock.now,
+    accounts.defaultOrgId,
+    accounts.defaultOrgLimits,
+  );
   const directory = createDirectory(accounts, findByAccessKey);
 
   const setUp = async <T extends object>(path: string, run: () => T | Promise<T>): Promise<T | undefined> => {
@@ -118,6 +136,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }),
   );
 
+  const prices = createPriceBook(config.prices);
   const statuses = await Promise.all(
     config.providers.map(async (entryConfig): Promise<ProviderStatus> => {
       const plugin = plugins.providers.get(entryConfig.type);
@@ -144,7 +163,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       );
       if (provider === undefined) return status;
       const codecs = chooseCodecs(entryConfig, provider, problems);
-      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, wayBy) };
+      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices, wayBy) };
     }),
   );
 
@@ -164,6 +183,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     signIns: new Map(signIns.flatMap((each) => (each === undefined ? [] : [[each.config.id, each] as const]))),
     providers: statuses,
     router: new Router(entries, config.modelRouting),
+    generalLimits: generalLimits(config.limits),
     way: commonWay,
     dispose,
   };
@@ -176,6 +196,7 @@ function createEntry(
   provider: Provider,
   codecs: readonly Codec[],
   baseUrl: string,
+  prices: PriceBook,
   wayBy: (proxy: string | null) => OpenWay,
 ): ProviderEntry {
   const way = wayBy(config.proxy ?? input.config.network.proxy);
@@ -211,6 +232,7 @@ function createEntry(
     },
     client: way.client,
     way,
+    price: byPrice(config, plugin, prices, input.log),
     traits(model) {
       let traits = remembered.get(model);
       if (traits === undefined) {
@@ -219,6 +241,31 @@ function createEntry(
       }
       return traits;
     },
+  };
+}
+
+/** Callers choose names of models, so only so many are remembered. */
+function byPrice(
+  { name: provider, costPerMInput, costPerMOutput }: ProviderConfig,
+  plugin: AnyProviderPlugin,
+  prices: PriceBook,
+  log: Logger,
+): ProviderEntry["price"] {
+  const listedAt = (model: string): ModelPrice | undefined => {
+    try {
+      return plugin.price?.(model);
+    } catch (error) {
+      log.warn("a plugin could not say what a model costs", { plugin: plugin.id, error });
+      return undefined;
+    }
+  };
+  const remembered = new Map<string, ModelCost | undefined>();
+  return (model) => {
+    const known = remembered.get(model);
+    if (known !== undefined || remembered.has(model)) return known;
+    const price = prices({ model, provider, costPerMInput, costPerMOutput, listed: listedAt(model) });
+    if (remembered.size < 4096) remembered.set(model, price);
+    return price;
   };
 }
 

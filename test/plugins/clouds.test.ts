@@ -81,8 +81,15 @@ describe("lists of models", () => {
       "bedrock",
       { region: "eu-west-1" },
       "",
-      { modelSummaries: [{ modelId: "a" }, { modelName: "no id" }, { modelId: "b" }] },
-      "https://bedrock.eu-west-1.amazonaws.com/foundation-models?byOutputModality=TEXT",
+      {
+        modelSummaries: [
+          { modelId: "a", outputModalities: ["TEXT"] },
+          { modelName: "no id" },
+          { modelId: "draws", outputModalities: ["IMAGE"] },
+          { modelId: "b", outputModalities: ["EMBEDDING"] },
+        ],
+      },
+      "https://bedrock.eu-west-1.amazonaws.com/foundation-models",
     ],
     [
       "vertex",
@@ -105,8 +112,15 @@ describe("lists of models", () => {
       "cohere",
       {},
       "https://api.cohere.com",
-      { models: [{ name: "a" }, {}, { name: "b" }] },
-      "https://api.cohere.com/v1/models?page_size=1000&endpoint=chat",
+      {
+        models: [
+          { name: "a", endpoints: ["chat", "generate"] },
+          {},
+          { name: "sorts", endpoints: ["classify"] },
+          { name: "b", endpoints: ["embed"] },
+        ],
+      },
+      "https://api.cohere.com/v1/models?page_size=1000",
     ],
   ];
   test.each(rows)("of %s", async (_name, id, options, baseUrl, answer, url) => {
@@ -387,9 +401,9 @@ describe("where calls go", () => {
           createFakeHost({ baseUrl: AZURE_URL }),
         )
       ).traits!("m");
-    expect(await traits("2023-05-15")).toEqual({ maxTokensField: "max_tokens", streamUsage: false });
-    expect(await traits("2024-10-21")).toEqual({ maxTokensField: "max_completion_tokens" });
-    expect(await traits()).toEqual({ maxTokensField: "max_completion_tokens" });
+    expect(await traits("2023-05-15")).toEqual({ fileUrls: false, maxTokensField: "max_tokens", streamUsage: false });
+    expect(await traits("2024-10-21")).toEqual({ fileUrls: false, maxTokensField: "max_completion_tokens" });
+    expect(await traits()).toEqual({ fileUrls: false, maxTokensField: "max_completion_tokens" });
   });
 
   test.each([
@@ -409,7 +423,7 @@ describe("where calls go", () => {
   });
 
   test.each([
-    ["embeddings", "/embeddings", "/compatibility/v1/embeddings"],
+    ["embeddings", "/embed", "/v2/embed"],
     ["rerank", "/rerank", "/v2/rerank"],
   ] as const)("cohere's %s", async (operation, path, url) => {
     const provider = await setUp("cohere", {}, createFakeHost({ baseUrl: "https://api.cohere.com/v2" }));

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { ACCESS_KEY, missingBinary, type RunningBinary, startBinary } from "../support/binary.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { type StandInProxy, startProxy } from "../support/proxies.ts";
-import { PIXEL } from "../support/sdk-clients.ts";
+import { PIXEL } from "../support/sdks/index.ts";
 
 const authority = createAuthority();
 const PASS = "relay:proxy-password-0123";
