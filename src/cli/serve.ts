@@ -10,7 +10,7 @@ import type { Config } from "../config/types.ts";
 import { createApi } from "../http/api.ts";
 import { createEdge } from "../http/edge.ts";
 import { apiRoutes } from "../http/routes.ts";
-import { listen, type RunningServer } from "../http/server.ts";
+import { listen, outerBound, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
 import { Limiter } from "../limits/limiter.ts";
 import { Spending } from "../limits/spending.ts";
@@ -47,7 +47,7 @@ import type { Builtins, GlobalOptions } from "./index.ts";
 import { prunePeriodically } from "./prune.ts";
 import { requestCap } from "./runtime-settings.ts";
 import { runUntilStopped } from "./shutdown.ts";
-import { checkSurroundings, hasEnvironmentProxy } from "./surroundings.ts";
+import { checkSurroundings } from "./surroundings.ts";
 import { configError, locateHere, readEnvironment, readWorld, type World } from "./world.ts";
 
 export interface ServeOptions extends GlobalOptions {
@@ -122,7 +122,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     auth = accounts;
 
     const state = new RoutingState();
-    const clients = new Clients(systemClock);
+    const clients = new Clients(systemClock, env);
     const { spending } = store;
     const spent = new Spending({ clock: systemClock, schedule: systemSchedule, repository: spending, log });
     await spent.start();
@@ -140,7 +140,6 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
         accounts: accounts.directory,
         accessKeyDigest: key.digest,
         version: VERSION,
-        hasEnvironmentProxy: hasEnvironmentProxy(env),
         extraRoots: rootsOf(checked),
       });
     const first = await build(world, config, 1);
@@ -210,8 +209,8 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       showSetupToken: printSetupToken,
       fetchOutside: (input: string, init: RequestInit) => {
         const now = configNow();
-        const options = { extraRoots: rootsOf(now), hasEnvironmentProxy: hasEnvironmentProxy(env), trusted: NONE };
-        return createPluginFetch({ network: now.network, ...options })(input, init);
+        const way = clients.get(now.network.proxy, rootsOf(now));
+        return createPluginFetch({ way, allowed: now.network.allowPrivateNetworks, trusted: NONE })(input, init);
       },
       holder,
       ids: createIds(),
@@ -360,7 +359,7 @@ async function startListening(config: Config, handler: ReturnType<typeof createE
       port,
       unixSocket,
       tls,
-      bodyBytesMax: Math.max(maxBody, maxUpload, maxAdminBody),
+      bodyBytesMax: outerBound(Math.max(maxBody, maxUpload, maxAdminBody)),
       handler,
     });
   } catch (error) {
