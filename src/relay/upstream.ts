@@ -7,6 +7,7 @@ import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Call } from "./call.ts";
 import { HOP_BY_HOP, upstreamIdOf } from "./headers.ts";
+import { orAborted } from "./patience.ts";
 
 /** Of a failure's body, this much is read to find out what it says. */
 const FAILURE_BODY_MAX = 64 * 1024;
@@ -80,7 +81,7 @@ async function transmitLater(
   built: Promise<UpstreamRequest | Request>,
   shape: Shape,
 ): Promise<Answer> {
-  return transmit(carrier, entry, client, await built, shape);
+  return transmit(carrier, entry, client, await orAborted(shape.signal, built), shape);
 }
 
 /** With a credential that was lent: should it have run out early, the same call goes out once more with a new one. */
@@ -92,14 +93,14 @@ async function sendRenewing(
   shape: Shape,
 ): Promise<Answer> {
   const { provider } = entry;
-  const request = await provider.request(shape);
+  const request = await requestOf(entry, shape);
   const answer = await transmit(carrier, entry, client, request, shape);
   const isRefused = answer.status === 401 || answer.status === 403;
   if (!isRefused || request instanceof Request || shape.body instanceof ReadableStream) return answer;
   if (provider.renew?.(request, answer) !== true) return answer;
   answer.abort();
   call.services.log.info("a lent credential was refused and is asked for anew", { req: call.id, provider: entry.name });
-  return transmit(carrier, entry, client, await provider.request(shape), shape);
+  return transmit(carrier, entry, client, await requestOf(entry, shape), shape);
 }
 
 /** `undefined` for an answer whose status is good; else what the upstream says instead of one, to be thrown. */
@@ -119,7 +120,7 @@ function transmit(
   const { provider } = entry;
   return provider.send === undefined
     ? send(carrier, entry, client, request)
-    : carriedLater(carrier, provider.send(request, shape.signal));
+    : carriedLater(carrier, orAborted(shape.signal, provider.send(request, shape.signal)));
 }
 
 async function carriedLater(carrier: Carrier, response: Promise<Response>): Promise<Answer> {
@@ -145,12 +146,21 @@ export async function answerFrom(call: Call, entry: ProviderEntry, key: PoolKey,
   const { respond } = entry.provider;
   if (respond !== undefined) {
     call.beginAttempt(entry);
-    return carried(call, answerOf(await respond(shape)));
+    const response = respond(shape);
+    return carried(call, answerOf(response instanceof Promise ? await orAborted(shape.signal, response) : response));
   }
   const answer = await callUpstream(call, entry, shape);
   const refusal = accept(call, shape.codec, answer, key);
   if (refusal !== undefined) throw await refusal;
   return answer;
+}
+
+function requestOf(
+  { provider }: ProviderEntry,
+  shape: Shape,
+): UpstreamRequest | Request | Promise<UpstreamRequest | Request> {
+  const built = provider.request(shape);
+  return built instanceof Promise ? orAborted(shape.signal, built) : built;
 }
 
 /** From here on an abort of the attempt drops this answer. */
