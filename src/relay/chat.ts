@@ -1,20 +1,12 @@
 /** A chat call: chooses the lane for each candidate, and answers whole or streamed. */
 import { collect, replay } from "../codec/fold.ts";
 import type { Answer } from "../net/answer.ts";
-import type {
-  AnswerContext,
-  ChatEvent,
-  ChatRequest,
-  Codec,
-  Framing,
-  JsonObject,
-  RelayError,
-  Traits,
-} from "../plugin/index.ts";
+import type { AnswerContext, ChatEvent, ChatRequest, Codec, JsonObject, RelayError, Traits } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Wishes } from "../routing/layers.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
+import { isStreamOf, iterate } from "./answer-form.ts";
 import { admitChat, isLimited } from "./admission.ts";
 import { amendBody, amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
@@ -44,7 +36,6 @@ import { readWhole } from "./whole.ts";
 import { bufferOf } from "../wire/part.ts";
 
 const encoder = new TextEncoder();
-const EVENT_STREAM = /^text\/event-stream\b/i;
 
 /**
  * Reads, routes and answers. Never rejects. The common call, whose first candidate speaks the client's dialect, is this
@@ -99,6 +90,8 @@ class ChatWork implements Work<Response> {
     private readonly call: Call,
     private readonly top: TopLevel,
     private readonly wishes?: Wishes,
+    /** Parameters of the operator's that had no place so far. */
+    private readonly unplaced: string[] = [],
   ) {}
 
   async tryOne(target: Target, key: PoolKey): Promise<Response> {
@@ -123,8 +116,9 @@ class ChatWork implements Work<Response> {
     if (wishes === undefined) return this.#beginAsIs(target, key);
     // Without an upstream there is one body only.
     const changes = entry.provider.answer === undefined ? wishes.client : [...wishes.client, ...wishes.upstream];
-    const top = amendTop(this.top, changes, this.call.route.codec.layout!);
-    return new ChatWork(this.call, top, wishes).#beginAsIs(target, key);
+    const unplaced: string[] = [];
+    const top = amendTop(this.top, changes, this.call.route.codec.layout!, { traits: entry.traits(model), unplaced });
+    return new ChatWork(this.call, top, wishes, unplaced).#beginAsIs(target, key);
   }
 
   /** The neutral form; only the translate lane pays for it. */
@@ -170,10 +164,10 @@ class ChatWork implements Work<Response> {
 
   #passThrough(target: Target, key: PoolKey, codec: Codec): Sent {
     const { call, wishes } = this;
-    const top = wishes === undefined ? this.top : amendTop(this.top, wishes.upstream, codec.layout!);
     const { entry, model } = target;
+    const top = wishes === undefined ? this.top : this.#amended(wishes, codec, entry.traits(model));
     call.lane = "pass-through";
-    call.dropped = undefined;
+    call.dropped = this.unplaced.length === 0 ? undefined : this.unplaced;
     const asksUsage = call.streaming && takesStreamOptions(codec.id, entry.traits(model));
     const isNamedOutside = call.said?.model !== undefined;
     const { body, hidesUsage } = isNamedOutside
@@ -181,6 +175,10 @@ class ChatWork implements Work<Response> {
       : editBody(top, call.requestedModel, model, asksUsage);
     const shape = this.#shape(codec, model, call.query, body, this.#headers(), key);
     return new Sent(callUpstream(call, entry, shape), target, key, codec, top, hidesUsage);
+  }
+
+  #amended({ upstream }: Wishes, codec: Codec, traits: Traits): TopLevel {
+    return amendTop(this.top, upstream, codec.layout!, { traits, unplaced: this.unplaced });
   }
 
   /** The answer to a request that was passed through; at once when it is whole and there. */
@@ -352,15 +350,14 @@ class ChatWork implements Work<Response> {
 
   /** The body for a foreign upstream; what it cannot say is named, refused or sent all the same, as configured. */
   #encode(request: ChatRequest, { entry, model }: Target, codec: Codec): JsonObject {
-    const { call, top } = this;
+    const { call, top, unplaced } = this;
+    const traits = entry.traits(model);
     const losses = new Losses(call);
-    const body = codec.egress!.encodeRequest(
-      { ...request, model },
-      { model, traits: entry.traits(model), lose: losses.lose },
-    );
+    const body = codec.egress!.encodeRequest({ ...request, model }, { model, traits, lose: losses.lose });
+    if (this.wishes !== undefined) amendBody(body, this.wishes.upstream, codec.layout, { traits, unplaced });
     if (this.#isToolless) losses.note("tools");
+    for (const field of unplaced) losses.note(field);
     losses.settle(body, top);
-    if (this.wishes !== undefined) amendBody(body, this.wishes.upstream, codec.layout);
     return body;
   }
 
@@ -387,13 +384,4 @@ class ChatWork implements Work<Response> {
     call.end(200);
     return response;
   }
-}
-
-/** Does the answer come in the envelope that its dialect streams in? */
-function isStreamOf(framing: Framing, contentType: string): boolean {
-  return EVENT_STREAM.test(contentType) || contentType.startsWith(framing.contentType);
-}
-
-async function* iterate(events: readonly ChatEvent[]): AsyncGenerator<ChatEvent> {
-  yield* events;
 }
