@@ -9,12 +9,13 @@ import type { Config } from "../config/types.ts";
 import { createApi } from "../http/api.ts";
 import { createEdge } from "../http/edge.ts";
 import { apiRoutes } from "../http/routes.ts";
-import { listen, type RunningServer } from "../http/server.ts";
+import { listen, outerBound, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
 import { Limiter } from "../limits/limiter.ts";
 import type { Spending } from "../limits/spending.ts";
 import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
+import { KeptAnswers } from "../relay/kept-answers.ts";
 import { Ledger } from "../relay/ledger.ts";
 import { cutRevokedCalls } from "../relay/revoked.ts";
 import { createGuardedFetcher } from "../net/guarded.ts";
@@ -46,7 +47,7 @@ import { createOutside, rootsOf } from "./outside.ts";
 import { prunePeriodically } from "./prune.ts";
 import { requestCap } from "./runtime-settings.ts";
 import { runUntilStopped } from "./shutdown.ts";
-import { checkSurroundings, hasEnvironmentProxy } from "./surroundings.ts";
+import { checkSurroundings } from "./surroundings.ts";
 import { configError, locateHere, readEnvironment, readWorld, type World } from "./world.ts";
 
 export interface ServeOptions extends GlobalOptions {
@@ -121,8 +122,8 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     auth = accounts;
 
     const state = new RoutingState();
-    const clients = new Clients(systemClock);
-    const fetchOutside = createOutside(configNow, env);
+    const clients = new Clients(systemClock, env);
+    const fetchOutside = createOutside(configNow, clients);
     const counting = await openCounting(store, log, config, fetchOutside);
     const services = createRelayServices(store, log, (text) => redactor.redact(text), counting.spending);
     const build = (from: World, checked: Config, generation: number): Promise<Snapshot> =>
@@ -138,7 +139,6 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
         accounts: accounts.directory,
         accessKeyDigest: key.digest,
         version: VERSION,
-        hasEnvironmentProxy: hasEnvironmentProxy(env),
         extraRoots: rootsOf(checked),
         prices: counting.prices,
       });
@@ -320,6 +320,7 @@ function createRelayServices(
     media: createGuardedFetcher(systemClock),
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
+    kept: new KeptAnswers(systemClock),
     budget: new RetryBudget(),
     limiter: new Limiter(systemClock, spending),
     redact,
@@ -348,7 +349,7 @@ async function startListening(config: Config, handler: ReturnType<typeof createE
       port,
       unixSocket,
       tls,
-      bodyBytesMax: Math.max(maxBody, maxUpload, maxAdminBody),
+      bodyBytesMax: outerBound(Math.max(maxBody, maxUpload, maxAdminBody)),
       handler,
     });
   } catch (error) {

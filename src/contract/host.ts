@@ -107,4 +107,9 @@ export interface Host {
 export interface ProviderHost extends Host {
   /** The entry's `base_url` without a trailing slash, else the plugin's own; empty if neither exists. */
   readonly baseUrl: string;
+  /**
+   * The metadata service of this machine: http past every proxy, link-local and loopback addresses only, ≤ 2 s. It
+   * rejects unless the entry says `allow_metadata: true`, an option that the plugin has to declare.
+   */
+  readonly metadata: (url: string, init?: RequestInit) => Promise<Response>;
 }

@@ -26,7 +26,9 @@ import { createLayers } from "../routing/layers.ts";
 import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
-import type { Clients } from "./clients.ts";
+import type { WayOut } from "../net/way-out.ts";
+import type { Clients, KeptWay } from "./clients.ts";
+import { fetchMetadata, refuseMetadata } from "./metadata-fetch.ts";
 import { createPluginFetch } from "./plugin-fetch.ts";
 import type { ProviderStatus, Snapshot } from "./snapshot.ts";
 
@@ -54,8 +56,6 @@ export interface BuildInput {
   readonly version: string;
   /** Lives as long as the process: connections survive the build. */
   readonly clients: Clients;
-  /** `HTTP_PROXY` or its like is set: it rules where the configuration is silent. */
-  readonly hasEnvironmentProxy: boolean;
   /** The text of `network.ca_file`; `null` = not set. */
   readonly extraRoots: string | null;
   /** Lives as long as the process: a newer price list, if the configuration names one. */
@@ -98,14 +98,14 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }
   };
 
-  const hostOf = (pluginId: string, entry: string, ...written: readonly unknown[]): Host => {
+  const commonWay = input.clients.get(config.network.proxy, input.extraRoots);
+  const hostOf = (pluginId: string, entry: string, way: WayOut, ...written: readonly unknown[]): Host => {
     const trusted = originsIn(written);
-    const { extraRoots, hasEnvironmentProxy } = input;
     return {
       pluginId,
       entry,
       log: tagged(input.log, pluginId),
-      fetch: createPluginFetch({ network: config.network, extraRoots, hasEnvironmentProxy, trusted }),
+      fetch: createPluginFetch({ way, allowed: config.network.allowPrivateNetworks, trusted }),
       allowOrigin: (url) => void trusted.add(new URL(url).origin),
       now: input.clock.now,
       directory,
@@ -118,7 +118,9 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       const plugin = plugins.auth.get(id);
       if (plugin === undefined) return undefined;
       const options = (config.plugins.options[id] ?? {}) as never;
-      const auth = await setUp(`auth.chain.${id}`, () => plugin.setup(options, hostOf(plugin.id, id, options)));
+      const auth = await setUp(`auth.chain.${id}`, () =>
+        plugin.setup(options, hostOf(plugin.id, id, commonWay, options)),
+      );
       return auth === undefined ? undefined : { id, auth };
     }),
   );
@@ -129,7 +131,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       if (plugin === undefined) return undefined;
       const path = `sso.providers.${entry.id}`;
       const options = signInOptions(entry, plugin.options) as never;
-      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id, options)));
+      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id, commonWay, options)));
       if (auth === undefined) return undefined;
       if (auth.signIn !== undefined) return { config: entry, signIn: auth.signIn };
       problems.push(problemOf(path, new Error(`the plugin "${entry.type}" recognises callers, but signs nobody in`)));
@@ -150,13 +152,16 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         type: entryConfig.type,
       };
       if (!entryConfig.enabled || plugin === undefined) return status;
-      const host = { ...hostOf(plugin.id, entryConfig.name, baseUrl, entryConfig.options), baseUrl };
+      const way = input.clients.get(entryConfig.proxy ?? config.network.proxy, input.extraRoots);
+      const { allowMetadata } = entryConfig.options as { allowMetadata?: unknown };
+      const metadata = allowMetadata === true ? fetchMetadata : refuseMetadata;
+      const host = { ...hostOf(plugin.id, entryConfig.name, way, baseUrl, entryConfig.options), baseUrl, metadata };
       const provider = await setUp(`providers.${entryConfig.name}`, () =>
         plugin.setup(entryConfig.options as never, host),
       );
       if (provider === undefined) return status;
       const codecs = chooseCodecs(entryConfig, provider, problems);
-      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices) };
+      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices, way) };
     }),
   );
 
@@ -177,6 +182,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     providers: statuses,
     router: new Router(entries, config.modelRouting),
     generalLimits: generalLimits(config.limits),
+    way: commonWay,
     dispose,
   };
 }
@@ -189,11 +195,11 @@ function createEntry(
   codecs: readonly Codec[],
   baseUrl: string,
   prices: PriceBook,
+  way: KeptWay,
 ): ProviderEntry {
-  const { timeouts, keySelection, network } = input.config;
+  const { timeouts, keySelection } = input.config;
   const remembered = new Map<string, Traits>();
   const extra = { ...config.cloaking, ...config.headers };
-  const proxy = config.proxy ?? network.proxy;
   const isLocal = provider.answer !== undefined;
   return {
     name: config.name,
@@ -220,7 +226,8 @@ function createEntry(
       idleMs: config.timeouts.idleMs ?? timeouts.idleMs,
       totalMs: config.timeouts.totalMs ?? timeouts.totalMs,
     },
-    client: input.clients.get(proxy, input.hasEnvironmentProxy, input.extraRoots),
+    client: way.client,
+    way,
     price: byPrice(config, plugin, prices, input),
     traits(model) {
       let traits = remembered.get(model);

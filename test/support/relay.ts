@@ -11,13 +11,14 @@ import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
 import type { HttpServices } from "../../src/http/services.ts";
-import { listen } from "../../src/http/server.ts";
+import { listen, outerBound } from "../../src/http/server.ts";
 import type { Lookup } from "../../src/net/dial.ts";
 import { createGuardedFetcher } from "../../src/net/guarded.ts";
 import { Limiter } from "../../src/limits/limiter.ts";
 import { Spending } from "../../src/limits/spending.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
+import { KeptAnswers } from "../../src/relay/kept-answers.ts";
 import { Ledger } from "../../src/relay/ledger.ts";
 import type { RelayServices } from "../../src/relay/services.ts";
 import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
@@ -135,6 +136,7 @@ export async function startRelay(
     ledger: new Ledger(),
     active: new ActiveCalls(clock),
     held: new HeldBytes(),
+    kept: new KeptAnswers(clock),
     budget: new RetryBudget(),
     limiter: new Limiter(clock, spending),
     redact: (value) => redactor.redact(value),
@@ -164,7 +166,6 @@ export async function startRelay(
     accounts,
     accessKeyDigest: null,
     version: "test",
-    hasEnvironmentProxy: false,
     extraRoots: null,
   });
   const holder = new SnapshotHolder(snapshot, (error) => log.error("dispose", { error }));
@@ -197,7 +198,7 @@ export async function startRelay(
     port: 0,
     unixSocket: null,
     tls: null,
-    bodyBytesMax: loaded.config.limits.maxUpload,
+    bodyBytesMax: outerBound(loaded.config.limits.maxUpload),
     handler: createEdge(http, createApi(apiRoutes(http, "/nonexistent"))),
   });
   port = server.port;
