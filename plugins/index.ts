@@ -16,6 +16,7 @@ import echo from "./provider/echo.ts";
 import fireworks from "./provider/fireworks.ts";
 import gemini from "./provider/gemini.ts";
 import groq from "./provider/groq.ts";
+import jina from "./provider/jina.ts";
 import llamaCpp from "./provider/llama-cpp.ts";
 import lmStudio from "./provider/lm-studio.ts";
 import mistral from "./provider/mistral.ts";
@@ -26,9 +27,11 @@ import ollamaOpenai from "./provider/ollama-openai.ts";
 import openai from "./provider/openai.ts";
 import openrouter from "./provider/openrouter.ts";
 import perplexity from "./provider/perplexity.ts";
+import tei from "./provider/tei.ts";
 import together from "./provider/together.ts";
 import vertex from "./provider/vertex.ts";
 import vllm from "./provider/vllm.ts";
+import voyage from "./provider/voyage.ts";
 import xai from "./provider/xai.ts";
 import zai from "./provider/zai.ts";
 
@@ -45,6 +48,7 @@ export const builtinProviders = [
   fireworks,
   gemini,
   groq,
+  jina,
   llamaCpp,
   lmStudio,
   mistral,
@@ -55,9 +59,11 @@ export const builtinProviders = [
   openai,
   openrouter,
   perplexity,
+  tei,
   together,
   vertex,
   vllm,
+  voyage,
   xai,
   zai,
 ] as const;

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { preparePython } from "./python.ts";
 
 const root = dirname(import.meta.dir);
 const extra = process.argv.slice(2);
@@ -45,7 +46,9 @@ async function runTests(args: string[]): Promise<void> {
     "--reporter=junit",
     `--reporter-outfile=${report}`,
   ];
-  const child = Bun.spawn(command, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  // What a test that was cut off leaves behind goes with the run.
+  const env = { ...process.env, TMPDIR: directory };
+  const child = Bun.spawn(command, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
   const code = await child.exited;
   const count = readReport(report);
   rmSync(directory, { recursive: true, force: true });
@@ -87,6 +90,8 @@ if (extra.length === 0) {
   step("the sources are formatted and free of lint", [bun, "x", "biome", "ci", "--colors=off", "."]);
   step("the lock file names no registry", ["sh", "-c", "! grep -nE '\"https?://' bun.lock"]);
   step("the binary compiles", [bun, "scripts/build.ts", "--quiet"]);
+  const python = preparePython();
+  console.log("python" in python ? "ok   the Python SDKs are there" : `skip ${python.missing}`);
 }
 await runTests(extra.length === 0 ? ["--isolate"] : extra);
 

@@ -1,8 +1,12 @@
 /** Amazon Bedrock. API: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html */
 import {
   type AwsCredentials,
+  bedrockCohereEmbed,
   bedrockConverse,
   bedrockInvokeClaude,
+  bedrockNovaEmbed,
+  bedrockTitanEmbed,
+  type Codec,
   defineProvider,
   type Operation,
   RelayError,
@@ -11,21 +15,25 @@ import {
   Type,
   type UpstreamCall,
 } from "monorelay/plugin";
-import {
-  type AwsCredential,
-  credentialOfEnvironment,
-  keysOfRole,
-  pairOf,
-  readProfile,
-} from "../shared/aws-credentials.ts";
+import { findAwsAccess } from "../shared/aws-credentials.ts";
+import { domainOf, pairOf } from "../shared/aws-keys.ts";
+import { noCredentials } from "../shared/no-credentials.ts";
 import { hostedClaudeTraits } from "../shared/claude.ts";
+import { claudePrice } from "../shared/claude-prices.ts";
 
-const OPERATIONS = new Set<Operation>(["count-tokens"]);
+const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings"]);
 
 const EVENT_STREAM = "application/vnd.amazon.eventstream";
 
 /** Of Claude itself, in any region's spelling; what hides behind a profile of one's own is not told by its name. */
 const CLAUDE = /(^|[./])anthropic\.claude/;
+
+/** Every maker has a body of its own for vectors. */
+const EMBEDDINGS: readonly (readonly [model: RegExp, codec: Codec])[] = [
+  [/(^|[./])amazon\.titan-embed/, bedrockTitanEmbed],
+  [/(^|[./])amazon\.nova-.*embed/, bedrockNovaEmbed],
+  [/(^|[./])cohere\.embed/, bedrockCohereEmbed],
+];
 
 function traitsOf(model: string, betas: readonly string[]): Traits {
   if (CLAUDE.test(model)) return { ...hostedClaudeTraits(model), family: "claude", betas };
@@ -34,22 +42,31 @@ function traitsOf(model: string, betas: readonly string[]): Traits {
   return { mediaUrls: false };
 }
 
+/** How AWS says that it is not the permission but the credential that is wrong. */
+const RUN_OUT = /^(?:ExpiredToken|UnrecognizedClient|InvalidClientTokenId)/;
+
+type AwsCredential = { readonly bearer: string } | { readonly pair: AwsCredentials };
+
 /** `ID:SECRET` or `ID:SECRET:SESSION` as a provider key; anything else is a key of Bedrock's own. */
 const KEY_PAIR = /^(A[A-Z0-9]{15,127}):([^:\s]+)(?::([^:\s]+))?$/;
 
 export default defineProvider({
   id: "bedrock",
   dialects: ["bedrock-converse"],
+  price: claudePrice,
   keys: "optional",
   options: Type.Object({
     region: Type.Optional(
-      Type.String({ pattern: "^[a-z]{2,4}(-[a-z]+)+-\\d+$", description: "AWS region; AWS_REGION, else us-east-1" }),
+      Type.String({
+        pattern: "^[a-z]{2,4}(-[a-z]+)+-\\d+$",
+        description: "AWS region; else AWS_REGION, that of the profile, us-east-1",
+      }),
     ),
     accessKeyId: Type.Optional(Type.Secret({ description: "AWS access key, for signed calls" })),
     secretAccessKey: Type.Optional(Type.Secret({ description: "Secret of that access key" })),
     sessionToken: Type.Optional(Type.Secret({ description: "Session token, for keys lent by STS" })),
     profile: Type.Optional(
-      Type.String({ minLength: 1, description: "Profile in AWS's own files that holds the keys" }),
+      Type.String({ minLength: 1, description: "Profile in AWS's own files: keys, a role, or a sign-in by SSO" }),
     ),
     anthropicBeta: Type.Array(Type.String({ minLength: 1 }), {
       default: [],
@@ -61,25 +78,19 @@ export default defineProvider({
         description: "Role that the keys take on for the calls",
       }),
     ),
+    allowMetadata: Type.Boolean({
+      default: false,
+      description: "May the container's or the instance's metadata service be asked for keys",
+    }),
   }),
   async setup(options, host) {
-    const { accessKeyId, secretAccessKey, sessionToken, roleArn } = options;
-    if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+    if ((options.accessKeyId === undefined) !== (options.secretAccessKey === undefined)) {
       throw new Error("access_key_id and secret_access_key are set both or not at all");
     }
-    const profile = options.profile === undefined ? undefined : await readProfile(options.profile);
-    const { env } = process;
-    const region = options.region ?? profile?.region ?? env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"] ?? "us-east-1";
-    const base = host.baseUrl === "" ? `https://bedrock-runtime.${region}.amazonaws.com` : host.baseUrl;
-    const own = pairOf(accessKeyId, secretAccessKey, sessionToken) ?? profile?.pair;
-    const standing: AwsCredential | undefined = own === undefined ? credentialOfEnvironment(base) : { pair: own };
-    if (roleArn !== undefined && (standing === undefined || "bearer" in standing)) {
-      throw new Error("role_arn needs keys that may take the role on: access_key_id, profile or AWS_ACCESS_KEY_ID");
-    }
-    const role =
-      roleArn === undefined || standing === undefined || "bearer" in standing
-        ? undefined
-        : keysOfRole({ roleArn, region, pair: standing.pair, host });
+    const baseUrlOf = (region: string): string =>
+      host.baseUrl === "" ? `https://bedrock-runtime.${region}.${domainOf(region)}` : host.baseUrl;
+    const { region, bearer, keys, tried } = await findAwsAccess(options, host, baseUrlOf);
+    const base = baseUrlOf(region);
     /** Pairs given as keys, so that what was derived from one is found again. */
     const pairs = new Map<string, AwsCredentials>();
 
@@ -94,9 +105,10 @@ export default defineProvider({
         return { pair };
       }
       if (secret !== "") return { bearer: secret };
-      if (role !== undefined) return role(waiter).then((pair) => ({ pair }));
-      if (standing !== undefined) return standing;
-      throw new RelayError("unavailable", "The provider has no credentials.", { wireCode: "no_keys" });
+      if (bearer !== undefined) return { bearer };
+      if (keys === undefined) throw noCredentials(host, tried);
+      const pair = keys.get(waiter);
+      return pair instanceof Promise ? pair.then((lent) => ({ pair: lent })) : { pair };
     };
 
     const signed = async (
@@ -114,6 +126,7 @@ export default defineProvider({
       codecs: [bedrockConverse, bedrockInvokeClaude],
       // The maker's own form is the more faithful one: nothing of it has to be said in other words.
       codecsFor: (model) => (CLAUDE.test(model) ? [bedrockInvokeClaude, bedrockConverse] : [bedrockConverse]),
+      embeddingsIn: (model) => EMBEDDINGS.find(([pattern]) => pattern.test(model))?.[1],
       traits: (model) => traitsOf(model, options.anthropicBeta),
       async request(call) {
         const body = bytesOf(call);
@@ -125,18 +138,33 @@ export default defineProvider({
         };
         return { url, method: call.method, headers, body };
       },
+      renew({ headers }, answer) {
+        if (!RUN_OUT.test(answer.header("x-amzn-errortype") ?? "")) return false;
+        const signature = headers["authorization"] ?? "";
+        return keys?.lent?.refused(({ accessKeyId }) => signature.includes(`Credential=${accessKeyId}/`)) === true;
+      },
       async listModels(secret, signal) {
         // Models are told by another host, the one that also makes them.
-        const url = `${base.replace("//bedrock-runtime.", "//bedrock.")}/foundation-models?byOutputModality=TEXT`;
+        const url = `${base.replace("//bedrock-runtime.", "//bedrock.")}/foundation-models`;
         const headers = await signed(secret, { signal }, { url, method: "GET", body: null });
         const response = await host.fetch(url, { headers, signal });
         if (!response.ok) throw new Error(`the model list answered ${response.status}`);
-        const { modelSummaries = [] } = (await response.json()) as { modelSummaries?: { modelId?: unknown }[] };
-        return modelSummaries.flatMap(({ modelId }) => (typeof modelId === "string" ? [modelId] : []));
+        const { modelSummaries = [] } = (await response.json()) as { modelSummaries?: ModelSummary[] };
+        return modelSummaries.flatMap(({ modelId, outputModalities = ["TEXT"] }) =>
+          typeof modelId === "string" && outputModalities.some((kind) => OFFERED.has(kind)) ? [modelId] : [],
+        );
       },
     };
   },
 });
+
+interface ModelSummary {
+  readonly modelId?: unknown;
+  readonly outputModalities?: readonly string[];
+}
+
+/** What comes out of the models that can be asked through this provider. */
+const OFFERED: ReadonlySet<string> = new Set(["TEXT", "EMBEDDING"]);
 
 function verbOf({ operation, codec, stream, path }: UpstreamCall): string {
   if (operation !== "chat") return path;
@@ -146,7 +174,7 @@ function verbOf({ operation, codec, stream, path }: UpstreamCall): string {
 
 /** Only models themselves count; the profiles that spread calls over regions do not. */
 function modelOf({ operation, model }: UpstreamCall): string {
-  return operation === "chat" ? model : model.replace(/^(?:us|us-gov|eu|apac|jp|au|ca|global)\./, "");
+  return operation !== "count-tokens" ? model : model.replace(/^(?:us|us-gov|eu|apac|jp|au|ca|global)\./, "");
 }
 
 function bytesOf({ body }: UpstreamCall): string | Uint8Array<ArrayBuffer> {

@@ -1,5 +1,14 @@
 /** Cohere. API: https://docs.cohere.com/reference/chat */
-import { cohere, defineProvider, type Operation, openaiChat, type Traits, type UpstreamCall } from "monorelay/plugin";
+import {
+  cohere,
+  cohereRerank,
+  defineProvider,
+  type Operation,
+  openaiChat,
+  type Traits,
+  type UpstreamCall,
+} from "monorelay/plugin";
+import { priceList } from "../shared/price-list.ts";
 
 const OPERATIONS = new Set<Operation>(["embeddings", "rerank"]);
 
@@ -14,12 +23,21 @@ export default defineProvider({
   id: "cohere",
   baseUrl: "https://api.cohere.com",
   dialects: ["cohere"],
+  price: priceList("2026-06", [
+    ["command-a", 2.5, 10],
+    ["command-r-plus", 2.5, 10],
+    ["command-r", 0.15, 0.6],
+    ["command-r7b", 0.0375, 0.15],
+    ["embed-v4.0", 0.12],
+  ]),
   setup(_options, host) {
     const base = host.baseUrl.replace(VERSIONS, "");
     return {
       codecs: [cohere],
-      // Rerank is the very form that others copied; embeddings it serves in OpenAI's.
+      // The family of the paths that clients call it by.
       rawCodecs: [openaiChat],
+      rerank: cohereRerank,
+      embeddingsIn: () => cohere,
       operations: OPERATIONS,
       traits: (model) => (model.includes("reasoning") ? THINKING : PLAIN),
       request: (call) => ({
@@ -33,16 +51,24 @@ export default defineProvider({
       }),
       async listModels(secret, signal) {
         const headers = { authorization: `Bearer ${secret}` };
-        const response = await host.fetch(`${base}/v1/models?page_size=1000&endpoint=chat`, { headers, signal });
+        const response = await host.fetch(`${base}/v1/models?page_size=1000`, { headers, signal });
         if (!response.ok) throw new Error(`the model list answered ${response.status}`);
-        const { models = [] } = (await response.json()) as { models?: { name?: unknown }[] };
-        return models.flatMap(({ name }) => (typeof name === "string" ? [name] : []));
+        const { models = [] } = (await response.json()) as { models?: Listed[] };
+        return models.flatMap(({ name, endpoints = ["chat"] }) =>
+          typeof name === "string" && endpoints.some((each) => OFFERED.has(each)) ? [name] : [],
+        );
       },
     };
   },
 });
 
+interface Listed {
+  readonly name?: unknown;
+  readonly endpoints?: readonly string[];
+}
+
+const OFFERED: ReadonlySet<string> = new Set(["chat", "embed", "rerank"]);
+
 function pathOf({ operation, path }: UpstreamCall): string {
-  if (operation === "chat") return "/v2/chat";
-  return operation === "embeddings" ? `/compatibility/v1${path}` : `/v2${path}`;
+  return operation === "chat" ? "/v2/chat" : `/v2${path}`;
 }

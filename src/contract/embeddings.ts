@@ -18,6 +18,14 @@ export interface EmbeddingRequest {
   readonly isSingle?: true;
 }
 
+/** Where a dialect says only what is asked: what its halves are told beside the request. */
+export interface EmbeddingTarget {
+  /** The upstream's own model name. */
+  readonly model: string;
+  /** Called once per field that the target cannot express. */
+  lose(field: string, reason: string): void;
+}
+
 export interface EmbeddingAnswer {
   /** One list of numbers per input, in the order of the inputs. */
   readonly vectors: readonly (readonly number[])[];
@@ -29,13 +37,14 @@ export interface EmbeddingAnswer {
 export interface Embeddings {
   /** Below the API root; in dialects that name the model in the path, what follows it. */
   readonly path: string;
+  /** Most inputs that one request takes for this model; what is more is asked for in several. Absent = any number. */
+  inputsMax?(model: string): number;
+  /** The answer's header that counts the input's tokens, where the body does not. */
+  readonly tokensHeader?: string;
   /** @throws RelayError `bad-request` for what the vendor itself would refuse */
   decodeRequest(body: JsonObject, hints?: RequestHints): EmbeddingRequest;
   /** @throws RelayError `bad-request` for what the dialect cannot say; `lose` as for chat */
-  encodeRequest(
-    request: EmbeddingRequest,
-    target: { readonly model: string; lose(field: string, reason: string): void },
-  ): JsonObject;
+  encodeRequest(request: EmbeddingRequest, target: EmbeddingTarget): JsonObject;
   /** @throws the error of a body that carries one, or RelayError `upstream-malformed` */
   decodeAnswer(body: JsonObject): EmbeddingAnswer;
   /** `request` is the client's; its model stands in answers that have a place for it. */

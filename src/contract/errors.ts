@@ -49,6 +49,8 @@ export interface RelayErrorOptions {
   wireType?: string;
   /** Path of the request field at fault, e.g. `messages[2].content`. */
   param?: string;
+  /** `upstream-credential`: the key is good, but not for this model. */
+  isForModel?: true;
   /** Field by field problems of a rejected management body. */
   details?: readonly { loc: readonly (string | number)[]; msg: string; type: string }[];
   /** Extra response headers, e.g. `allow`. */
@@ -66,10 +68,12 @@ export class RelayError extends Error {
   readonly code: FailureCode;
   readonly status: number;
   readonly retry: "never" | "next";
-  readonly retryAfterMs: number | undefined;
+  /** The relay sets it where the upstream said nothing and it knows better. */
+  retryAfterMs: number | undefined;
   readonly wireCode: string | undefined;
   readonly wireType: string | undefined;
   readonly param: string | undefined;
+  readonly isForModel: boolean;
   readonly details: RelayErrorOptions["details"];
   readonly headers: RelayErrorOptions["headers"];
   /** Set by the relay when an upstream was the origin: the configured provider's name. */
@@ -85,6 +89,7 @@ export class RelayError extends Error {
     this.wireCode = options.wireCode;
     this.wireType = options.wireType;
     this.param = options.param;
+    this.isForModel = options.isForModel === true;
     this.details = options.details;
     this.headers = options.headers;
   }

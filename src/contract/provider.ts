@@ -3,6 +3,8 @@ import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import type { ChatEvent, ChatRequest } from "./chat.ts";
 import type { Codec, Framing, Traits } from "./codec.ts";
 import type { ProviderHost } from "./host.ts";
+import type { ModelPrice } from "./prices.ts";
+import type { Rerank } from "./rerank.ts";
 
 /** What a call wants done. `chat` is translated where needed; everything else is passed on in the raw lane. */
 export type Operation =
@@ -57,6 +59,13 @@ export interface UpstreamRequest {
   readonly body?: UpstreamCall["body"];
 }
 
+/** What an upstream said instead of an answer, before its body. */
+export interface Refusal {
+  readonly status: number;
+  /** Value of a header by its lower-case name; `null` if absent. */
+  header(name: string): string | null;
+}
+
 /** Money at an upstream, in USD. */
 export interface Credits {
   /** Ever bought or given. */
@@ -74,6 +83,13 @@ export interface Provider {
    * preference. Called once per model and generation. Default: all of them.
    */
   codecsFor?: (model: string) => readonly [Codec, ...Codec[]];
+  /**
+   * Where vectors are asked for in a dialect of their own: the one for this model; `undefined`: it has none. Default: the
+   * first of `rawCodecs`, else `codecs`, that has embeddings, the client's own before all.
+   */
+  embeddingsIn?: (model: string) => Codec | undefined;
+  /** How it is asked to sort documents. Default: in the form that most servers share, as the client wrote it. */
+  readonly rerank?: Rerank;
   /** Dialects whose other operations this upstream takes as well, though its chat speaks another. */
   readonly rawCodecs?: readonly Codec[];
   /** Operations of the raw lane this upstream has; the others answer 404. Default: none but chat. */
@@ -91,6 +107,11 @@ export interface Provider {
   answer?(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>;
   /** The raw lane of a provider without an upstream. */
   respond?(call: UpstreamCall): Response | Promise<Response>;
+  /**
+   * For lent credentials: the upstream has answered 401 or 403 to a request that `request` had made. `true` = its
+   * credential was lent, counts as run out from now on, and the relay shall ask for the request once more and send that.
+   */
+  renew?(refused: UpstreamRequest, answer: Refusal): boolean;
   /** Facts about a model of this upstream. Called once per model and generation. */
   traits?: (model: string) => Traits;
   /** Models offered without asking anybody (globs allowed), for entries whose `models.include` is empty. */
@@ -118,6 +139,11 @@ export interface ProviderPlugin<Options extends TObject = TObject> {
   readonly dialects?: readonly string[];
   /** Does an entry need at least one enabled key? Default `required`. */
   readonly keys?: "required" | "optional" | "none";
+  /**
+   * What the vendor asks for a model, by the upstream's name of it; `undefined` = not known, which is not nothing. Pure;
+   * called once per model and generation. Operators override it (`prices.overrides`).
+   */
+  price?: (model: string) => ModelPrice | undefined;
   /** Local by nature: `base_url` may be a loopback or private address without being listed. */
   readonly local?: boolean;
   setup(options: Static<Options>, host: ProviderHost): Provider | Promise<Provider>;

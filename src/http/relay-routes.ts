@@ -113,7 +113,10 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     ...MODEL,
     input: "string or array",
   }),
-  post("/v1/moderations", openaiChat, "moderations", "moderations:write", "json", { ...MODEL, input: "any" }),
+  {
+    ...post("/v1/moderations", openaiChat, "moderations", "moderations:write", "json", { ...MODEL, input: "any" }),
+    usualModel: "omni-moderation-latest",
+  },
   post(
     "/v1/images/generations",
     openaiChat,
@@ -128,7 +131,15 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
   post("/v1/audio/transcriptions", openaiChat, "audio", "audio:write", "multipart", NOTHING),
   post("/v1/audio/translations", openaiChat, "audio", "audio:write", "multipart", NOTHING),
   post("/v1/audio/speech", openaiChat, "audio", "audio:write", "json", { ...MODEL, input: "string" }),
-  post("/v1/rerank", openaiChat, "rerank", "rerank:write", "json", { ...MODEL, query: "string", documents: "array" }),
+  post(
+    "/v1/rerank",
+    openaiChat,
+    "rerank",
+    "rerank:write",
+    "rerank",
+    { ...MODEL, query: "string", documents: "filled array" },
+    { top_n: "number", return_documents: "boolean" },
+  ),
   messages("/v1/messages"),
   { ...messages("/v1/messages/beta"), headerField: { field: "beta", header: "anthropic-beta" } },
   post("/v1/messages/count_tokens", anthropicMessages, "count-tokens", "chat:write", "count-tokens", {

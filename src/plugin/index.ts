@@ -1,6 +1,7 @@
 /** The public door: everything a plugin may import, for built-ins and for files of your own alike. */
 export { anthropicMessages } from "../codec/anthropic-messages/index.ts";
 export { bedrockConverse } from "../codec/bedrock-converse/index.ts";
+export { bedrockCohereEmbed, bedrockNovaEmbed, bedrockTitanEmbed } from "../codec/bedrock-embeddings/index.ts";
 export { cohere } from "../codec/cohere/index.ts";
 export { gemini } from "../codec/gemini/index.ts";
 export type { GeminiTraits } from "../codec/gemini/wire.ts";
@@ -9,6 +10,8 @@ export { ollama } from "../codec/ollama/index.ts";
 export { openaiChat } from "../codec/openai-chat/index.ts";
 export { openaiCompletions } from "../codec/openai-completions/index.ts";
 export { openaiResponses } from "../codec/openai-responses/index.ts";
+export { cohereRerank, commonRerank, nimRerank, teiRerank, voyageRerank } from "../codec/rerank/index.ts";
+export { vertexEmbedContent, vertexPredict } from "../codec/vertex-embeddings/index.ts";
 export * from "../contract/index.ts";
 export { awsEventStream } from "../wire/aws-event-stream.ts";
 export { ndjson } from "../wire/ndjson.ts";
@@ -40,5 +43,6 @@ export {
   type LentToken,
   signAssertion,
   type TokenRequest,
+  type TokenSource,
   type TokenSourceOptions,
 } from "./tokens.ts";

@@ -4,8 +4,10 @@ import type {
   Codec,
   Credits,
   JsonObject,
+  ModelPrice,
   Operation,
   Provider,
+  Rerank,
   Traits,
   UpstreamCall,
 } from "../contract/index.ts";
@@ -53,11 +55,17 @@ export interface OpenaiCompatible {
   /** How this service differs from the first party, for all its models or by model. */
   traits?: Traits | ((model: string, baseUrl: string) => Traits);
   operations?: readonly Operation[];
+  /** How documents are sorted there, where not in the form that most servers share. */
+  rerank?: Rerank;
+  /** Addresses of its own for some calls; `undefined`: the usual one, `baseUrl` with the path behind it. */
+  urlOf?: (call: UpstreamCall, baseUrl: string) => string | undefined;
   keys?: "required" | "optional" | "none";
   /** Usually runs on the operator's own machine. */
   local?: boolean;
   /** Where it tells what is left of the money, below `baseUrl`, and how to read it. */
   credits?: { path: string; read(body: JsonObject): Credits };
+  /** What it asks for a model; `undefined` = not known. */
+  price?: (model: string) => ModelPrice | undefined;
   /** Sent with each call, lower case. */
   headers?: Readonly<Record<string, string>>;
 }
@@ -78,6 +86,7 @@ export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
     ...(service.baseUrl === undefined ? {} : { baseUrl: service.baseUrl }),
     ...(service.keys === undefined ? {} : { keys: service.keys }),
     ...(service.local === undefined ? {} : { local: service.local }),
+    ...(service.price === undefined ? {} : { price: service.price }),
     dialects: codecsAt(service.baseUrl ?? "").map(({ id }) => id),
     setup(_options, host) {
       const base = host.baseUrl;
@@ -86,12 +95,14 @@ export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
         codecs: codecsAt(base),
         optionalCodecs: [openaiChat, openaiResponses, anthropicMessages],
         operations,
+        ...(service.rerank === undefined ? {} : { rerank: service.rerank }),
         ...(traits === undefined
           ? {}
           : { traits: typeof traits === "function" ? (model) => traits(model, base) : () => traits }),
         request(call) {
           const path = call.operation === "chat" ? (CHAT_PATHS[call.codec.id] ?? "/chat/completions") : call.path;
-          return { url: base + path + call.query, method: call.method, headers: headersOf(call), body: call.body };
+          const url = service.urlOf?.(call, base) ?? base + path + call.query;
+          return { url, method: call.method, headers: headersOf(call), body: call.body };
         },
         ...(service.credits === undefined ? {} : { credits: creditsAt(base, service.credits, host.fetch) }),
         listModels: (secret, signal) => listOpenaiModels(`${base}/models`, bearer(secret), host.fetch, signal),

@@ -1,5 +1,5 @@
 /** Whole answers of upstreams as JSON, and what can be said of them without reading them. */
-import { type JsonObject, RelayError } from "../plugin/index.ts";
+import { type Json, type JsonObject, RelayError } from "../plugin/index.ts";
 import { bufferOf } from "../wire/part.ts";
 import { isText } from "../wire/utf8.ts";
 
@@ -23,16 +23,20 @@ export function isPlainlyGood(bytes: Uint8Array, mark: Uint8Array | undefined): 
   return text.includes(mark) && !text.includes(ERROR) && isText(text);
 }
 
-/** Throws `upstream-malformed` for anything but a JSON object. */
-export function parseAnswer(bytes: Uint8Array): JsonObject {
-  let value: unknown;
+/** Throws `upstream-malformed` for anything but JSON. */
+export function parseJsonAnswer(bytes: Uint8Array): Json {
   try {
-    value = JSON.parse(decoder.decode(bytes));
+    return JSON.parse(decoder.decode(bytes)) as Json;
   } catch (cause) {
     throw new RelayError("upstream-malformed", "The upstream's answer is not JSON.", { cause });
   }
+}
+
+/** Throws `upstream-malformed` for anything but a JSON object. */
+export function parseAnswer(bytes: Uint8Array): JsonObject {
+  const value = parseJsonAnswer(bytes);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new RelayError("upstream-malformed", "The upstream's answer is not a JSON object.");
   }
-  return value as JsonObject;
+  return value;
 }

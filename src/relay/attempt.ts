@@ -3,6 +3,7 @@ import type { ProviderConfig } from "../config/types.ts";
 import { RelayError } from "../contract/errors.ts";
 import { isKey, type NoKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
+import { payable } from "./admission.ts";
 import type { Call } from "./call.ts";
 import { reachable } from "./reach.ts";
 
@@ -72,6 +73,7 @@ export class Attempts {
     const { state } = this.key;
     state.inFlight -= 1;
     state.refusedUntil = 0;
+    state.refusedModels?.delete(this.target.model);
   }
 
   /** It has failed: throws when that is final, else another may be tried as soon as the result, if any, resolves. */
@@ -102,9 +104,9 @@ export class Attempts {
         continue;
       }
       const isSpent = this.#tries > 0 && !this.#call.services.budget.take(failover.budget);
-      if (this.#tries >= this.#triesMax || isSpent) throw exhausted(this.#call, this.#last, this.#missing);
+      if (this.#tries >= this.#triesMax || isSpent) throw this.#exhausted();
       const target = this.#targets[this.#at]!;
-      const key = target.entry.keys.pick(this.#tried);
+      const key = target.entry.keys.pick(this.#tried, target.model);
       if (isKey(key)) {
         this.target = target;
         this.key = key;
@@ -121,14 +123,38 @@ export class Attempts {
   /** Resolved only now: most calls never need them. */
   #takeFallbacks(): void {
     const call = this.#call;
-    if (this.#isFallback) throw exhausted(call, this.#last, this.#missing);
+    if (this.#isFallback) throw this.#exhausted();
     const fallbacks = call.snapshot.router.fallbacksOf(this.#resolution.resolved);
-    this.#targets = reachable(
-      call.identity,
-      fallbacks.flatMap(({ targets }) => targets),
-    );
+    const targets = fallbacks.flatMap((fallback) => fallback.targets);
+    this.#targets = payable(call, reachable(call.identity, targets));
     this.#isFallback = true;
     this.#at = 0;
+  }
+
+  /** The last failure says most; without any, why there was nobody to ask. */
+  #exhausted(): RelayError {
+    const last = this.#last;
+    if (last !== undefined) {
+      last.retryAfterMs ??= this.#hint(last);
+      return this.#call.attempts > 1 ? finalOf(last) : last;
+    }
+    const missing = this.#missing;
+    const isCooling = missing?.reason === "cooling";
+    const message = isCooling
+      ? "All keys of the provider are resting after a rate limit."
+      : "The provider has no usable key.";
+    return new RelayError("unavailable", message, {
+      wireCode: "no_keys",
+      retryAfterMs: boundedHint(isCooling ? (missing.readyInMs ?? HINT_MIN_MS) : HINT_MAX_MS),
+    });
+  }
+
+  /** For what passes by itself; the upstream's own word comes before it. */
+  #hint(last: RelayError): number | undefined {
+    if (last.code === "upstream-unavailable") return last.status === 503 ? HINT_MIN_MS : undefined;
+    if (last.code !== "upstream-rate-limited") return undefined;
+    const rest = this.key.state.coolingUntil - this.#call.services.clock.monotonic();
+    return boundedHint(Math.min(rest, this.#missing?.readyInMs ?? rest));
   }
 }
 
@@ -173,33 +199,28 @@ async function pause(call: Call, retry: ProviderConfig["retry"], repeat: number,
 }
 
 /** What a failure means for the key that was used. */
-export function settle(call: Call, { entry }: Target, key: PoolKey, error: RelayError): void {
+export function settle(call: Call, { entry, model }: Target, key: PoolKey, error: RelayError): void {
   key.state.failures += 1;
   switch (error.code) {
     case "upstream-rate-limited":
       entry.keys.cool(key, error.retryAfterMs);
       break;
     case "upstream-credential":
+      if (error.isForModel) {
+        entry.keys.refuse(key, model);
+        call.services.log.warn("an upstream refused a key one model", {
+          provider: entry.name,
+          key_label: key.label,
+          model,
+        });
+        break;
+      }
       entry.keys.refuse(key);
       call.services.log.error("an upstream refused a key", { provider: entry.name, key_label: key.label });
       break;
     default:
       if (error.status === 402) entry.keys.refuse(key);
   }
-}
-
-/** The last failure says most; without any, why there was nobody to ask. */
-function exhausted(call: Call, last: RelayError | undefined, missing: NoKey | undefined): RelayError {
-  if (last !== undefined) return call.attempts > 1 ? finalOf(last) : last;
-  const wait = missing?.reason === "cooling" ? (missing.readyInMs ?? HINT_MIN_MS) : HINT_MAX_MS;
-  const message =
-    missing?.reason === "cooling"
-      ? "All keys of the provider are resting after a rate limit."
-      : "The provider has no usable key.";
-  return new RelayError("unavailable", message, {
-    wireCode: "no_keys",
-    retryAfterMs: boundedHint(wait),
-  });
 }
 
 const finals = new WeakSet<RelayError>();

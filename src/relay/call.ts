@@ -1,5 +1,6 @@
 /** Everything known about one call, from the first byte in to the last byte out; it writes its record when it ends. */
 import { type Codec, type Finish, type Framing, type Identity, RelayError, type Usage } from "../plugin/index.ts";
+import type { Admission, Plan } from "../limits/limiter.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Lease, Snapshot } from "../snapshot/snapshot.ts";
@@ -7,11 +8,13 @@ import type { CallRecord } from "../store/types.ts";
 import type { Watched } from "./active.ts";
 import type { Ended } from "./ledger.ts";
 import { parseAnswer } from "./answer-text.ts";
+import { type Booking, book } from "./booking.ts";
 import { callLine } from "./call-line.ts";
 import { isReachable } from "./reach.ts";
 import { type Step, silent, tooLate } from "./deadlines.ts";
 import { revoked } from "./revoked.ts";
 import type { SocketSession } from "./realtime.ts";
+import type { Size } from "./request-size.ts";
 import type { RelayRoute } from "./route.ts";
 import type { Said } from "./said.ts";
 import type { RelayServices } from "./services.ts";
@@ -63,6 +66,8 @@ export class Call implements Watched, Ended {
   /** The upstream's name of the model. */
   model = "";
   provider = "";
+  /** The provider of the last attempt. */
+  entry: ProviderEntry | undefined;
   key: PoolKey | undefined;
   streaming = false;
   attempts = 0;
@@ -74,6 +79,12 @@ export class Call implements Watched, Ended {
   dropped: string[] | undefined;
   /** For the upstream, beside those that the client sent. */
   moreHeaders: Readonly<Record<string, string>> | undefined;
+  /** Of a caller with limits: which they are, what the call might use, and its place among them once it has one. */
+  plan: Plan | undefined;
+  size: Size | undefined;
+  admission: Admission | undefined;
+  /** Pictures asked for. */
+  images = 0;
   /** When the upstream gave its first event (streams) or its whole answer, ms on the monotonic clock; 0 = never. */
   firstByteMs = 0;
 
@@ -155,6 +166,7 @@ export class Call implements Watched, Ended {
     if (this.#abortReason !== undefined) throw this.#abortReason;
     this.attempts += 1;
     this.provider = entry.name;
+    this.entry = entry;
     this.attemptReason = undefined;
     this.#sending = undefined;
     this.#abort = undefined;
@@ -291,6 +303,7 @@ export class Call implements Watched, Ended {
     this.#failure = failure;
     this.#endedMs = this.services.clock.monotonic();
     this.services.active.remove(this);
+    this.admission?.release();
     this.services.held.give(this.#heldBytes);
     this.services.ledger.push(this);
     this.#lease.release();
@@ -303,14 +316,18 @@ export class Call implements Watched, Ended {
   }
 
   settle(): void {
-    if (this.#answer !== undefined) this.#readAnswer(this.#answer);
-    const record = this.#record();
+    this.readNow();
+    const record = this.#record(book(this, this.#failure));
     this.services.records.push(record);
     const { log } = this.services;
     if (log.isEnabled("info")) log.plain("call", callLine(record, this.services.redact));
   }
 
-  #readAnswer(answer: Uint8Array): void {
+  /** For whom the answer's headers are to say what it cost. */
+  readNow(): void {
+    const answer = this.#answer;
+    if (answer === undefined) return;
+    this.#answer = undefined;
     try {
       const egress = this.#answerCodec!.egress!;
       const facts = egress.skimFacts?.(answer) ?? egress.readFacts(parseAnswer(answer));
@@ -326,7 +343,7 @@ export class Call implements Watched, Ended {
     }
   }
 
-  #record(): CallRecord {
+  #record({ costMicroUsd, priceVersion }: Booking): CallRecord {
     const { identity, usage } = this;
     const failure = this.#failure;
     const { config } = this.snapshot;
@@ -360,6 +377,8 @@ export class Call implements Watched, Ended {
       cacheReadTokens: usage?.cacheReadTokens ?? null,
       cacheWriteTokens: usage?.cacheWriteTokens ?? null,
       reasoningTokens: usage?.reasoningTokens ?? null,
+      costMicroUsd,
+      priceVersion,
       finishReason: this.finish?.reason ?? null,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,

@@ -1,8 +1,15 @@
 /** Embeddings: as they are where the dialects agree, translated where they differ; numbers or bytes, as the client asked. */
-import { type Codec, type EmbeddingRequest, type JsonObject, openaiChat, RelayError } from "../plugin/index.ts";
-import type { ProviderEntry } from "../routing/entry.ts";
+import {
+  type Codec,
+  type EmbeddingAnswer,
+  type EmbeddingRequest,
+  type JsonObject,
+  openaiChat,
+  RelayError,
+} from "../plugin/index.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
+import { admitOther } from "./admission.ts";
 import { lookAt } from "./asked.ts";
 import { attempt } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
@@ -10,6 +17,7 @@ import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
 import { answerHeaders, forwardedHeaders } from "./headers.ts";
 import { Losses } from "./losses.ts";
+import { askTogether, wrongCount } from "./together.ts";
 import { resolveFor } from "./reach.ts";
 import type { TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
@@ -17,61 +25,128 @@ import { parseAnswer } from "./answer-text.ts";
 import { readWhole } from "./whole.ts";
 import { bufferOf } from "../wire/part.ts";
 
+/** As many inputs as the vendor whose dialect most clients speak takes at once. */
+const INPUTS_MAX = 2048;
+
 /** Which form the first vector of an OpenAI answer has; looked for near its beginning. */
 const FIRST_VECTOR = /"embedding"\s*:\s*(["[])/;
 const FIRST_VECTOR_WITHIN = 4096;
 
+const JSON_TYPE = "application/json";
 const encoder = new TextEncoder();
 
 export async function runEmbeddings(call: Call): Promise<Response> {
   const top = lookAt(call, await readJsonBody(call));
   const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
-  const targets = resolution.targets.filter(({ entry }) => codecFor(call, entry) !== undefined);
+  const targets = resolution.targets.filter((target) => codecFor(call, target) !== undefined);
   if (targets.length === 0) {
     throw new RelayError("not-found", "No provider of this model offers embeddings.", { wireCode: "not_found" });
   }
-  return attempt(
-    call,
-    { ...resolution, targets },
-    {
-      tryOne: (target, key) => tryOne(call, top, target, key),
-    },
-  );
+  return attempt(call, admitOther(call, { ...resolution, targets }, top.bytes), {
+    tryOne: (target, key) => tryOne(call, top, target, key),
+  });
 }
 
 /** The client's own dialect before any other. A provider without an upstream speaks OpenAI's. */
-function codecFor({ route }: Call, { provider, codecs }: ProviderEntry): Codec | undefined {
+function codecFor({ route }: Call, { entry: { provider, codecs }, model }: Target): Codec | undefined {
   if (provider.operations?.has("embeddings") !== true) return undefined;
   if (provider.respond !== undefined) return openaiChat;
+  if (provider.embeddingsIn !== undefined) return provider.embeddingsIn(model);
   const spoken = provider.rawCodecs ?? codecs;
   return spoken.find(({ id }) => id === route.codec.id) ?? spoken.find(({ embeddings }) => embeddings !== undefined);
 }
 
 async function tryOne(call: Call, top: TopLevel, target: Target, key: PoolKey): Promise<Response> {
-  const { entry, model } = target;
-  const codec = codecFor(call, entry)!;
+  const codec = codecFor(call, target)!;
   const isSame = codec.id === call.route.codec.id;
   call.lane = isSame ? "raw" : "translate";
   call.dropped = undefined;
-  const body = isSame ? sameBody(call, top, model) : otherBody(call, top, model, codec);
-  const path = isSame ? (call.route.upstreamPath ?? codec.embeddings!.path) : codec.embeddings!.path;
-  const query = isSame ? call.query : "";
-  const headers = isSame ? forwardedHeaders(call.request.headers) : {};
-  const type = "application/json";
-  const shape = new Shape(call, "embeddings", codec, "POST", path, query, model, body, type, headers, key.secret);
   try {
-    const bytes = await readWhole(call, entry, await answerFrom(call, entry, key, shape));
-    const written = isSame && isAsAsked(call, top, bytes) ? bytes : rewritten(call, top, bytes, codec);
-    if (isSame) call.usage = countIn(bytes);
+    const written = isSame
+      ? await asItIs(call, top, target, key, codec)
+      : await translated(call, top, target, key, codec);
     call.bytesOut = written.length;
     call.firstByteMs = call.services.clock.monotonic();
-    const answer = answerHeaders(call, type);
+    const answer = answerHeaders(call, JSON_TYPE);
     call.end(200);
     return new Response(written, { status: 200, headers: answer });
   } catch (cause) {
     call.abandonAttempt();
     throw failureOf(call, cause);
   }
+}
+
+async function asItIs(
+  call: Call,
+  top: TopLevel,
+  { entry, model }: Target,
+  key: PoolKey,
+  codec: Codec,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const path = call.route.upstreamPath ?? codec.embeddings!.path;
+  const headers = forwardedHeaders(call.request.headers);
+  const body = sameBody(call, top, model);
+  const { query } = call;
+  const shape = new Shape(call, "embeddings", codec, "POST", path, query, model, body, JSON_TYPE, headers, key.secret);
+  const bytes = await readWhole(call, entry, await answerFrom(call, entry, key, shape));
+  const written = isAsAsked(call, top, bytes) ? bytes : rewritten(call, top, bytes, codec);
+  call.usage = countIn(bytes);
+  return written;
+}
+
+/** In as many pieces as the vendor needs, put together again in the order of the inputs. */
+async function translated(
+  call: Call,
+  top: TopLevel,
+  { entry, model }: Target,
+  key: PoolKey,
+  codec: Codec,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { path, inputsMax, tokensHeader, encodeRequest, decodeAnswer } = codec.embeddings!;
+  const request = requestOf(call, top);
+  const losses = new Losses(call);
+  const shapes = piecesOf(request, inputsMax?.(model)).map((piece) => {
+    const body = encodeRequest(piece, { model, lose: losses.lose });
+    losses.settle(body, top);
+    const bytes = encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>;
+    return {
+      inputs: piece.inputs.length,
+      shape: new Shape(call, "embeddings", codec, "POST", path, "", model, bytes, JSON_TYPE, {}, key.secret),
+    };
+  });
+  const answers = await askTogether(call, entry, key, shapes, (bytes, { header }) => {
+    const answer = decodeAnswer(parseAnswer(bytes));
+    const counted = tokensHeader === undefined ? undefined : countOf(header(tokensHeader));
+    return counted === undefined ? answer : { ...answer, inputTokens: counted };
+  });
+  return writeAnswer(call, request, joined(answers));
+}
+
+function countOf(text: string | null): number | undefined {
+  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+function piecesOf(request: EmbeddingRequest, size = Number.POSITIVE_INFINITY): EmbeddingRequest[] {
+  const { inputs } = request;
+  if (inputs.length <= size) return [request];
+  if (inputs.length > INPUTS_MAX) {
+    throw new RelayError("bad-request", `At most ${INPUTS_MAX} inputs can be embedded in one call.`, {
+      param: "input",
+    });
+  }
+  return Array.from({ length: Math.ceil(inputs.length / size) }, (_, piece) => ({
+    ...request,
+    inputs: inputs.slice(piece * size, (piece + 1) * size),
+  }));
+}
+
+/** A count of which a part is unknown is none. */
+function joined(answers: readonly EmbeddingAnswer[]): EmbeddingAnswer {
+  const [only] = answers;
+  if (only !== undefined && answers.length === 1) return only;
+  const vectors = answers.flatMap((answer) => answer.vectors);
+  if (answers.some(({ inputTokens }) => inputTokens === undefined)) return { vectors };
+  return { vectors, inputTokens: answers.reduce((sum, { inputTokens = 0 }) => sum + inputTokens, 0) };
 }
 
 /** Untouched but for the model's name, which in a batch stands beside every input. */
@@ -86,13 +161,6 @@ function sameBody(call: Call, top: TopLevel, model: string): Uint8Array<ArrayBuf
     ? { ...body, requests: requests.map((entry) => rename(entry as JsonObject)) }
     : body;
   return encoder.encode(JSON.stringify(rename(renamed))) as Uint8Array<ArrayBuffer>;
-}
-
-function otherBody(call: Call, top: TopLevel, model: string, codec: Codec): Uint8Array<ArrayBuffer> {
-  const losses = new Losses(call);
-  const body = codec.embeddings!.encodeRequest(requestOf(call, top), { model, lose: losses.lose });
-  losses.settle(body, top);
-  return encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>;
 }
 
 function requestOf(call: Call, top: TopLevel): EmbeddingRequest {
@@ -110,10 +178,12 @@ function isAsAsked(call: Call, top: TopLevel, bytes: Uint8Array): boolean {
 }
 
 function rewritten(call: Call, top: TopLevel, bytes: Uint8Array, codec: Codec): Uint8Array<ArrayBuffer> {
-  const answer = codec.embeddings!.decodeAnswer(parseAnswer(bytes));
-  const request = requestOf(call, top);
+  return writeAnswer(call, requestOf(call, top), codec.embeddings!.decodeAnswer(parseAnswer(bytes)));
+}
+
+function writeAnswer(call: Call, request: EmbeddingRequest, answer: EmbeddingAnswer): Uint8Array<ArrayBuffer> {
   if (answer.vectors.length !== request.inputs.length) {
-    throw new RelayError("upstream-malformed", "The upstream gave another number of vectors than it was asked for.");
+    throw wrongCount();
   }
   if (answer.inputTokens !== undefined) call.usage = { inputTokens: answer.inputTokens };
   const body = call.route.codec.embeddings!.encodeAnswer(answer, request);

@@ -2,6 +2,7 @@
 import type { Answer } from "../net/answer.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { Call } from "./call.ts";
+import { costHeader, limitHeaders } from "./limit-headers.ts";
 
 /** Of the client's headers, what an upstream of the same family may see. Everything else stays here. */
 const FORWARDED = ["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"] as const;
@@ -69,6 +70,9 @@ export function wholeResponse(call: Call, contentType: string, bytes: Uint8Array
 function addOwnHeaders(call: Call, headers: Headers): void {
   headers.set("x-request-id", call.id);
   headers.set("request-id", call.id);
+  if (call.plan !== undefined) for (const [name, value] of Object.entries(limitHeaders(call))) headers.set(name, value);
+  const cost = call.usage === undefined ? undefined : costHeader(call);
+  if (cost !== undefined) headers.set("x-relay-cost", cost);
   if (call.identity.exposeRouting === false) return;
   if (call.upstreamId !== null) headers.set("x-upstream-request-id", call.upstreamId);
   if (call.dropped !== undefined && call.snapshot.config.server.relayHeaders) {
@@ -110,6 +114,7 @@ function commonHeaders(call: Call, contentType: string): Headers {
 /** What an error answer says of the call's road. */
 export function addRelayHeaders(call: Call, headers: Record<string, string>): void {
   addRoadHeaders(call, headers);
+  Object.assign(headers, limitHeaders(call));
   if (call.identity.exposeRouting === false) return;
   if (call.dropped !== undefined && call.snapshot.config.server.relayHeaders) {
     headers["x-relay-dropped-params"] = headerText(call.dropped.join(", "));

@@ -1,15 +1,18 @@
 /** Files, batches, threads …: each lies with one upstream under one key, and all that follows must go to the same. */
 import { type JsonObject, RelayError, type UpstreamCall } from "../plugin/index.ts";
 import type { Resolution } from "../routing/resolve.ts";
+import { admitRequest } from "./admission.ts";
 import { attempt, settle } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
+import { upload } from "./forms.ts";
 import { forwardedHeaders } from "./headers.ts";
-import { isObjectId, objectsIn } from "./object-ids.ts";
+import { telling } from "./object-events.ts";
+import { isObjectId, type NamedObject, objectsIn } from "./object-ids.ts";
 import { listObjects } from "./object-lists.ts";
 import { defaultTargets, ownerOf, type Place, placeOf, serves } from "./object-places.ts";
-import { pass, upload } from "./raw.ts";
+import { pass, unrepeatable } from "./raw.ts";
 import { resolveFor } from "./reach.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
@@ -25,7 +28,10 @@ interface Sent {
 export async function runObject(call: Call): Promise<Response> {
   const { action } = call.route.object!;
   call.lane = "raw";
-  if (action === "list") return listObjects(call);
+  if (action === "list") {
+    admitRequest(call);
+    return listObjects(call);
+  }
   if (action === "use") return use(call);
   return create(call);
 }
@@ -34,6 +40,7 @@ export async function runObject(call: Call): Promise<Response> {
 async function use(call: Call): Promise<Response> {
   const id = call.said?.id ?? "";
   const place = await placeOf(call, id);
+  admitRequest(call);
   const response = await sendTo(call, place, await readSent(call), "");
   if (call.route.method === "DELETE" && call.said?.path?.endsWith(`/${id}`)) await call.services.objects.remove(id);
   return response;
@@ -45,12 +52,16 @@ async function create(call: Call): Promise<Response> {
   const model = modelIn(call, sent.top);
   call.requestedModel = model ?? "";
   const referred = await referredPlace(call, sent.top);
-  if (referred !== undefined) return sendTo(call, referred, sent, model ?? "");
+  if (referred !== undefined) {
+    admitRequest(call);
+    return sendTo(call, referred, sent, model ?? "");
+  }
   const resolution = model === undefined ? undefined : resolveFor(call.snapshot.router, call.identity, model);
   const targets = (resolution?.targets ?? defaultTargets(call)).filter(({ entry }) => serves(call, entry));
   if (targets.length === 0) {
     throw new RelayError("not-found", `No provider offers ${call.route.path}.`, { wireCode: "not_found" });
   }
+  admitRequest(call);
   const usual: Resolution = { requested: model ?? "", resolved: model ?? "", steps: [], targets };
   return attempt(
     call,
@@ -174,20 +185,21 @@ async function send(call: Call, { entry, key }: Place, sent: Sent, model: string
   );
   try {
     const answer = await answerFrom(call, entry, key, shape);
-    const response = await pass(call, entry, answer, (bytes) => remember(call, { entry, key }, bytes));
+    const place = { entry, key };
+    const tells = call.streaming && route.object!.action === "create";
+    const told = tells ? telling(answer, (named) => note(call, place, named)) : answer;
+    const response = await pass(call, entry, told, (bytes) => remember(call, place, bytes));
     if (route.object!.isDeprecated) response.headers.set("deprecation", "true");
     return response;
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();
-    if (route.body !== "multipart" || failure.retry === "never") throw failure;
-    // An upload that has begun cannot be sent a second time.
-    throw new RelayError(failure.code, failure.message, { cause: failure, status: failure.status, retry: "never" });
+    throw route.body === "multipart" ? unrepeatable(failure) : failure;
   }
 }
 
 /** Before the client learns of an object it must be known whose it is. */
-export async function remember(call: Call, { entry, key }: Place, answer: Uint8Array): Promise<void> {
+export async function remember(call: Call, place: Place, answer: Uint8Array): Promise<void> {
   const { kind, action } = call.route.object!;
   let body: JsonObject;
   try {
@@ -196,5 +208,9 @@ export async function remember(call: Call, { entry, key }: Place, answer: Uint8A
     return; // no JSON, no object
   }
   const named = objectsIn(body, kind).filter(({ id }) => action === "create" || id !== body["id"]);
-  await call.services.objects.add(named.map((object) => ({ ...object, ...ownerOf(call, { entry, key }) })));
+  await note(call, place, named);
+}
+
+async function note(call: Call, place: Place, named: readonly NamedObject[]): Promise<void> {
+  await call.services.objects.add(named.map((object) => ({ ...object, ...ownerOf(call, place) })));
 }

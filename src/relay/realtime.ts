@@ -4,9 +4,12 @@ import { openWebSocket, type UpstreamSocket } from "../net/web-socket.ts";
 import { RelayError, type Usage } from "../plugin/index.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
+import { admitSession } from "./admission.ts";
 import { attempt } from "./attempt.ts";
+import { chargeSoFar } from "./booking.ts";
 import type { Call } from "./call.ts";
 import { forwardedHeaders } from "./headers.ts";
+import { limitHeaders } from "./limit-headers.ts";
 import { serving } from "./raw.ts";
 import { resolveFor } from "./reach.ts";
 import { failureOf, Shape } from "./upstream.ts";
@@ -19,7 +22,7 @@ const PING_MS = 20_000;
 /** Carries a credential, which is not for the upstream. */
 const KEY_PROTOCOL = /^openai-insecure-api-key\./;
 
-const CLOSE = { normal: 1000, revoked: 1008, failed: 1011, stopping: 1012 } as const;
+const CLOSE = { normal: 1000, refused: 1008, failed: 1011, stopping: 1012 } as const;
 
 /** The client's end, as the server gives it. */
 export interface ClientSocket {
@@ -65,15 +68,11 @@ export async function runRealtime(call: Call): Promise<Response> {
   if (targets.length === 0) {
     throw new RelayError("not-found", "No provider of this model offers Realtime.", { wireCode: "not_found" });
   }
-  const session = await attempt(
-    call,
-    { ...resolution, targets },
-    {
-      tryOne: (target, key) => connect(call, parameters, target, key),
-    },
-  );
+  const session = await attempt(call, admitSession(call, { ...resolution, targets }), {
+    tryOne: (target, key) => connect(call, parameters, target, key),
+  });
   const { protocol } = session.upstream;
-  const headers = new Headers({ "x-request-id": call.id });
+  const headers = new Headers({ "x-request-id": call.id, ...limitHeaders(call) });
   if (protocol !== "") headers.set("sec-websocket-protocol", protocol);
   if (call.upgrade(session, headers)) return SWITCHED;
   session.upstream.abort();
@@ -93,11 +92,19 @@ async function connect(call: Call, asked: URLSearchParams, { entry, model }: Tar
     const own = request instanceof Request ? Object.fromEntries(request.headers) : request.headers;
     const session = new Session(call);
     const url = request.url.replace(/^http/, "ws");
-    const { connectMs } = entry.timeouts;
-    const opening = openWebSocket(url, { ...own, ...entry.extraHeaders }, protocolsOf(call), connectMs, {
-      message: (data) => session.told(data),
-      closed: (code, reason) => session.upstreamClosed(code, reason),
-    });
+    const opening = openWebSocket(
+      {
+        url,
+        headers: { ...own, ...entry.extraHeaders },
+        protocols: protocolsOf(call),
+        connectMs: entry.timeouts.connectMs,
+        way: entry.way,
+      },
+      {
+        message: (data) => session.told(data),
+        closed: (code, reason) => session.upstreamClosed(code, reason),
+      },
+    );
     call.carryBy(opening);
     session.upstream = await opening.socket;
     return session;
@@ -165,7 +172,7 @@ class Session implements SocketSession {
 
   #end(code: number, error: RelayError): void {
     if (!this.#finish(error)) return;
-    this.#client?.close(code, code === CLOSE.revoked ? "the credential is not valid any more" : "");
+    this.#client?.close(code, code === CLOSE.refused ? reasonOf(error) : "");
     this.upstream.close(CLOSE.normal, "");
   }
 
@@ -183,30 +190,43 @@ class Session implements SocketSession {
   told(data: string | Uint8Array): void {
     const { call } = this;
     call.bytesOut += data.length;
-    if (typeof data === "string" && data.includes('"response.done"')) this.#count(data);
+    const used = typeof data === "string" && data.includes('"response.done"') ? this.#count(data) : undefined;
     if (this.#client?.send(data) === -1) this.upstream.pause();
+    if (used === undefined) return;
+    const refusal = chargeSoFar(call, used);
+    if (refusal !== undefined) this.#end(closeCodeOf(refusal), refusal);
   }
 
-  #count(text: string): void {
+  #count(text: string): Usage | undefined {
     try {
       const { type, response } = JSON.parse(text) as {
         type?: unknown;
         response?: { usage?: { input_tokens?: unknown; output_tokens?: unknown } | null };
       };
       const usage = response?.usage;
-      if (type !== "response.done" || typeof usage !== "object" || usage === null) return;
+      if (type !== "response.done" || typeof usage !== "object" || usage === null) return undefined;
       this.#hasUsage = true;
-      this.#usage.inputTokens += Number(usage.input_tokens ?? 0);
-      this.#usage.outputTokens += Number(usage.output_tokens ?? 0);
+      const inputTokens = Number(usage.input_tokens ?? 0);
+      const outputTokens = Number(usage.output_tokens ?? 0);
+      this.#usage.inputTokens += inputTokens;
+      this.#usage.outputTokens += outputTokens;
+      return { inputTokens, outputTokens };
     } catch {
-      // A message that is no JSON says nothing about usage.
+      return undefined; // a message that is no JSON says nothing about usage
     }
   }
 }
 
 function closeCodeOf({ code, wireCode }: RelayError): number {
   if (wireCode === "shutting_down") return CLOSE.stopping;
-  return code === "unauthenticated" || code === "forbidden" || code === "rate-limited" ? CLOSE.revoked : CLOSE.failed;
+  return REFUSALS.has(code) ? CLOSE.refused : CLOSE.failed;
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(["unauthenticated", "forbidden", "rate-limited", "quota-exceeded"]);
+
+function reasonOf({ code }: RelayError): string {
+  const isLimit = code === "rate-limited" || code === "quota-exceeded";
+  return isLimit ? "a limit of this credential is reached" : "the credential is not valid any more";
 }
 
 /** Codes that an endpoint may send itself, RFC 6455 section 7.4. */

@@ -34,13 +34,14 @@ export interface RelayRoute {
   /** What an identity must hold. */
   readonly scope: Scope;
   /**
-   * `chat`, `completions`, `embeddings`, `count-tokens`: as they are or translated. `json`, `multipart`: raw, with the body in that
+   * `chat`, `completions`, `embeddings`, `rerank`, `count-tokens`: as they are or translated. `json`, `multipart`: raw, with the body in that
    * form. `none`: raw, without a body.
    */
   readonly body:
     | "chat"
     | "completions"
     | "embeddings"
+    | "rerank"
     | "count-tokens"
     | "credits"
     | "realtime"
@@ -59,6 +60,8 @@ export interface RelayRoute {
   readonly asChat?: RelayRoute;
   /** The path alone says that the answer is a stream. */
   readonly streams?: true;
+  /** Raw lane: the model that the vendor takes where a request names none. */
+  readonly usualModel?: string;
   /** Top-level fields that must be there, and what their text must begin with. */
   readonly required: Readonly<Record<string, FieldKind>>;
   /** Top-level fields that may be there, and what their text must begin with; `null` is always allowed. */

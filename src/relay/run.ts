@@ -11,6 +11,7 @@ import { runEmbeddings } from "./embeddings.ts";
 import { runRaw } from "./raw.ts";
 import { runObject } from "./objects.ts";
 import { runRealtime } from "./realtime.ts";
+import { runRerank } from "./rerank.ts";
 import type { RelayRoute } from "./route.ts";
 import type { RelayServices } from "./services.ts";
 
@@ -24,6 +25,7 @@ const LANES: { readonly [Body in RelayRoute["body"]]?: (call: Call) => Promise<R
   completions: runCompletions,
   "count-tokens": runCountTokens,
   embeddings: runEmbeddings,
+  rerank: runRerank,
   credits: runCredits,
   realtime: runRealtime,
 };

@@ -54,12 +54,18 @@ export class Shape implements UpstreamCall {
   }
 }
 
+/** What is dropped when an attempt is given up: the call itself, or a group of exchanges that make up one attempt. */
+export interface Carrier {
+  carryBy(sending: { abort(): void }): void;
+}
+
 /** Sends a call. What comes back is any answer at all: `accept` says whether it is one. */
 export function callUpstream(call: Call, entry: ProviderEntry, shape: Shape): Promise<Answer> {
   const { provider, timeouts } = entry;
   call.beginAttempt(entry);
   call.limitTotal(timeouts.totalMs);
   call.limitStep("first-byte", timeouts.firstTokenMs);
+  if (provider.renew !== undefined) return sendRenewing(call, entry, shape);
   const built = provider.request(shape);
   return built instanceof Promise ? transmitLater(call, entry, built, shape) : transmit(call, entry, built, shape);
 }
@@ -73,6 +79,19 @@ async function transmitLater(
   return transmit(call, entry, await built, shape);
 }
 
+/** With a credential that was lent: should it have run out early, the same call goes out once more with a new one. */
+async function sendRenewing(call: Call, entry: ProviderEntry, shape: Shape): Promise<Answer> {
+  const { provider } = entry;
+  const request = await provider.request(shape);
+  const answer = await transmit(call, entry, request, shape);
+  const isRefused = answer.status === 401 || answer.status === 403;
+  if (!isRefused || request instanceof Request || shape.body instanceof ReadableStream) return answer;
+  if (provider.renew?.(request, answer) !== true) return answer;
+  answer.abort();
+  call.services.log.info("a lent credential was refused and is asked for anew", { req: call.id, provider: entry.name });
+  return transmit(call, entry, await provider.request(shape), shape);
+}
+
 /** `undefined` for an answer whose status is good; else what the upstream says instead of one, to be thrown. */
 export function accept(call: Call, codec: Codec, answer: Answer, key: PoolKey): undefined | Promise<RelayError> {
   if (answer.status < 200 || answer.status >= 300) return readFailure(call, codec, answer, key);
@@ -80,15 +99,34 @@ export function accept(call: Call, codec: Codec, answer: Answer, key: PoolKey): 
   return undefined;
 }
 
-function transmit(call: Call, entry: ProviderEntry, request: UpstreamRequest | Request, shape: Shape): Promise<Answer> {
+function transmit(
+  carrier: Carrier,
+  entry: ProviderEntry,
+  request: UpstreamRequest | Request,
+  shape: Shape,
+): Promise<Answer> {
   const { provider } = entry;
   return provider.send === undefined
-    ? send(call, entry, request)
-    : carriedLater(call, provider.send(request, shape.signal));
+    ? send(carrier, entry, request)
+    : carriedLater(carrier, provider.send(request, shape.signal));
 }
 
-async function carriedLater(call: Call, response: Promise<Response>): Promise<Answer> {
-  return carried(call, answerOf(await response));
+async function carriedLater(carrier: Carrier, response: Promise<Response>): Promise<Answer> {
+  return carried(carrier, answerOf(await response));
+}
+
+/** One of the exchanges of an attempt that has begun; `carrier` drops them all. */
+export async function answerWithin(
+  call: Call,
+  entry: ProviderEntry,
+  key: PoolKey,
+  shape: Shape,
+  carrier: Carrier,
+): Promise<Answer> {
+  const answer = await transmit(carrier, entry, await entry.provider.request(shape), shape);
+  const refusal = accept(call, shape.codec, answer, key);
+  if (refusal !== undefined) throw await refusal;
+  return answer;
 }
 
 /** The answer to anything but chat: of the upstream, or of the provider itself where it has none. */
@@ -105,12 +143,12 @@ export async function answerFrom(call: Call, entry: ProviderEntry, key: PoolKey,
 }
 
 /** From here on an abort of the attempt drops this answer. */
-export function carried(call: Call, answer: Answer): Answer {
-  call.carryBy(answer);
+export function carried(carrier: Carrier, answer: Answer): Answer {
+  carrier.carryBy(answer);
   return answer;
 }
 
-function send(call: Call, entry: ProviderEntry, request: UpstreamRequest | Request): Promise<Answer> {
+function send(carrier: Carrier, entry: ProviderEntry, request: UpstreamRequest | Request): Promise<Answer> {
   const isStandard = request instanceof Request;
   const sending = entry.client.send({
     method: request.method ?? "POST",
@@ -119,7 +157,7 @@ function send(call: Call, entry: ProviderEntry, request: UpstreamRequest | Reque
     body: (request.body ?? null) as UpstreamCall["body"],
     connectMs: entry.timeouts.connectMs,
   });
-  call.carryBy(sending);
+  carrier.carryBy(sending);
   return sending.answer;
 }
 
@@ -153,7 +191,7 @@ async function readFailure(call: Call, codec: Codec, answer: Answer, key: PoolKe
     return new RelayError("upstream-unavailable", "The upstream answered with a redirect, which is not followed.");
   }
   const body = scrub(call, await readText(answer, FAILURE_BODY_MAX), key);
-  const decoded = codec.egress?.decodeError(status, body, hintsOf(answer));
+  const decoded = (codec.egress ?? codec).decodeError?.(status, body, hintsOf(answer));
   if (decoded === undefined) return new RelayError("upstream-unavailable", "The upstream failed.");
   call.upstreamId = upstreamIdOf(answer);
   const contentType = answer.header("content-type") ?? "";
@@ -210,7 +248,7 @@ export function failureOf(call: Call, cause: unknown): RelayError {
   if (call.abortReason !== undefined) return call.abortReason;
   if (call.attemptReason !== undefined) return call.attemptReason;
   if (RelayError.is(cause)) return cause;
-  if (cause instanceof NetError) return netFailure(cause);
+  if (cause instanceof NetError) return RelayError.is(cause.cause) ? cause.cause : netFailure(cause);
   // A plugin's own `send` may throw what fetch throws.
   if (cause instanceof TypeError || (cause instanceof Error && /^(Timeout|Abort)Error$/.test(cause.name))) {
     return new RelayError("upstream-unavailable", "The upstream could not be reached, or broke the connection.", {

@@ -4,6 +4,8 @@ import type { KeyState } from "./state.ts";
 
 /** A key the upstream refused is left alone this long, unless it is the only one left. */
 export const REFUSED_PAUSE_MS = 300_000;
+/** Refused models remembered per key: their names come from callers. */
+const REFUSED_MODELS_MAX = 256;
 
 export interface PoolKey {
   readonly id: string;
@@ -76,22 +78,24 @@ export class KeyPool {
     }));
   }
 
-  /** The next key by the strategy, leaving out those already tried. */
-  pick(tried: ReadonlySet<PoolKey> | undefined): PoolKey | NoKey {
+  /** The next key by the strategy, leaving out those already tried; `model`: what it is wanted for. */
+  pick(tried: ReadonlySet<PoolKey> | undefined, model = ""): PoolKey | NoKey {
     const keys = this.keys;
     // The common case: one key, in order.
     if (keys.length === 1 && tried === undefined) {
       const only = keys[0]!;
       if (only.expiresAt === null && only.state.coolingUntil === 0) return only;
     }
-    return this.#pickAmong(keys, tried);
+    return this.#pickAmong(keys, tried, model);
   }
 
-  #pickAmong(keys: readonly PoolKey[], tried: ReadonlySet<PoolKey> | undefined): PoolKey | NoKey {
+  #pickAmong(keys: readonly PoolKey[], tried: ReadonlySet<PoolKey> | undefined, model: string): PoolKey | NoKey {
     const now = this.options.clock.now();
     const monotonic = this.options.clock.monotonic();
     const ready = keys.filter((key) => tried?.has(key) !== true && this.#isReady(key, now, monotonic));
-    const trusted = ready.filter((key) => key.state.refusedUntil <= monotonic);
+    const trusted = ready.filter(
+      ({ state }) => state.refusedUntil <= monotonic && (state.refusedModels?.get(model) ?? 0) <= monotonic,
+    );
     // A refused key is better than none: the upstream may have changed its mind, and its answer says more than ours.
     const choice = this.#choose(trusted.length > 0 ? trusted : ready);
     return choice ?? this.#whyNone(tried, now, monotonic);
@@ -103,9 +107,16 @@ export class KeyPool {
     key.state.coolingUntil = Math.max(key.state.coolingUntil, until);
   }
 
-  /** 401, 402, 403: the key leaves rotation. */
-  refuse(key: PoolKey): void {
-    key.state.refusedUntil = this.options.clock.monotonic() + REFUSED_PAUSE_MS;
+  /** 401, 402, 403: the key leaves rotation; for one model alone if `model` says so. */
+  refuse({ state }: PoolKey, model?: string): void {
+    const until = this.options.clock.monotonic() + REFUSED_PAUSE_MS;
+    if (model === undefined) {
+      state.refusedUntil = until;
+      return;
+    }
+    state.refusedModels ??= new Map();
+    if (state.refusedModels.size >= REFUSED_MODELS_MAX) state.refusedModels.clear();
+    state.refusedModels.set(model, until);
   }
 
   #isReady(key: PoolKey, now: number, monotonic: number): boolean {

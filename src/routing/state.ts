@@ -6,6 +6,8 @@ export interface KeyState {
   coolingUntil: number;
   /** The upstream refused this key; used again only if there is no other, or after this instant. */
   refusedUntil: number;
+  /** Models that the upstream refused this key alone, until when; made when there is one. */
+  refusedModels: Map<string, number> | undefined;
   inFlight: number;
   requests: number;
   failures: number;
@@ -21,7 +23,15 @@ export class RoutingState {
     const name = `${provider}\n${keyId}`;
     let state = this.#keys.get(name);
     if (state === undefined) {
-      state = { coolingUntil: 0, refusedUntil: 0, inFlight: 0, requests: 0, failures: 0, credit: 0 };
+      state = {
+        coolingUntil: 0,
+        refusedUntil: 0,
+        refusedModels: undefined,
+        inFlight: 0,
+        requests: 0,
+        failures: 0,
+        credit: 0,
+      };
       this.#keys.set(name, state);
     }
     return state;

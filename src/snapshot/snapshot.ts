@@ -2,6 +2,8 @@
 import type { ChainLink } from "../auth/chain.ts";
 import type { SignIns } from "../auth/sign-in.ts";
 import type { Config } from "../config/types.ts";
+import type { GeneralLimits } from "../limits/plan.ts";
+import type { WayOut } from "../net/way-out.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { Router } from "../routing/resolve.ts";
 
@@ -16,6 +18,10 @@ export interface Snapshot {
   /** All configured providers, disabled ones included, in file order; `/health` shows them. */
   readonly providers: readonly ProviderStatus[];
   readonly router: Router;
+  /** Limits for everybody of a kind; absent = the configuration limits nobody. */
+  readonly generalLimits: GeneralLimits | undefined;
+  /** For what belongs to no provider: media that callers name. */
+  readonly way: WayOut;
   /** Ends what the plugins of this generation hold. */
   dispose(): Promise<void>;
 }

@@ -75,6 +75,8 @@ export function toRow(
   row.cacheReadTokens = integer(record.cacheReadTokens);
   row.cacheWriteTokens = integer(record.cacheWriteTokens);
   row.reasoningTokens = integer(record.reasoningTokens);
+  row.costMicroUsd = integer(record.costMicroUsd);
+  row.priceVersion = cut(record.priceVersion, NAME_LENGTH_MAX);
   row.finishReason = cut(record.finishReason, NAME_LENGTH_MAX);
   row.bytesIn = integer(record.bytesIn);
   row.bytesOut = integer(record.bytesOut);

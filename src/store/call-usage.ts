@@ -20,7 +20,7 @@ export async function usageOfCalls(read: Read, filter: CallFilter, bucketMs: num
   return { ...series.reduce<Sums>((total, bucket) => add(total, bucket), NOTHING), series };
 }
 
-const NOTHING: Sums = { requests: 0, errors: 0, inputTokens: 0, outputTokens: 0 };
+const NOTHING: Sums = { requests: 0, errors: 0, inputTokens: 0, outputTokens: 0, costMicroUsd: null };
 
 function add(one: Sums = NOTHING, other: Sums): Sums {
   return {
@@ -28,7 +28,13 @@ function add(one: Sums = NOTHING, other: Sums): Sums {
     errors: one.errors + other.errors,
     inputTokens: one.inputTokens + other.inputTokens,
     outputTokens: one.outputTokens + other.outputTokens,
+    costMicroUsd: addKnown(one.costMicroUsd, other.costMicroUsd),
   };
+}
+
+/** Unknown is not nothing. */
+function addKnown(one: number | null, other: number | null): number | null {
+  return one === null ? other : one + (other ?? 0);
 }
 
 function sumPart(db: BunSQLiteDatabase, part: IdRange, filter: CallFilter, bucketMs: number): CallUsageBucket[] {
@@ -42,6 +48,7 @@ function sumPart(db: BunSQLiteDatabase, part: IdRange, filter: CallFilter, bucke
       errors: sql<number>`count(*) FILTER (WHERE ${calls.status} >= 400 OR ${calls.failure} IS NOT NULL)`,
       inputTokens: sql<number>`coalesce(sum(${calls.inputTokens}), 0)`,
       outputTokens: sql<number>`coalesce(sum(${calls.outputTokens}), 0)`,
+      costMicroUsd: sql<number | null>`sum(${calls.costMicroUsd})`,
     })
     .from(calls)
     .where(and(within(part), conditionsOf(filter)))

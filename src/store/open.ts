@@ -11,6 +11,7 @@ import { ACCOUNTS_MIGRATIONS } from "./migrate.ts";
 import { createObjects } from "./objects.ts";
 import { openRecordsFile } from "./records-file.ts";
 import { createInitialisedMark, createSettings } from "./settings.ts";
+import { createSpending } from "./spending.ts";
 import type { Store } from "./types.ts";
 
 export interface StoreOptions {
@@ -105,6 +106,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return {
     accounts: repositories,
     objects: createObjects(accountsOptions),
+    spending: createSpending(accountsOptions),
     settings: createSettings(accountsOptions),
     initialised: createInitialisedMark(accountsOptions),
     calls,

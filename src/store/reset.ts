@@ -3,7 +3,7 @@ import { eq, sql } from "drizzle-orm";
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
 import { writeAudit } from "./audit.ts";
 import { setSetupTokens } from "./one-time-tokens.ts";
-import { apiKeys, invites, meta, oneTimeTokens, orgs, throttle, users } from "./schema-accounts.ts";
+import { apiKeys, invites, meta, oneTimeTokens, orgs, spending, throttle, users } from "./schema-accounts.ts";
 import type { ResetRepository } from "./types.ts";
 import { CLAIMED, SETUP_FORCED } from "./user-create.ts";
 
@@ -17,6 +17,8 @@ export function createReset({ write }: AccountsFile): ResetRepository {
         };
         // Without its owner no key would be let in; leaving the rows would only keep names of people.
         if (what.keys || what.users) db.delete(apiKeys).run();
+        // A new start for everybody who is left: nobody could be told any more what the sums are made of.
+        if (what.users) db.delete(spending).run();
         if (what.users) {
           db.delete(users).run();
           db.delete(orgs).where(eq(orgs.isDefault, false)).run();

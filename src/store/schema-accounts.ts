@@ -17,3 +17,4 @@ export const meta = sqliteTable("meta", {
 export * from "./schema-credentials.ts";
 export * from "./schema-objects.ts";
 export * from "./schema-people.ts";
+export * from "./schema-spending.ts";

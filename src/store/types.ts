@@ -2,9 +2,11 @@
 import type { FailureCode } from "../contract/errors.ts";
 import type { AccountRepositories } from "./types-accounts.ts";
 import type { ObjectRepository } from "./types-objects.ts";
+import type { SpendingRepository } from "./types-spending.ts";
 
 export type * from "./types-accounts.ts";
 export type * from "./types-objects.ts";
+export type * from "./types-spending.ts";
 
 /** `none`: the call ended before a lane was chosen. */
 export type CallLane = "pass-through" | "translate" | "raw" | "none";
@@ -54,6 +56,10 @@ export interface CallRecord {
   readonly cacheWriteTokens: number | null;
   /** Counted inside `outputTokens`. */
   readonly reasoningTokens: number | null;
+  /** What the call is reckoned to have cost, in whole micro-USD. */
+  readonly costMicroUsd: number | null;
+  /** Where its price came from: `config`, or the vendor's list with its date. */
+  readonly priceVersion: string | null;
   readonly finishReason: string | null;
   readonly bytesIn: number | null;
   readonly bytesOut: number | null;
@@ -106,7 +112,7 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
-/** Tokens that an upstream did not tell count as none. */
+/** Tokens that an upstream did not tell count as none, and so do costs that nobody knows. */
 export interface CallUsageBucket {
   /** Its first instant, ms since epoch. */
   readonly at: number;
@@ -114,6 +120,8 @@ export interface CallUsageBucket {
   readonly errors: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** `null` when the cost of none of the calls is known. */
+  readonly costMicroUsd: number | null;
 }
 
 export interface CallUsage extends Omit<CallUsageBucket, "at"> {
@@ -170,6 +178,7 @@ export interface Store {
   readonly initialised: InitialisedMark;
   readonly accounts: AccountRepositories;
   readonly objects: ObjectRepository;
+  readonly spending: SpendingRepository;
   readonly calls: CallRepository;
   /** Bytes on disk, write-ahead logs included. */
   sizes(): { readonly accounts: number; readonly records: number };

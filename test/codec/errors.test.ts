@@ -90,6 +90,40 @@ describe("the message is found in every shape", () => {
     }
   });
 
+  const rights: readonly [name: string, body: object, isForModel: boolean][] = [
+    ["Bedrock's model", { message: "You don't have access to the model with the specified model ID." }, true],
+    [
+      "Bedrock's resource",
+      {
+        message:
+          "User: arn:aws:iam::123456789012:user/u is not authorized to perform: bedrock:InvokeModel on resource: arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0",
+      },
+      true,
+    ],
+    [
+      "Vertex's resource",
+      {
+        error: {
+          code: 403,
+          status: "PERMISSION_DENIED",
+          message:
+            "Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/projects/p/locations/global/publishers/google/models/gemini-9' (or it may not exist).",
+        },
+      },
+      true,
+    ],
+    ["OpenAI's code", { error: { message: "Project has no access.", code: "model_not_found" } }, true],
+    ["a key that may do nothing", { message: "The security token included in the request is invalid." }, false],
+    ["an account that is closed", { error: { message: "Your account is not active." } }, false],
+    ["a country", { error: { message: "Country not supported", code: "unsupported_country_region_territory" } }, false],
+  ];
+  test.each(rights)("a 403 about %s: a matter of the model or of the whole key", (_name, body, isForModel) => {
+    const error = decodeError(403, JSON.stringify(body));
+    expect(error).toMatchObject({ code: "upstream-credential", status: 502, retry: "next", isForModel });
+    expect(error.message).not.toMatch(/arn:|projects|123456789012/);
+    expect(decodeError(401, JSON.stringify(body)).isForModel).toBe(false);
+  });
+
   test("an offensive input is the client's matter, not our key's", () => {
     const body = '{"error":{"code":403,"message":"Flagged","metadata":{"reasons":["violence"],"flagged_input":"x"}}}';
     expect(decodeError(403, body)).toMatchObject({ code: "upstream-rejected", status: 403, message: "Flagged" });

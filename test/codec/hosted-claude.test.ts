@@ -36,6 +36,16 @@ describe.each(Object.keys(VERSIONS) as (keyof typeof VERSIONS)[])("%s", (dialect
     expect(lost).toEqual([]);
   });
 
+  test("E45: the line that changes with every conversation of Claude Code is for the maker's bills, not for prefix caches", () => {
+    const system = [
+      { type: "text", text: "x-anthropic-billing-header: cc_version=2.1; cc_entrypoint=cli;" },
+      { type: "text", text: "Be good.", cache_control: { type: "ephemeral" } },
+    ];
+    const { sent, lost } = send({ system });
+    expect(sent["system"]).toEqual([system[1] as JsonObject]);
+    expect(lost).toEqual([]);
+  });
+
   test("E43: fields and betas added at the maker's are left out and named", () => {
     const { sent, lost } = send({
       ...{ context_management: { edits: [] }, container: "c", betas: ["b"], service_tier: "standard_only" },

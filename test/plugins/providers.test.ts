@@ -35,6 +35,7 @@ const PRESETS: readonly (readonly [id: string, chat: string, embeddings: string 
     "https://generativelanguage.googleapis.com/v1beta/models/some-model:embedContent",
   ],
   ["groq", "https://api.groq.com/openai/v1/chat/completions", "https://api.groq.com/openai/v1/embeddings"],
+  ["jina", "https://api.jina.ai/v1/chat/completions", "https://api.jina.ai/v1/embeddings"],
   ["llama-cpp", "http://127.0.0.1:8080/v1/chat/completions", "http://127.0.0.1:8080/v1/embeddings"],
   ["lm-studio", "http://127.0.0.1:1234/v1/chat/completions", "http://127.0.0.1:1234/v1/embeddings"],
   ["mistral", "https://api.mistral.ai/v1/chat/completions", "https://api.mistral.ai/v1/embeddings"],
@@ -44,8 +45,10 @@ const PRESETS: readonly (readonly [id: string, chat: string, embeddings: string 
   ["openai", "https://api.openai.com/v1/chat/completions", "https://api.openai.com/v1/embeddings"],
   ["openrouter", "https://openrouter.ai/api/v1/chat/completions", "https://openrouter.ai/api/v1/embeddings"],
   ["perplexity", "https://api.perplexity.ai/chat/completions", "https://api.perplexity.ai/embeddings"],
+  ["tei", "http://127.0.0.1:8080/v1/chat/completions", "http://127.0.0.1:8080/v1/embeddings"],
   ["together", "https://api.together.xyz/v1/chat/completions", "https://api.together.xyz/v1/embeddings"],
   ["vllm", "http://127.0.0.1:8000/v1/chat/completions", "http://127.0.0.1:8000/v1/embeddings"],
+  ["voyage", "https://api.voyageai.com/v1/chat/completions", "https://api.voyageai.com/v1/embeddings"],
   ["xai", "https://api.x.ai/v1/chat/completions", "https://api.x.ai/v1/embeddings"],
   ["zai", "https://api.z.ai/api/paas/v4/chat/completions", "https://api.z.ai/api/paas/v4/embeddings"],
 ];
@@ -72,7 +75,7 @@ const USUAL = {
 /** Those that address, sign or answer in a way of their own have a suite of their own. */
 const APART = ["azure", "bedrock", "cohere", "echo", "ollama", "vertex"];
 /** Runs on the operator's own machine, and asks for no key. */
-const LOCAL = ["llama-cpp", "lm-studio", "ollama-openai", "vllm"];
+const LOCAL = ["llama-cpp", "lm-studio", "ollama-openai", "tei", "vllm"];
 
 const all = builtinProviders as readonly AnyProviderPlugin[];
 const pluginOf = (id: string): AnyProviderPlugin => all.find((plugin) => plugin.id === id)!;
@@ -250,7 +253,7 @@ describe("openai", () => {
     const first = await setUp("openai");
     const other = await setUp("openai", createFakeHost({ baseUrl: "http://127.0.0.1:9/v1" }));
     const lookalike = await setUp("openai", createFakeHost({ baseUrl: "https://api.openai.com.evil.example/v1" }));
-    expect(first.traits?.("gpt-5")).toEqual({ maxTokensField: "max_completion_tokens" });
+    expect(first.traits?.("gpt-5")).toEqual({ maxTokensField: "max_completion_tokens", fileUrls: false });
     expect(other.traits?.("gpt-5")).toEqual({ maxTokensField: "max_tokens" });
     expect(lookalike.traits?.("gpt-5")).toEqual({ maxTokensField: "max_tokens" });
   });
@@ -363,5 +366,23 @@ describe("anthropic", () => {
     const traits = provider.traits?.("a-model-of-somebody-else");
     expect(traits).toMatchObject({ thinking: "budget", sampling: "all" });
     expect(traits).not.toHaveProperty("maxOutputTokens");
+  });
+});
+
+describe("documents are sorted", () => {
+  test.each([
+    ["nvidia", undefined, "https://ai.api.nvidia.com/v1/retrieval/nvidia/llama-3_2-nv-rerankqa-1b-v2/reranking"],
+    ["nvidia", "http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1/ranking"],
+    ["tei", undefined, "http://127.0.0.1:8080/rerank"],
+    ["voyage", undefined, "https://api.voyageai.com/v1/rerank"],
+    ["jina", undefined, "https://api.jina.ai/v1/rerank"],
+    ["together", undefined, "https://api.together.xyz/v1/rerank"],
+  ])("by %s at %p: %s", async (id, baseUrl, url) => {
+    const provider = await setUp(id, createFakeHost({ baseUrl: baseUrl ?? pluginOf(id).baseUrl ?? "" }));
+    const path = provider.rerank?.path ?? "/rerank";
+    const model = "nvidia/llama-3.2-nv-rerankqa-1b-v2";
+    const request = await requestOf(provider, callOf(provider, { operation: "rerank", path, model }));
+    expect(request.url).toBe(url);
+    expect(provider.operations!.has("rerank")).toBe(true);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { RelayError } from "../../src/contract/errors.ts";
 import { scanTopLevel } from "../../src/relay/scan.ts";
 import { splice } from "../../src/relay/splice.ts";
+import { random } from "../net/random.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
 const scan = (text: string) => scanTopLevel(bytesOf(text));
@@ -155,6 +156,22 @@ describe("what is found", () => {
     expect(top.value("absent")).toBeUndefined();
     expect(top.kind("messages")).toBe(0x5b);
     expect(top.kind("absent")).toBe(0);
+  });
+
+  test("the end of a long string is found however quotes and backslashes are strewn in it", () => {
+    // Pieces whose distances change between near and far, so that both ways of looking for the end take turns.
+    const pieces = ['"', "\\", '\\"', '""', "x", "y".repeat(15), "z".repeat(17), "words ".repeat(40), "\n\t", "é"];
+    for (let seed = 1; seed <= 200; seed += 1) {
+      const next = random(seed);
+      let content = "";
+      while (content.length < 20_000) content += pieces[Math.floor(next() * pieces.length)];
+      const text = JSON.stringify({ content, model: "m", last: `${content.slice(0, 300)}\\` });
+      const found = scan(text);
+      expect(found.fields.map(({ name }) => name)).toEqual(["content", "model", "last"]);
+      expect(found.value("content")).toBe(content);
+      expect(found.text("model")).toBe("m");
+      expect(accepts(text.slice(0, -3)), `seed ${seed}`).toBe(false);
+    }
   });
 
   test("a splice leaves every other byte alone", () => {

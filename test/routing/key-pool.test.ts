@@ -108,6 +108,24 @@ describe("availability", () => {
     expect([...take(made, 2)].sort().join("")).toBe("ab");
   });
 
+  test("a key refused for one model goes on serving the others", () => {
+    const { made, clock } = pool([key("a"), key("b")]);
+    made.refuse(made.keys[0]!, "opus");
+    const ids = (model: string) => [1, 2, 3, 4].map(() => idOf(made.pick(undefined, model))).join("");
+    expect(ids("opus")).toBe("bbbb");
+    expect(ids("haiku")).toBe("abab");
+    clock.advance(REFUSED_PAUSE_MS);
+    expect([...ids("opus")].sort().join("")).toBe("aabb");
+  });
+
+  test("models refused to a key are bounded: callers choose their names", () => {
+    const { made } = pool([key("a")]);
+    const [only] = made.keys;
+    for (let n = 0; n < 10_000; n += 1) made.refuse(only!, `model-${n}`);
+    expect(only!.state.refusedModels!.size).toBeLessThanOrEqual(256);
+    expect(only!.state.refusedModels!.has("model-9999")).toBe(true);
+  });
+
   test("setting the clock back or forth changes no rest", () => {
     const { made, clock } = pool([key("a")]);
     made.cool(made.keys[0]!, 5_000);

@@ -42,6 +42,8 @@ describe("what is written", () => {
     cacheReadTokens: 0,
     cacheWriteTokens: 3,
     reasoningTokens: 9,
+    costMicroUsd: 1234,
+    priceVersion: "config",
     finishReason: "length",
     bytesIn: 620,
     bytesOut: 1001,

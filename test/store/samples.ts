@@ -59,6 +59,8 @@ export function call(own: Partial<CallRecord> = {}): CallRecord {
     cacheReadTokens: null,
     cacheWriteTokens: null,
     reasoningTokens: null,
+    costMicroUsd: null,
+    priceVersion: null,
     finishReason: null,
     bytesIn: null,
     bytesOut: null,

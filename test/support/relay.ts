@@ -12,18 +12,21 @@ import { createEdge } from "../../src/http/edge.ts";
 import { createRefusedWrites } from "../../src/http/refused-writes.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
 import type { HttpServices } from "../../src/http/services.ts";
-import { listen } from "../../src/http/server.ts";
+import { listen, outerBound } from "../../src/http/server.ts";
 import type { Lookup } from "../../src/net/dial.ts";
 import { createGuardedFetcher } from "../../src/net/guarded.ts";
+import { Limiter } from "../../src/limits/limiter.ts";
+import { Spending } from "../../src/limits/spending.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
+import { KeptAnswers } from "../../src/relay/kept-answers.ts";
 import { Ledger } from "../../src/relay/ledger.ts";
 import type { RelayServices } from "../../src/relay/services.ts";
 import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
 import { buildSnapshot } from "../../src/snapshot/build.ts";
 import { Clients } from "../../src/snapshot/clients.ts";
 import { SnapshotHolder } from "../../src/snapshot/snapshot.ts";
-import type { CallRecord, ObjectRepository, Store, UpstreamObject } from "../../src/store/types.ts";
+import type { CallRecord, ObjectRepository, SpendingRepository, Store, UpstreamObject } from "../../src/store/types.ts";
 import { createManualClock, type ManualClock, systemClock } from "../../src/support/clock.ts";
 import { createIds } from "../../src/support/ids.ts";
 import { createLogger } from "../../src/support/log.ts";
@@ -66,6 +69,9 @@ function createMemoryObjects(): ObjectRepository {
     prune: async () => 0,
   };
 }
+
+/** What is spent is kept in memory only. */
+const NOWHERE: SpendingRepository = { load: async () => [], save: async () => {} };
 
 /** What tests of the account routes bring along; the others never get as far as asking for it. */
 export interface AccountParts {
@@ -112,6 +118,8 @@ export async function startRelay(
 
   redactor.setSecrets([KEY, ...secretValues(loaded.config, catalog)]);
 
+  const spending = new Spending({ clock, schedule: clock.schedule, repository: parts?.store.spending ?? NOWHERE, log });
+  await spending.start();
   const records: CallRecord[] = [];
   let waiting: { count: number; resolve: () => void }[] = [];
   const services: RelayServices = {
@@ -129,7 +137,9 @@ export async function startRelay(
     ledger: new Ledger(),
     active: new ActiveCalls(clock),
     held: new HeldBytes(),
+    kept: new KeptAnswers(clock),
     budget: new RetryBudget(),
+    limiter: new Limiter(clock, spending),
     redact: (value) => redactor.redact(value),
     random: () => 0.5,
     sleep: (ms, signal) =>
@@ -157,7 +167,6 @@ export async function startRelay(
     accounts,
     accessKeyDigest: null,
     version: "test",
-    hasEnvironmentProxy: false,
     extraRoots: null,
   });
   const holder = new SnapshotHolder(snapshot, (error) => log.error("dispose", { error }));
@@ -191,7 +200,7 @@ export async function startRelay(
     port: 0,
     unixSocket: null,
     tls: null,
-    bodyBytesMax: loaded.config.limits.maxUpload,
+    bodyBytesMax: outerBound(loaded.config.limits.maxUpload),
     handler: createEdge(http, createApi(apiRoutes(http, "/nonexistent"), refused)),
   });
   port = server.port;

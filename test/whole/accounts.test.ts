@@ -1,11 +1,12 @@
 /** Accounts and keys through the compiled binary: the README's own lines, other products' clients, and the commands. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import OpenAI from "openai";
 import { ACCESS_KEY, missingBinary, type RunningBinary, runBinary, startBinary } from "../support/binary.ts";
 import { readJson } from "../support/json.ts";
+import { missingPython, runPython } from "../support/python-sdks.ts";
 
 const README = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
 const CHAPTER = /\n## Accounts and keys\n([\s\S]*?)\n## /.exec(README)?.[1] ?? "";
@@ -66,27 +67,6 @@ const chat = (relay: RunningBinary, key: string) =>
     headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
     body: JSON.stringify({ model: "echo", messages: [{ role: "user", content: "hello" }] }),
   });
-
-/** The part of the Python SDK that the README uses, with the headers that it sends: enough to run the README's own lines. */
-const PYTHON_SDK = `
-import json, urllib.request
-class Bag:
-    def __init__(self, value): self.__dict__.update({k: wrap(v) for k, v in value.items()})
-def wrap(value):
-    if isinstance(value, dict): return Bag(value)
-    return [wrap(v) for v in value] if isinstance(value, list) else value
-class OpenAI:
-    def __init__(self, base_url, api_key):
-        self.base_url, self.api_key = base_url, api_key
-        self.chat = self.completions = self
-    def create(self, **body):
-        headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json", "Content-Type": "application/json",
-                   "User-Agent": "OpenAI/Python 1.99.0", "X-Stainless-Lang": "python", "X-Stainless-Async": "false",
-                   "X-Stainless-Retry-Count": "0", "x-stainless-read-timeout": "600"}
-        request = urllib.request.Request(self.base_url + "/chat/completions", json.dumps(body).encode(), headers)
-        return wrap(json.load(urllib.request.urlopen(request)))
-`;
-const PYTHON = Bun.which("python3");
 
 /** Asks again until the answer is the expected one; bounded by the test's own time limit. */
 async function until(check: () => Promise<boolean>): Promise<void> {
@@ -188,8 +168,8 @@ describe.skipIf(missingBinary !== undefined)(
       expect(unknown).toBeInstanceOf(OpenAI.AuthenticationError);
     }, 30_000);
 
-    test.skipIf(PYTHON === null)(
-      `the README's Python lines run as they stand, with access key, token and API key${PYTHON === null ? " (no python3 here)" : ""}`,
+    test.skipIf(missingPython !== undefined)(
+      `the README's Python lines run as they stand, with access key, token and API key${missingPython === undefined ? "" : ` (${missingPython})`}`,
       async () => {
         const relay = await start();
         const json = { "content-type": "application/json" };
@@ -205,24 +185,8 @@ describe.skipIf(missingBinary !== undefined)(
           body: '{"name":"python"}',
         });
         const lines = /```python\n([\s\S]*?)```/.exec(CHAPTER)![1]!.replace("http://127.0.0.1:8787", relay.url);
-        writeFileSync(join(relay.dir, "openai.py"), PYTHON_SDK);
-        writeFileSync(join(relay.dir, "example.py"), lines);
-        const done = Bun.spawn([PYTHON!, "example.py"], {
-          cwd: relay.dir,
-          stdio: ["ignore", "pipe", "pipe"],
-          env: {
-            ACCESS_KEY,
-            TOKEN: token,
-            KEY: (await readJson(key)).key,
-            PATH: process.env["PATH"] ?? "",
-            HOME: relay.dir,
-          },
-        });
-        const [stdout, stderr] = await Promise.all([
-          new Response(done.stdout).text(),
-          new Response(done.stderr).text(),
-        ]);
-        expect([stdout, stderr]).toEqual(["hello\nhello\nhello\n", ""]);
+        const env = { ACCESS_KEY, TOKEN: token, KEY: (await readJson(key)).key };
+        expect(await runPython(lines, { cwd: relay.dir, env })).toBe("hello\nhello\nhello\n");
       },
       30_000,
     );

@@ -4,6 +4,7 @@ import { sse } from "../../wire/sse.ts";
 import { factsByReading, watchByReading } from "../shared/one-sided.ts";
 import { decodeErrorResponse } from "../shared/upstream-error.ts";
 import { createStreamDecoder, decodeResponse } from "./decode-answer.ts";
+import { cohereEmbeddings } from "./embeddings.ts";
 import { encodeRequest } from "./encode-request.ts";
 
 /** API: https://docs.cohere.com/reference/chat */
@@ -18,4 +19,5 @@ export const cohere = {
     readFacts: factsByReading(decodeResponse),
     watcher: watchByReading(createStreamDecoder),
   },
+  embeddings: cohereEmbeddings,
 } as const satisfies Codec;

@@ -1,14 +1,17 @@
 /** Gemini's embedContent and batchEmbedContents: texts in, vectors out. */
 import type { Json, JsonObject } from "../../contract/chat.ts";
 import type { RequestHints } from "../../contract/codec.ts";
-import type { EmbeddingAnswer, EmbeddingRequest, Embeddings } from "../../contract/embeddings.ts";
+import type { EmbeddingAnswer, EmbeddingRequest, Embeddings, EmbeddingTarget } from "../../contract/embeddings.ts";
 import { badRequest } from "../shared/check.ts";
-import { refuseTokenIds } from "../shared/embedding-inputs.ts";
-import { arrayOr, compact, isObject, numberOf, objectOr, textOf } from "../shared/json.ts";
+import { readNumbers, refuseTokenIds } from "../shared/embeddings.ts";
+import { compact, isObject, numberOf, objectOr, textOf } from "../shared/json.ts";
 import { malformed } from "../shared/upstream-error.ts";
 import { disguisedError } from "./decode-stream.ts";
 import { complain } from "./fields.ts";
 import { asList, camelFields } from "./wire.ts";
+
+/** https://ai.google.dev/gemini-api/docs/embeddings */
+const BATCH_MAX = 100;
 
 /** The body tells which of the two questions it is: only a batch has `requests`. */
 function decodeRequest(body: JsonObject, { model = "" }: RequestHints = {}): EmbeddingRequest {
@@ -58,7 +61,7 @@ function readContent(value: Json | undefined, param: string): string {
 /** Always as a batch: one vector is a batch of one. */
 function encodeRequest(
   { inputs, dimensions, taskType, user }: EmbeddingRequest,
-  { model, lose }: Parameters<Embeddings["encodeRequest"]>[1],
+  { model, lose }: EmbeddingTarget,
 ): JsonObject {
   if (user !== undefined) lose("user", "the upstream's dialect has no such field");
   return {
@@ -80,11 +83,7 @@ function decodeAnswer(body: JsonObject): EmbeddingAnswer {
   const embeddings = asList(body["embeddings"] ?? body["embedding"] ?? null);
   if (embeddings.length === 0) throw malformed("The upstream's answer holds no vectors.");
   const vectors = embeddings.map((embedding) => {
-    const values = arrayOr(objectOr(embedding)["values"]).map(numberOf);
-    if (values.length === 0 || values.includes(undefined)) {
-      throw malformed("The upstream's answer holds a vector that is not one.");
-    }
-    return values.filter((value) => value !== undefined);
+    return readNumbers(objectOr(embedding)["values"]);
   });
   const inputTokens = numberOf(objectOr(body["usageMetadata"])["promptTokenCount"]);
   return { vectors, ...(inputTokens === undefined ? {} : { inputTokens }) };
@@ -97,6 +96,7 @@ function encodeAnswer({ vectors }: EmbeddingAnswer, { isSingle }: EmbeddingReque
 
 export const geminiEmbeddings: Embeddings = {
   path: ":batchEmbedContents",
+  inputsMax: () => BATCH_MAX,
   decodeRequest,
   encodeRequest,
   decodeAnswer,

@@ -2,6 +2,7 @@
 import type { ChatRequest, Json, JsonObject } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { encodeRequest } from "../anthropic-messages/encode-request.ts";
+import { instructionTexts } from "../shared/instructions.ts";
 import { isObject, pick } from "../shared/json.ts";
 import { loseOnce } from "../shared/vendor.ts";
 
@@ -40,7 +41,7 @@ export function hostedRequestEncoder({ version, hasStream, hasBetas }: HostedFor
   const known: ReadonlySet<string> = new Set([...FIELDS, ...(hasStream ? ["stream"] : [])]);
   return (request: ChatRequest, target: EncodeTarget): JsonObject => {
     const lose = loseOnce(target.lose);
-    const written = encodeRequest(request, { ...target, lose });
+    const written = encodeRequest({ ...request, system: instructionTexts(request.system) }, { ...target, lose });
     for (const [field, value] of Object.entries(written)) {
       if (known.has(field) || ELSEWHERE.has(field) || (field === "service_tier" && value === "auto")) continue;
       lose(field, "only the model's own maker takes this field");

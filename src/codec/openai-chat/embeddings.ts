@@ -1,8 +1,9 @@
 /** OpenAI's embeddings: texts or token ids in, vectors out, as numbers or as bytes in base64. */
 import type { Json, JsonObject } from "../../contract/chat.ts";
 import type { RequestHints } from "../../contract/codec.ts";
-import type { EmbeddingAnswer, EmbeddingRequest, Embeddings } from "../../contract/embeddings.ts";
+import type { EmbeddingAnswer, EmbeddingRequest, Embeddings, EmbeddingTarget } from "../../contract/embeddings.ts";
 import { badRequest } from "../shared/check.ts";
+import { readNumbers } from "../shared/embeddings.ts";
 import { arrayOr, compact, isObject, numberOf, objectOr, textOf } from "../shared/json.ts";
 import { malformed } from "../shared/upstream-error.ts";
 import { disguisedError } from "./response.ts";
@@ -18,10 +19,22 @@ function decodeRequest(body: JsonObject, hints: RequestHints = {}): EmbeddingReq
     model,
     inputs: readInputs(body["input"]),
     dimensions: numberOf(body["dimensions"]),
+    taskType: INPUT_TYPES[textOf(body["input_type"]) ?? ""],
     user: textOf(body["user"]),
     encoding: encoding ?? undefined,
   });
 }
+
+/** Not OpenAI's, but a field that many compatible servers have; their words for what a vector is for. */
+const INPUT_TYPES: { readonly [word: string]: string | undefined } = {
+  query: "RETRIEVAL_QUERY",
+  search_query: "RETRIEVAL_QUERY",
+  document: "RETRIEVAL_DOCUMENT",
+  passage: "RETRIEVAL_DOCUMENT",
+  search_document: "RETRIEVAL_DOCUMENT",
+  classification: "CLASSIFICATION",
+  clustering: "CLUSTERING",
+};
 
 function readInputs(input: Json | undefined): EmbeddingRequest["inputs"] {
   if (typeof input === "string") return [input];
@@ -43,7 +56,7 @@ function isTokenIds(list: readonly Json[]): list is number[] {
 /** Numbers are always asked for: every server knows them, and bytes are made of them where a client wants bytes. */
 function encodeRequest(
   { inputs, dimensions, taskType, user }: EmbeddingRequest,
-  { model, lose }: Parameters<Embeddings["encodeRequest"]>[1],
+  { model, lose }: EmbeddingTarget,
 ): JsonObject {
   if (taskType !== undefined) lose("taskType", "the upstream's dialect has no such field");
   return compact<JsonObject>({
@@ -77,11 +90,7 @@ function readVector(value: Json | undefined): number[] {
     const bytes = Buffer.from(value, "base64");
     if (bytes.length > 0 && bytes.length % 4 === 0) return floatsOf(bytes);
   }
-  const values = arrayOr(value).map(numberOf);
-  if (values.length === 0 || values.includes(undefined)) {
-    throw malformed("The upstream's answer holds a vector that is not one.");
-  }
-  return values.filter((entry) => entry !== undefined);
+  return readNumbers(value);
 }
 
 function floatsOf(bytes: Buffer): number[] {

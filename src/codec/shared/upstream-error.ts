@@ -8,6 +8,7 @@ export const ERROR_MESSAGE_CHARS_MAX = 2000;
 
 /** What a client may be told when our own key was refused: nothing that names key or account. */
 const CREDENTIAL_MESSAGE = "The upstream refused the relay's credentials.";
+const MODEL_MESSAGE = "The upstream does not let the relay use this model.";
 
 /** What an error body says, whatever its shape. */
 export interface ErrorFacts {
@@ -144,6 +145,14 @@ function isBadKey({ reasons, message, code }: ErrorFacts): boolean {
   );
 }
 
+/** Rights are given by model too; such a refusal names it, or the resource that it is to the vendor. */
+const OF_ONE_MODEL =
+  /\baccess to (?:the |this )?model\b|\bmodel access\b|\b(?:the|this) model\b|:(?:foundation-model|inference-profile)\/|\/models\/[\w.@-]/i;
+
+function isOfModel({ code, message }: ErrorFacts): boolean {
+  return /^model_/.test(code ?? "") || OF_ONE_MODEL.test(message ?? "");
+}
+
 /** What the words of an error mean when no status does: inside a stream, or under a 200. */
 function statusOfWords(facts: ErrorFacts): number {
   const words = `${facts.type ?? ""} ${facts.code ?? ""}`.toLowerCase();
@@ -174,6 +183,9 @@ export function classifyError(facts: ErrorFacts, responseStatus?: number, header
   const retryAfterMs = retryAfterOf(headers) ?? facts.retryAfterMs ?? retryAfterInText(facts.message);
   const hint: RelayErrorOptions = retryAfterMs === undefined ? {} : { retryAfterMs };
 
+  if (status === 403 && !facts.isFlagged && isOfModel(facts)) {
+    return new RelayError("upstream-credential", MODEL_MESSAGE, { isForModel: true });
+  }
   if (status === 401 || (status === 403 && !facts.isFlagged) || (status === 400 && isBadKey(facts))) {
     return new RelayError("upstream-credential", CREDENTIAL_MESSAGE);
   }

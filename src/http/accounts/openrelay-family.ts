@@ -1,6 +1,6 @@
 /** The routes that clients of OpenRelay call, `http-api` section 11.3: camelCase, bare arrays, organisations in the path. */
 import { Type } from "@sinclair/typebox";
-import { forbidden, notFound } from "../../auth/refusals.ts";
+import { forbidden, invalid, notFound, problem } from "../../auth/refusals.ts";
 import type { Identity } from "../../plugin/index.ts";
 import { type ApiContext, type ApiRoute, noContent } from "../api.ts";
 import { callerOf } from "../caller.ts";
@@ -12,10 +12,14 @@ import { expiry } from "./key-body.ts";
 import { openrelayKeyView, shownScopes } from "./key-views.ts";
 import { instant } from "./views.ts";
 
+/** A hundred years. */
+const EXPIRES_IN_S_MAX = 3_153_600_000;
+
 const CreateKey = Body({
   name: Text(),
   scopes: Type.Optional(Type.Array(Text())),
   expiresAt: Type.Optional(Nullable(Text())),
+  expiresInSeconds: Type.Optional(Nullable(Type.Integer({ maximum: EXPIRES_IN_S_MAX }))),
 });
 const AddMember = Body({ email: Text(), role: Type.Union([Type.Literal("admin"), Type.Literal("member")]) });
 
@@ -76,13 +80,14 @@ export function openrelayFamilyRoutes(services: Pick<HttpServices, "auth">): Api
       body: CreateKey,
       async handler(context) {
         const identity = await enter(context);
-        const { name, scopes, expiresAt } = context.body as typeof CreateKey.static;
+        const { name, scopes } = context.body as typeof CreateKey.static;
+        const expiresAt = expiryOf(context.body as typeof CreateKey.static, services.auth.parts.clock.now());
         const { key, secret } = await services.auth.apiKeys.create(
           {
             name,
             orgId: context.params["orgId"]!,
             ...(scopes === undefined ? {} : { scopes }),
-            ...(expiresAt === undefined ? {} : { expiresAt: expiry("expiresAt", expiresAt) }),
+            ...(expiresAt === undefined ? {} : { expiresAt }),
           },
           { style: "openrelay" },
           { ...callerOf(context), identity },
@@ -94,6 +99,7 @@ export function openrelayFamilyRoutes(services: Pick<HttpServices, "auth">): Api
           name: key.name,
           scopes: shownScopes(key.scopes),
           createdAt: instant(key.createdAt),
+          organizationId: key.orgId,
         };
       },
     },
@@ -139,6 +145,15 @@ export function openrelayFamilyRoutes(services: Pick<HttpServices, "auth">): Api
       },
     },
   ];
+}
+
+/** ms since epoch; `null` = never; absent = what the configuration says. Throws 422 for both fields at once. */
+function expiryOf(body: typeof CreateKey.static, now: number): number | null | undefined {
+  const { expiresAt, expiresInSeconds: seconds } = body;
+  if (seconds === undefined) return expiresAt === undefined ? undefined : expiry("expiresAt", expiresAt);
+  if (expiresAt !== undefined) throw invalid(problem("expiresInSeconds", "cannot stand beside expiresAt"));
+  // Those clients write "never" as nothing or less.
+  return seconds === null || seconds <= 0 ? null : Math.floor(now) + seconds * 1000;
 }
 
 function memberView(member: {

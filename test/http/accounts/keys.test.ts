@@ -333,8 +333,10 @@ describe("native /api/keys", () => {
     expect(body).toMatchObject({
       requests: 2,
       errors: 1,
-      cost_usd: null,
-      limits: [{ name: "rpm", limit: 60, used: null }],
+      // What answers by itself costs nothing, and that is known.
+      cost_usd: 0,
+      // The call for a model that does not exist went nowhere, so it is not counted.
+      limits: [{ name: "rpm", limit: 60, used: 1, remaining: 59, reset_at: expect.stringMatching(/Z$/) }],
     });
     expect(body.input_tokens).toBeGreaterThan(0);
     expect(body.series).toHaveLength(1);
@@ -474,8 +476,9 @@ describe("OpenRelay style", () => {
       body: { name: "worker", scopes: ["inference", "clusters:read"], expiresAt: at(3_600_000) },
     });
     expect(made.status).toBe(200);
-    expect(Object.keys(made.body)).toEqual(["id", "key", "keyPrefix", "name", "scopes", "createdAt"]);
+    expect(Object.keys(made.body)).toEqual(["id", "key", "keyPrefix", "name", "scopes", "createdAt", "organizationId"]);
     const { id, key, keyPrefix, scopes } = made.body;
+    expect(made.body.organizationId).toBe(orgId);
     expect([id, key]).toEqual([expect.stringMatching(/^key_/), expect.stringMatching(/^vl_[0-9A-Za-z]{38}$/)]);
     expect(keyPrefix).toBe(key.slice(0, 8));
     // Expanded; what belongs to another product is kept and grants nothing.
@@ -500,6 +503,32 @@ describe("OpenRelay style", () => {
       "createdAt",
     ]);
     expect(row.revokedAt).toMatch(/Z$/);
+  });
+
+  const lifetimes: [body: object, lives: number | null | "refused"][] = [
+    [{ expiresInSeconds: 3600 }, 3_600_000],
+    [{ expiresInSeconds: 0 }, null],
+    [{ expiresInSeconds: -1 }, null],
+    [{ expiresInSeconds: null }, null],
+    [{ expiresInSeconds: 1.5 }, "refused"],
+    [{ expiresInSeconds: "3600" }, "refused"],
+    [{ expiresInSeconds: 1e15 }, "refused"],
+    [{ expiresInSeconds: 3600, expiresAt: null }, "refused"],
+  ];
+  test.each(lifetimes)("a lifetime in seconds, %j, is %j", async (body, lives) => {
+    const made = await house.ask(`POST ${PATH()}/create`, { as: user, body: { name: "brief", ...body } });
+    if (lives === "refused") {
+      expect([made.status, made.body.code]).toEqual([422, "invalid_request"]);
+      return;
+    }
+    expect(made.status).toBe(200);
+    const { body: keys } = await house.ask(`GET ${PATH()}`, { as: user });
+    const row = keys.find(({ id }: { id: string }) => id === made.body.id);
+    expect(row.expiresAt).toBe(lives === null ? null : at(lives));
+    if (lives === null) return;
+    expect((await chat(made.body.key)).status).toBe(200);
+    house.clock.advance(lives);
+    expect((await chat(made.body.key)).status).toBe(401);
   });
 
   test("an organisation that is not the caller's and one that does not exist are the same 403", async () => {

@@ -1,0 +1,94 @@
+/** What a call has used and cost when it is over: as the upstream told, else as far as it can be guessed. */
+import { costOf } from "../limits/prices.ts";
+import type { ModelCost, Operation, RelayError, Usage } from "../plugin/index.ts";
+import type { Call } from "./call.ts";
+
+export interface Booking {
+  /** `null` = nobody knows. */
+  readonly costMicroUsd: number | null;
+  readonly priceVersion: string | null;
+}
+
+const UNKNOWN: Booking = { costMicroUsd: null, priceVersion: null };
+
+/** Calls about the relay's own matters; nothing is counted for them. */
+const FREE: ReadonlySet<Operation> = new Set<Operation>(["count-tokens", "credits"]);
+/** The bytes of these say nothing about tokens. */
+const NO_TEXT: ReadonlySet<Operation> = new Set<Operation>([
+  "embeddings",
+  "moderations",
+  "rerank",
+  "images",
+  "audio",
+  "realtime",
+]);
+const BYTES_PER_TOKEN = 4;
+/** Of a stream, most bytes are its envelope: an event for each token has some 200, a chunk of many much less for each. */
+const STREAM_BYTES_PER_TOKEN = 40;
+
+/** Counts the call against its caller's limits and budgets, once. `failure`: why it ended, if not well. */
+export function book(call: Call, failure: RelayError | undefined): Booking {
+  const { admission, identity, services } = call;
+  const isUsed = wasUsed(call, failure);
+  const usage = isUsed ? usageOf(call, failure !== undefined) : undefined;
+  const price = isUsed ? call.entry?.price(call.model) : undefined;
+  const isKnown = price !== undefined && (usage !== undefined || isPricedByPiece(call, price));
+  const cost = isKnown ? costOf(price, usage ?? {}, call.images) : null;
+  if (admission === undefined) services.limiter.spend(identity, cost ?? 0);
+  else admission.settle(identity, tokensOf(usage), cost ?? 0);
+  return isKnown ? { costMicroUsd: cost, priceVersion: price.version } : UNKNOWN;
+}
+
+/** Of a session that goes on; the reason why it must not, if its caller has limits and one of them is reached. */
+export function chargeSoFar({ admission, identity, entry, model }: Call, usage: Usage): RelayError | undefined {
+  if (admission === undefined) return undefined;
+  const price = entry?.price(model);
+  return admission.charge(identity, tokensOf(usage), price === undefined ? 0 : costOf(price, usage));
+}
+
+/** For the headers of a whole answer whose usage is known by then; `undefined` = it is not. */
+export function costSoFar(call: Call): number | undefined {
+  const { usage, entry } = call;
+  if (usage === undefined || call.streaming || isFree(call)) return undefined;
+  const price = entry?.price(call.model);
+  return price === undefined ? undefined : costOf(price, usage, call.images);
+}
+
+export function tokensOf(usage: Usage | undefined): number {
+  return (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0);
+}
+
+/** Of things that lie with an upstream, answers tell usage that is old news, or none: only requests are counted. */
+function isFree({ route }: Call): boolean {
+  return FREE.has(route.operation) || route.object !== undefined;
+}
+
+/** Who left before the answer has still had the prompt read; an upstream that failed instead has given nothing. */
+function wasUsed(call: Call, failure: RelayError | undefined): boolean {
+  if (isFree(call)) return false;
+  return call.firstByteMs !== 0 || (call.attempts > 0 && failure?.code === "client-closed");
+}
+
+function isPricedByPiece({ images }: Call, price: ModelCost): boolean {
+  return price.request > 0 || price.image * images > 0;
+}
+
+/** `undefined`: nobody knows. */
+function usageOf(call: Call, isCut: boolean): Usage | undefined {
+  const { usage, size } = call;
+  const isAnswered = call.firstByteMs !== 0;
+  if (usage?.inputTokens !== undefined && usage.outputTokens !== undefined && !isCut) return usage;
+  // Guesses are made only for those whom they may stop.
+  if (size === undefined) return usage;
+  const guessed = isAnswered ? guessedOutput(call, size.outputTokens) : 0;
+  const told = usage?.outputTokens;
+  // Some tell a first count at the beginning of a stream: when it was cut, more has been written since.
+  const outputTokens = told === undefined ? guessed : isCut ? Math.max(told, guessed) : told;
+  return { ...usage, inputTokens: usage?.inputTokens ?? size.inputTokens, outputTokens };
+}
+
+function guessedOutput(call: Call, outputMax: number): number {
+  if (NO_TEXT.has(call.route.operation)) return 0;
+  const guess = Math.ceil(call.bytesOut / (call.streaming ? STREAM_BYTES_PER_TOKEN : BYTES_PER_TOKEN));
+  return outputMax > 0 ? Math.min(guess, outputMax) : guess;
+}
