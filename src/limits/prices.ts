@@ -99,16 +99,24 @@ function says(price: ModelPrice, name: PriceName): boolean {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
+/** No call of any model comes near it. */
+const TOKENS_MAX = 1_000_000_000;
+
+/** Upstreams are not ours either: a count that is none must not unsettle what is summed up for months. */
+export function countOf(tokens: number | undefined): number {
+  return tokens !== undefined && tokens > 0 ? Math.min(Math.ceil(tokens), TOKENS_MAX) : 0;
+}
+
 /** Sums of doubles may lie a hair above the whole number that they stand for. */
 const HAIR = 1e-6;
 
 /** Whole micro-USD, rounded up: many small calls must not come to nothing. `images`: made by the call. */
 export function costOf(price: ModelCost, usage: Usage, images = 0): number {
-  const input = usage.inputTokens ?? 0;
-  const cacheRead = Math.min(usage.cacheReadTokens ?? 0, input);
-  const cacheWrite = Math.min(usage.cacheWriteTokens ?? 0, input - cacheRead);
-  const output = usage.outputTokens ?? 0;
-  const reasoning = Math.min(usage.reasoningTokens ?? 0, output);
+  const input = countOf(usage.inputTokens);
+  const cacheRead = Math.min(countOf(usage.cacheReadTokens), input);
+  const cacheWrite = Math.min(countOf(usage.cacheWriteTokens), input - cacheRead);
+  const output = countOf(usage.outputTokens);
+  const reasoning = Math.min(countOf(usage.reasoningTokens), output);
   const microUsd =
     (input - cacheRead - cacheWrite) * price.input +
     cacheRead * price.cacheRead +

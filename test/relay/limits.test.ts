@@ -468,6 +468,18 @@ describe("R29 what is counted", () => {
     expect(tpm).toBeLessThan(100);
   });
 
+  test("an upstream that tells nonsense gives nothing away and breaks nothing", async () => {
+    const usage = { prompt_tokens: -1e9, completion_tokens: 1e300, total_tokens: 0 };
+    const it = await house({ tpm: 100_000 }, [completion(usage), completion()]);
+    expect((await it.chat()).status).toBe(200);
+    expect(it.used()["tpm"]).toBeGreaterThan(100_000);
+    expect((await it.chat()).status).toBe(429);
+    it.under.tick(62_000);
+    expect(it.used()["tpm"]).toBe(0);
+    expect((await it.chat()).status).toBe(200);
+    expect(it.used()["tpm"]).toBe(120);
+  });
+
   test("a stream that ends well is charged for what it says", async () => {
     const last = { ...delta(""), choices: [], usage: USAGE };
     const stop = { ...delta(""), choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };

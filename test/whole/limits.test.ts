@@ -161,19 +161,14 @@ describe.skipIf(missingBinary !== undefined)(`R29 limits in the binary ${missing
       using file = new Database(path, { readonly: true });
       return file.query<{ month: number }, [string]>("SELECT month FROM spending WHERE subject = ?").get(`key:${id}`);
     };
-    const row = await until(stored, (found) => found !== null);
-    const spent = row!.month / 1_000_000;
-    expect(spent).toBeGreaterThan(0);
-    // Until the call is settled, what was reserved for it counts.
-    await until(
-      () => used(first, key),
-      (now) => now["budget:month"] === spent,
-    );
+    // What is reserved for a call is never written down, only what it has cost.
+    const { month } = (await until(stored, (row) => row !== null))!;
+    expect(month).toBeGreaterThan(0);
     first.process.kill("SIGKILL");
     await first.process.exited;
 
     const second = await start(PRICES, { MONORELAY_DATA_DIR: join(first.dir, "data") });
-    expect((await used(second, key))["budget:month"]).toBe(spent);
+    expect((await used(second, key))["budget:month"]).toBe(month / 1_000_000);
     const refused = await chat(second, key, { max_tokens: 40 });
     expect(refused.status).toBe(429);
     expect(refused.headers.get("x-should-retry")).toBe("false");

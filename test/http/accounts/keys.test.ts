@@ -470,6 +470,30 @@ describe("OpenRelay style", () => {
     expect((await house.ask("GET /v1/me")).text).toBe('{"error":"Unauthorized","code":"unauthorized"}');
   });
 
+  test("whoami tells a key its organisation and scopes, and a person theirs, never the one what the other is told", async () => {
+    const asKey = await house.ask("GET /v1/whoami", { as: await house.key(user, ["chat:write"]) });
+    expect(asKey.body).toEqual({
+      principalType: "api_key",
+      organizationId: orgId,
+      organizationName: "Default",
+      scopes: ["chat:write"],
+    });
+    const session = await house.ask("GET /v1/whoami", { as: user });
+    const features = { batch: false, publicEndpoint: false };
+    expect(session.body).toEqual({
+      principalType: "user",
+      organizationId: orgId,
+      organizationName: "Default",
+      userId: String(user.id),
+      role: "member",
+      availableOrgs: [{ organizationId: orgId, name: "Default", role: "member", features }],
+    });
+    const accessKey = await house.ask("GET /v1/whoami", { as: KEY });
+    expect(accessKey.body).toMatchObject({ principalType: "api_key", organizationId: orgId });
+    expect((await house.ask("GET /v1/whoami")).text).toBe('{"error":"Unauthorized","code":"unauthorized"}');
+    expect((await house.ask("POST /v1/whoami", { as: user })).body.code).toBe("method_not_allowed");
+  });
+
   test("made, listed with the revoked ones, revoked twice", async () => {
     const made = await house.ask(`POST ${PATH()}/create`, {
       as: user,
