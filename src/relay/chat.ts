@@ -276,7 +276,7 @@ class ChatWork implements Work<Response> {
     call.lane = "translate";
     if (call.streaming) {
       const response = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, answer)));
-      return this.#streamEvents(readLocalEvents(iterate(replay(response))), entry);
+      return this.#streamEvents(readLocalEvents(iterate(replay(response)), call.attemptSignal), entry);
     }
     call.idleMs = entry.timeouts.idleMs;
     call.lastByteMs = call.services.active.now;
@@ -289,7 +289,8 @@ class ChatWork implements Work<Response> {
     call.beginAttempt(entry);
     call.limitStep("first-byte", entry.timeouts.firstTokenMs);
     try {
-      const events = readLocalEvents(entry.provider.answer!({ ...this.request, model }, call.attemptSignal));
+      const { attemptSignal } = call;
+      const events = readLocalEvents(entry.provider.answer!({ ...this.request, model }, attemptSignal), attemptSignal);
       return call.streaming ? await this.#streamEvents(events, entry) : await this.#collect(events);
     } catch (cause) {
       call.abandonAttempt();

@@ -26,8 +26,8 @@ import { createLayers } from "../routing/layers.ts";
 import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
-import type { WayOut } from "../net/way-out.ts";
-import type { Clients, KeptWay } from "./clients.ts";
+import type { OpenWay, WayOut } from "../net/way-out.ts";
+import type { Clients } from "./clients.ts";
 import { fetchMetadata, refuseMetadata } from "./metadata-fetch.ts";
 import { createPluginFetch } from "./plugin-fetch.ts";
 import type { ProviderStatus, Snapshot } from "./snapshot.ts";
@@ -62,6 +62,11 @@ export interface BuildInput {
   readonly prices?: PriceFeed;
 }
 
+interface Disposable {
+  readonly name: string;
+  readonly dispose: () => unknown;
+}
+
 /** What went wrong while plugins were set up; nothing has been kept. */
 export class BuildError extends Error {
   constructor(readonly problems: readonly Problem[]) {
@@ -74,7 +79,7 @@ export class BuildError extends Error {
 export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const { config, plugins } = input;
   const end = new AbortController();
-  const disposables: { name: string; dispose: () => unknown }[] = [];
+  const disposables: Disposable[] = [];
   const problems: Problem[] = [];
   const { accessKeyDigest, accounts, clock } = input;
   const findByAccessKey = createAccessKeyLookup(
@@ -87,12 +92,21 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const directory = createDirectory(accounts, findByAccessKey);
 
   const setUp = async <T extends object>(path: string, run: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      const made = await within(SETUP_MAX_MS, run);
+    let isGivenUp = false;
+    const disposing = (made: T): Disposable[] => {
       const { dispose } = made as { dispose?: () => unknown };
-      if (dispose !== undefined) disposables.push({ name: path, dispose: () => dispose.call(made) });
-      return made;
+      return dispose === undefined ? [] : [{ name: path, dispose: () => dispose.call(made) }];
+    };
+    try {
+      return await within(SETUP_MAX_MS, async () => {
+        const made = await run();
+        // Too late: nobody will use it, and nobody else knows of it.
+        if (isGivenUp) for (const each of disposing(made)) void disposeOf(each, input.log);
+        else disposables.push(...disposing(made));
+        return made;
+      });
     } catch (cause) {
+      isGivenUp = true;
       problems.push(problemOf(path, cause));
       return undefined;
     }
@@ -152,7 +166,12 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         type: entryConfig.type,
       };
       if (!entryConfig.enabled || plugin === undefined) return status;
-      const way = input.clients.get(entryConfig.proxy ?? config.network.proxy, input.extraRoots);
+      const wayBy = (proxy: string | null): OpenWay =>
+        input.clients.get(proxy, input.extraRoots, {
+          isPrivateAllowed: entryConfig.allowPrivate !== false,
+          listed: config.network.allowPrivateNetworks,
+        });
+      const way = wayBy(entryConfig.proxy ?? config.network.proxy);
       const { allowMetadata } = entryConfig.options as { allowMetadata?: unknown };
       const metadata = allowMetadata === true ? fetchMetadata : refuseMetadata;
       const host = { ...hostOf(plugin.id, entryConfig.name, way, baseUrl, entryConfig.options), baseUrl, metadata };
@@ -160,14 +179,21 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         plugin.setup(entryConfig.options as never, host),
       );
       if (provider === undefined) return status;
+      const lack = lackOf(provider);
+      if (lack !== undefined) {
+        problems.push(problemOf(`providers.${entryConfig.name}`, new Error(`the plugin "${plugin.id}" ${lack}`)));
+        return status;
+      }
       const codecs = chooseCodecs(entryConfig, provider, problems);
-      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices, way) };
+      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices, wayBy) };
     }),
   );
 
+  let disposed: Promise<unknown> | undefined;
   const dispose = async (): Promise<void> => {
     end.abort();
-    await Promise.all(disposables.map(({ name, dispose }) => disposeOf(name, dispose, input.log)));
+    disposed ??= Promise.all(disposables.map((each) => disposeOf(each, input.log)));
+    await disposed;
   };
   if (problems.length > 0) {
     await dispose();
@@ -195,8 +221,9 @@ function createEntry(
   codecs: readonly Codec[],
   baseUrl: string,
   prices: PriceBook,
-  way: KeptWay,
+  wayBy: (proxy: string | null) => OpenWay,
 ): ProviderEntry {
+  const way = wayBy(config.proxy ?? input.config.network.proxy);
   const { timeouts, keySelection } = input.config;
   const remembered = new Map<string, Traits>();
   const extra = { ...config.cloaking, ...config.headers };
@@ -215,6 +242,7 @@ function createEntry(
       clock: input.clock,
       random: input.random,
       stateOf: (keyId) => input.state.key(config.name, keyId),
+      wayOf: wayBy,
     }),
     layers: createLayers(input.config, config),
     baseUrl: isLocal ? "" : baseUrl,
@@ -289,6 +317,13 @@ function usableSso({ sso }: Config): Config["sso"]["providers"] {
   return sso.enabled ? sso.providers.filter(({ enabled }) => enabled) : [];
 }
 
+/** What a provider written without types may lack to be asked anything. */
+function lackOf({ codecs, request }: Provider): string | undefined {
+  if (!Array.isArray(codecs) || codecs.length === 0) return "names no dialect";
+  if (codecs.some((codec) => typeof codec?.id !== "string")) return "names a dialect that is none";
+  return typeof request === "function" ? undefined : "has no request";
+}
+
 /** The entry's `dialects` choose and order what the plugin knows. */
 function chooseCodecs(config: ProviderConfig, provider: Provider, problems: Problem[]): readonly Codec[] {
   if (config.dialects === null) return provider.codecs;
@@ -319,7 +354,7 @@ async function within<T>(ms: number, run: () => T | Promise<T>): Promise<T> {
   }
 }
 
-async function disposeOf(name: string, dispose: () => unknown, log: Logger): Promise<void> {
+async function disposeOf({ name, dispose }: Disposable, log: Logger): Promise<void> {
   try {
     await within(SETUP_MAX_MS, async () => dispose());
   } catch (error) {
