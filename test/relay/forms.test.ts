@@ -20,6 +20,8 @@ const part = (name: string, value: string, more = "") =>
 const file = (text: string) => part("file", text, '; filename="model"');
 const form = (...parts: string[]) => `${parts.join("")}--${BOUNDARY}--\r\n`;
 
+const headed = (disposition: string) => form(`--${BOUNDARY}\r\nContent-Disposition: ${disposition}\r\n\r\nm\r\n`);
+
 function scan(text: string, cut: number): FormScan {
   const found = new FormScan(BOUNDARY, "model");
   const bytes = Buffer.from(text);
@@ -44,6 +46,9 @@ describe("the field", () => {
     ["empty", form(part("model", ""), file("x")), ""],
     ["with a name in other letters", form(part("model", "größer"), file("x")), "größer"],
     ["only as the name of a file", form(file("x")), undefined],
+    ["only inside the name of a file", headed('form-data; name="file"; filename="a; name=model; .wav"'), undefined],
+    ["only as the name of an attachment", headed('attachment; name="model"'), undefined],
+    ["without quotes, behind the name of a file", headed("form-data; filename=x; NAME=model;"), "m"],
     ["only inside a file", form(file('Content-Disposition: form-data; name="model"\r\n\r\nm')), undefined],
     ["behind a preamble", `ignored\r\n${form(part("model", "m"))}`, "m"],
   ];
@@ -68,6 +73,16 @@ describe("the field", () => {
     ["in nothing", "", /no parts/],
     ["behind a delimiter with more behind it", `--${BOUNDARY}x\r\n\r\n`, /malformed delimiter/],
     ["behind a delimiter with a bare line feed", `--${BOUNDARY}\n\n`, /malformed delimiter/],
+    ["behind a delimiter in the middle of a line", `x${form(part("model", "m"))}`, /malformed delimiter/],
+    ["in a head with two names", headed('form-data; name="file"; name="model"'), /Content-Disposition/],
+    ["in a head with a name in another coding", headed("form-data; name*=utf-8''model"), /Content-Disposition/],
+    ["in a head that goes on in the next line", headed('form-data;\r\n name="model"'), /Content-Disposition/],
+    [
+      "in a head with two dispositions",
+      headed('form-data; name="a"\r\nContent-Disposition: form-data; name="model"'),
+      /Content-Disposition/,
+    ],
+    ["in a head that is none", headed('form-data; name="model" nonsense'), /Content-Disposition/],
     ["behind a head that does not end", `--${BOUNDARY}\r\n${"a".repeat(20_000)}`, /too long a head/],
   ];
   for (const [name, text, says] of wrong) {
