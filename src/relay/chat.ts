@@ -26,6 +26,7 @@ import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { failureResponse } from "./failure-response.ts";
 import { forwardedHeaders, wholeResponse } from "./headers.ts";
+import { keepAnswer, keepingEncoder, recalled } from "./kept-answers.ts";
 import { Losses } from "./losses.ts";
 import { needsMedia, withMediaBytes } from "./media.ts";
 import { atPlace } from "./objects.ts";
@@ -52,7 +53,7 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 export async function runChat(call: Call, body?: Uint8Array<ArrayBuffer>): Promise<Response> {
   try {
     const read = body ?? readJsonBody(call);
-    const top = lookAt(call, read instanceof Promise ? await read : read);
+    const top = recalled(call, lookAt(call, read instanceof Promise ? await read : read));
     call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
     const found = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
     const resolution = isLimited(call) ? admitChat(call, found, top) : found;
@@ -275,7 +276,7 @@ class ChatWork implements Work<Response> {
     call.lane = "translate";
     if (call.streaming) {
       const response = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, answer)));
-      return this.#streamEvents(readLocalEvents(iterate(replay(response))), entry);
+      return this.#streamEvents(readLocalEvents(iterate(replay(response)), call.attemptSignal), entry);
     }
     call.idleMs = entry.timeouts.idleMs;
     call.lastByteMs = call.services.active.now;
@@ -288,7 +289,8 @@ class ChatWork implements Work<Response> {
     call.beginAttempt(entry);
     call.limitStep("first-byte", entry.timeouts.firstTokenMs);
     try {
-      const events = readLocalEvents(entry.provider.answer!({ ...this.request, model }, call.attemptSignal));
+      const { attemptSignal } = call;
+      const events = readLocalEvents(entry.provider.answer!({ ...this.request, model }, attemptSignal), attemptSignal);
       return call.streaming ? await this.#streamEvents(events, entry) : await this.#collect(events);
     } catch (cause) {
       call.abandonAttempt();
@@ -300,7 +302,7 @@ class ChatWork implements Work<Response> {
     const { call } = this;
     const { framing } = call;
     const { ingress } = call.route.codec;
-    const encode = ingress!.streamEncoder(this.#context());
+    const encode = keepingEncoder(call, this.top, ingress!.streamEncoder(this.#context()));
     const source = await openTranslation(call, events, encode, framing, entry.timeouts.idleMs);
     return streamToClient(call, source, framing, framing.contentType);
   }
@@ -373,6 +375,7 @@ class ChatWork implements Work<Response> {
   }
 
   #write(body: JsonObject): Uint8Array<ArrayBuffer> {
+    keepAnswer(this.call, this.top, body);
     return encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>;
   }
 

@@ -66,10 +66,11 @@ export async function withMediaBytes(
 
 /** One answer for everything that can go wrong: whoever names an address is not told what lies there. */
 async function fetchOne(call: Call, url: string): Promise<{ data: string; mediaType: string }> {
-  const { allowPrivateNetworks } = call.snapshot.config.network;
+  const { config, way } = call.snapshot;
   try {
     const bytes = await call.services.media.get(url, {
-      allowed: allowPrivateNetworks,
+      allowed: config.network.allowPrivateNetworks,
+      way,
       bytesMax: BYTES_MAX,
       totalMs: TOTAL_MS,
       headers: { accept: "image/*, application/pdf, audio/*, video/*", "user-agent": "monorelay" },

@@ -120,9 +120,11 @@ export interface ApiKey {
   readonly revokedAt: number | null;
   /** Id of the key it was made to replace. */
   readonly replaces: string | null;
+  /** Id of the first key of its line of replacements: there it is counted, or a rotation would renew its limits. */
+  readonly countsAs: string;
 }
 
-export interface NewApiKey extends Omit<ApiKey, "createdAt" | "lastUsedAt" | "revokedAt"> {
+export interface NewApiKey extends Omit<ApiKey, "createdAt" | "lastUsedAt" | "revokedAt" | "countsAs"> {
   readonly hash: string;
 }
 
@@ -151,6 +153,14 @@ export interface ApiKeyStanding {
   /** The owner's role in the key's organisation. */
   readonly orgRole: OrgRole | null;
   readonly orgLimits: StoredLimits | null;
+  /** Keys that made this one, or made its maker, and so on: what it uses they use. */
+  readonly makers: readonly KeyMaker[];
+}
+
+export interface KeyMaker {
+  /** As in `ApiKey`. */
+  readonly countsAs: string;
+  readonly limits: StoredLimits;
 }
 
 export interface ApiKeyFilter {
@@ -179,6 +189,8 @@ export type CreateKeyOutcome =
   | { readonly type: "created" | "replayed"; readonly key: ApiKey }
   /** The idempotency key came with something else before. */
   | { readonly type: "conflict" }
+  /** A key of this digest is here, revoked or not. */
+  | { readonly type: "known" }
   | { readonly type: "too-many" }
   | { readonly type: "org-not-found" }
   /** The owner is gone or inactive. */

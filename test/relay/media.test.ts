@@ -4,7 +4,7 @@ import { type AccountDirectory, NO_ACCOUNTS } from "../../src/auth/directory.ts"
 import { kindOfBytes } from "../../src/support/file-kinds.ts";
 import { readJson } from "../support/json.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
-import { PIXEL } from "../support/sdk-clients.ts";
+import { PIXEL } from "../support/sdks/index.ts";
 import { type Script, startUpstream, type Upstream } from "../support/upstream.ts";
 import { startVendors } from "../support/vendors.ts";
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import OpenAI, { toFile } from "openai";
 import { ACCESS_KEY, missingBinary, type RunningBinary, startBinary } from "../support/binary.ts";
-import { PIXEL } from "../support/sdk-clients.ts";
+import { PIXEL } from "../support/sdks/index.ts";
 import { events, type Received, sse, startUpstream, type Upstream } from "../support/upstream.ts";
 
 const SOUND = new Uint8Array(300_000).map((_, index) => (index * 13) & 255);
