@@ -246,6 +246,64 @@ ${more}
     expect((await under.recorded(1))[0]).toMatchObject({ failure: "body-too-large" });
   });
 
+  /** Sends what it is given and then says nothing more. */
+  function stall(under: TestRelay, path: string, text: string): Promise<Response> {
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(Buffer.from(text)),
+      pull: () => new Promise(() => {}),
+    });
+    return fetch(under.url + path, {
+      method: "POST",
+      headers: { authorization: `Bearer ${KEY}`, "content-type": `multipart/form-data; boundary=${BOUNDARY}` },
+      body: stream,
+    });
+  }
+
+  test.each([
+    ["before its model is known", "/v1/audio/transcriptions", file(small).slice(0, 5000), 0],
+    ["behind its model", "/v1/audio/transcriptions", part("model", "whisper-1") + file(small).slice(0, 5000), 1],
+    ["without any model", "/v1/files", file(small).slice(0, 5000), 1],
+  ])(
+    "a client that falls silent %s is sent away after half a minute, the upstream with it",
+    async (_name, path, text, begun) => {
+      const cut: Promise<unknown>[] = [];
+      const server = Bun.serve({
+        port: 0,
+        hostname: "127.0.0.1",
+        fetch(request) {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          request.signal.addEventListener("abort", () => resolve());
+          cut.push(promise);
+          return new Promise<Response>(() => {});
+        },
+      });
+      open.push({ stop: async () => void (await server.stop(true)) });
+      const under = await startRelay(
+        `providers: { one: { base_url: "http://127.0.0.1:${server.port}/v1", keys: [{ key: one-key-1 }] } }`,
+      );
+      open.push(under);
+      const asked = stall(under, path, text);
+      while (under.services.active.size === 0 || cut.length < begun)
+        await new Promise((resolve) => setImmediate(resolve));
+      for (let n = 0; n < 20; n += 1) await new Promise((resolve) => setImmediate(resolve));
+      under.tick(29_000);
+      expect(under.services.active.size).toBe(1);
+      // The last bytes may have been on their way until now.
+      for (let passed = 0; under.services.active.size > 0 && passed < 32_000; passed += 2_000) {
+        under.tick(2_000);
+        for (let n = 0; n < 20; n += 1) await new Promise((resolve) => setImmediate(resolve));
+      }
+      const answer = await asked;
+      expect([answer.status, (await readJson(answer)).error.code]).toEqual([408, "request_timeout"]);
+      await Promise.all(cut);
+      expect(cut).toHaveLength(begun);
+      const [record] = await under.recorded(1);
+      expect(record).toMatchObject({ status: 408, failure: "bad-request" });
+      // It was not the key's fault.
+      expect(under.logLines.join()).not.toContain("refused a key");
+    },
+  );
+
   test.each([
     ["no model", form(file(small)), 400],
     ["an empty model", form(part("model", ""), file(small)), 400],
