@@ -13,6 +13,7 @@ import {
   Type,
   type UpstreamCall,
 } from "monorelay/plugin";
+import { openaiPrice } from "../shared/openai-prices.ts";
 
 /** Below a deployment; all other paths belong to the whole resource. */
 const OF_A_DEPLOYMENT: ReadonlySet<Operation> = new Set(["chat", "completions", "embeddings", "images", "audio"]);
@@ -35,6 +36,7 @@ const COUNTS_STREAMED = "2024-09-01";
 export default defineProvider({
   id: "azure",
   dialects: ["openai-chat"],
+  price: openaiPrice,
   keys: "optional",
   options: Type.Object({
     apiVersion: Type.Optional(

@@ -23,6 +23,7 @@ import {
   readProfile,
 } from "../shared/aws-credentials.ts";
 import { hostedClaudeTraits } from "../shared/claude.ts";
+import { claudePrice } from "../shared/claude-prices.ts";
 
 const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings"]);
 
@@ -51,6 +52,7 @@ const KEY_PAIR = /^(A[A-Z0-9]{15,127}):([^:\s]+)(?::([^:\s]+))?$/;
 export default defineProvider({
   id: "bedrock",
   dialects: ["bedrock-converse"],
+  price: claudePrice,
   keys: "optional",
   options: Type.Object({
     region: Type.Optional(

@@ -13,7 +13,9 @@ import {
   vertexPredict,
 } from "monorelay/plugin";
 import { hostedClaudeTraits } from "../shared/claude.ts";
+import { claudePrice } from "../shared/claude-prices.ts";
 import { geminiTraits } from "../shared/gemini.ts";
+import { geminiPrice } from "../shared/gemini-prices.ts";
 import { readServiceAccount, readServiceAccountKey, type ServiceAccount, tokensOf } from "../shared/service-account.ts";
 
 const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings"]);
@@ -36,6 +38,7 @@ function hostOf(location: string): string {
 export default defineProvider({
   id: "vertex",
   dialects: ["gemini"],
+  price: (model) => claudePrice(model) ?? geminiPrice(model),
   keys: "optional",
   options: Type.Object({
     project: Type.Optional(

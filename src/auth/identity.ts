@@ -85,6 +85,7 @@ export function keyIdentity(
     ...(models.allow.length + models.deny.length === 0 ? {} : { models }),
     ...(orgRole === null ? {} : { orgRole }),
     ...(key.expiresAt === null ? {} : { expiresAt: key.expiresAt }),
+    ...(key.countsAs === key.id ? {} : { countsAs: key.countsAs }),
     ...limitsOf("limits", limits),
     ...limitsOf("orgLimits", orgLimits),
     ...(key.ipAllow.length === 0 ? {} : { ipAllow: key.ipAllow }),
@@ -95,7 +96,8 @@ export function keyIdentity(
   } satisfies Identity);
 }
 
-function limitsOf<Name extends "limits" | "orgLimits">(
+/** Limits that limit nothing are left out: whoever has none is asked for none. */
+export function limitsOf<Name extends "limits" | "orgLimits">(
   name: Name,
   limits: StoredLimits | null,
 ): { [key in Name]?: StoredLimits } {

@@ -50,12 +50,11 @@ function versionOf({ asOf }: ModelPrice): string {
 
 /** A stronger source says what it says; the rest comes from the weaker ones, but for prices that go with another. */
 function merge(sources: readonly ModelPrice[], version: string): ModelCost {
-  const of = (name: keyof Omit<ModelPrice, "asOf">): number | undefined =>
-    sources.find((price) => price[name] !== undefined)?.[name];
+  const of = (name: PriceName): number | undefined => sources.find((price) => says(price, name))?.[name];
   /** Of `name`, unless a stronger source than the one that says it says `base`. */
-  const beside = (name: keyof Omit<ModelPrice, "asOf">, base: keyof Omit<ModelPrice, "asOf">): number | undefined => {
-    const found = sources.find((price) => price[name] !== undefined || price[base] !== undefined);
-    return found?.[name];
+  const beside = (name: PriceName, base: PriceName): number | undefined => {
+    const found = sources.find((price) => says(price, name) || says(price, base));
+    return found !== undefined && says(found, name) ? found[name] : undefined;
   };
   const input = of("input") ?? 0;
   const output = of("output") ?? 0;
@@ -69,6 +68,14 @@ function merge(sources: readonly ModelPrice[], version: string): ModelCost {
     request: of("request") ?? 0,
     version,
   };
+}
+
+type PriceName = keyof Omit<ModelPrice, "asOf">;
+
+/** Plugins are not ours: what is no price says nothing. */
+function says(price: ModelPrice, name: PriceName): boolean {
+  const value = price[name];
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
 /** Sums of doubles may lie a hair above the whole number that they stand for. */

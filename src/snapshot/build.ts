@@ -15,6 +15,7 @@ import type {
   Host,
   Logger,
   ModelCost,
+  ModelPrice,
   Provider,
   Traits,
 } from "../plugin/index.ts";
@@ -73,7 +74,13 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const disposables: { name: string; dispose: () => unknown }[] = [];
   const problems: Problem[] = [];
   const { accessKeyDigest, accounts, clock } = input;
-  const findByAccessKey = createAccessKeyLookup(config.server, accessKeyDigest, clock.now, accounts.defaultOrgId);
+  const findByAccessKey = createAccessKeyLookup(
+    config.server,
+    accessKeyDigest,
+    clock.now,
+    accounts.defaultOrgId,
+    accounts.defaultOrgLimits,
+  );
   const directory = createDirectory(accounts, findByAccessKey);
 
   const setUp = async <T extends object>(path: string, run: () => T | Promise<T>): Promise<T | undefined> => {
@@ -211,7 +218,7 @@ function createEntry(
       totalMs: config.timeouts.totalMs ?? timeouts.totalMs,
     },
     client: input.clients.get(proxy, input.hasEnvironmentProxy, input.extraRoots),
-    price: byPrice(config, plugin, prices),
+    price: byPrice(config, plugin, prices, input.log),
     traits(model) {
       let traits = remembered.get(model);
       if (traits === undefined) {
@@ -224,13 +231,25 @@ function createEntry(
 }
 
 /** Callers choose names of models, so only so many are remembered. */
-function byPrice(config: ProviderConfig, plugin: AnyProviderPlugin, prices: PriceBook): ProviderEntry["price"] {
-  const { name: provider, costPerMInput, costPerMOutput } = config;
+function byPrice(
+  { name: provider, costPerMInput, costPerMOutput }: ProviderConfig,
+  plugin: AnyProviderPlugin,
+  prices: PriceBook,
+  log: Logger,
+): ProviderEntry["price"] {
+  const listedAt = (model: string): ModelPrice | undefined => {
+    try {
+      return plugin.price?.(model);
+    } catch (error) {
+      log.warn("a plugin could not say what a model costs", { plugin: plugin.id, error });
+      return undefined;
+    }
+  };
   const remembered = new Map<string, ModelCost | undefined>();
   return (model) => {
     const known = remembered.get(model);
     if (known !== undefined || remembered.has(model)) return known;
-    const price = prices({ model, provider, costPerMInput, costPerMOutput, listed: plugin.price?.(model) });
+    const price = prices({ model, provider, costPerMInput, costPerMOutput, listed: listedAt(model) });
     if (remembered.size < 4096) remembered.set(model, price);
     return price;
   };

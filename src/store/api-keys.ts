@@ -41,6 +41,13 @@ const KEY_COLUMNS = {
   lastUsedAt: apiKeys.lastUsedAt,
   revokedAt: apiKeys.revokedAt,
   replaces: apiKeys.replaces,
+  countsAs: sql<string>`CASE WHEN ${apiKeys.replaces} IS NULL THEN ${apiKeys.id} ELSE (
+    WITH RECURSIVE line (id, replaces, age) AS (
+      SELECT ${apiKeys.id}, ${apiKeys.replaces}, 0
+      UNION ALL SELECT older.id, older.replaces, line.age + 1 FROM api_keys older JOIN line ON older.id = line.replaces
+    )
+    SELECT id FROM line ORDER BY age DESC LIMIT 1
+  ) END`,
 };
 
 export function createApiKeys(file: AccountsFile): ApiKeyRepository {

@@ -120,9 +120,11 @@ export interface ApiKey {
   readonly revokedAt: number | null;
   /** Id of the key it was made to replace. */
   readonly replaces: string | null;
+  /** Id of the first key of its line of replacements: there it is counted, or a rotation would renew its limits. */
+  readonly countsAs: string;
 }
 
-export interface NewApiKey extends Omit<ApiKey, "createdAt" | "lastUsedAt" | "revokedAt"> {
+export interface NewApiKey extends Omit<ApiKey, "createdAt" | "lastUsedAt" | "revokedAt" | "countsAs"> {
   readonly hash: string;
 }
 
