@@ -42,7 +42,16 @@ export const OPERATOR: Identity = Object.freeze({
 
 export function actorOf({ identity, origin }: Caller): Actor {
   const { ip, requestId } = origin;
-  return { actor: identity.id, userId: identity.userId, via: identity.via, ip, requestId };
+  const { id: actor, userId, sessionId, apiKeyId, via } = identity;
+  return {
+    actor,
+    userId,
+    ...(sessionId === undefined ? {} : { sessionId }),
+    ...(apiKeyId === null ? {} : { apiKeyId }),
+    via,
+    ip,
+    requestId,
+  };
 }
 
 /** Somebody who has not signed in, or signs in just now. */

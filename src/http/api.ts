@@ -4,7 +4,7 @@ import { Elysia } from "elysia";
 import type { Origin } from "../auth/caller.ts";
 import { type Identity, RelayError } from "../plugin/index.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
-import { type BodyCheck, compileBody, readBody, refuseOtherTypes } from "./body.ts";
+import { type BodyCheck, checkBody, compileBody, readBody, refuseOtherTypes } from "./body.ts";
 import { originOf } from "./caller.ts";
 import { errorResponse, familyOf } from "./errors.ts";
 import { enforce, type Policy } from "./policy.ts";
@@ -81,12 +81,18 @@ export function createApi(routes: readonly ApiRoute[]): Api {
         const call = calls.get(request);
         // A request that did not come through the edge has not been judged.
         if (call === undefined) throw new RelayError("internal", "Internal error");
-        const identity = route.policy.type === "public" ? undefined : await call.identify();
+        const isPublic = route.policy.type === "public";
+        let identity = isPublic ? undefined : await call.identify();
         enforce(route.policy, identity);
         if (route.body !== undefined) check ??= compileBody(route.body);
-        else if (route.policy.type !== "public") refuseOtherTypes(request);
+        else if (!isPublic) refuseOtherTypes(request);
         const { requestId, snapshot, identify, address } = call;
-        const body = check === undefined ? undefined : await readBody(request, snapshot, check);
+        let body: unknown;
+        if (check !== undefined) {
+          const bytes = await readBody(request, snapshot);
+          if (identity !== undefined) identity = await stillThere(identity, route.policy, call);
+          body = checkBody(bytes, check);
+        }
         const answer = await route.handler({
           request,
           requestId,
@@ -115,6 +121,14 @@ export function createApi(routes: readonly ApiRoute[]): Api {
       return await app.handle(request);
     },
   };
+}
+
+/** Who calls, once more: its sender decides how long a body takes, and may have lost his rights meanwhile. */
+async function stillThere(before: Identity, policy: Policy, { identify }: ApiCall): Promise<Identity> {
+  const now = await identify();
+  enforce(policy, now);
+  if (now?.id !== before.id || now.kind !== before.kind) throw new RelayError("unauthenticated", "Unauthorized");
+  return now;
 }
 
 function pathOf(request: Request): string {

@@ -1,6 +1,7 @@
 /** API keys, known by the digest of the whole key and by nothing less. */
 import { and, desc, eq, gt, isNotNull, isNull, lt, lte, or, type SQL, sql } from "drizzle-orm";
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
+import { requireStanding } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
 import { idCursor, pageSize, toPage } from "./paging.ts";
 import { apiKeys, memberships, orgs, users } from "./schema-accounts.ts";
@@ -88,6 +89,7 @@ export function createApiKeys(file: AccountsFile): ApiKeyRepository {
     update: (id, patch, by) => write((own, now) => updateKey(own, now, id, patch, by)),
     revoke: (id, by) =>
       write((own, now) => {
+        requireStanding(own, now, by);
         const before = findKey(own, id);
         if (before === undefined) return "not-found";
         if (before.revokedAt !== null) return "already";
@@ -116,6 +118,7 @@ function createKey(
   { liveMax, idempotency }: CreateKeyRules,
   by: Actor,
 ): CreateKeyOutcome {
+  requireStanding(db, now, by);
   if (idempotency !== null) {
     const before = db.select().from(apiKeys).where(eq(apiKeys.idempotencyKey, idempotency.key)).get();
     if (before !== undefined && now - before.createdAt < idempotency.withinMs) {
@@ -154,6 +157,7 @@ function createKey(
 }
 
 function updateKey(db: AccountsDb, now: number, id: string, patch: ApiKeyPatch, by: Actor): ApiKey | undefined {
+  requireStanding(db, now, by);
   const before = findKey(db, id);
   if (before === undefined || before.revokedAt !== null) return undefined;
   if (Object.keys(patch).length > 0) db.update(apiKeys).set(patch).where(eq(apiKeys.id, before.id)).run();
@@ -175,6 +179,7 @@ function rotateKey(
   graceMs: number,
   by: Actor,
 ): ApiKey | undefined {
+  requireStanding(db, now, by);
   const before = findKey(db, id);
   const isDead =
     before === undefined || before.revokedAt !== null || (before.expiresAt !== null && before.expiresAt <= now);

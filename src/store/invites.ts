@@ -1,7 +1,9 @@
 /** Invitations, as digests of their codes: each is good for one account. */
 import { and, desc, eq, gt, isNull, lt, or, type SQL } from "drizzle-orm";
 import type { AccountsFile } from "./accounts-file.ts";
+import { requireAdmin } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
+import { requireRank } from "./org-rank.ts";
 import { pageSize, timeCursor, timeCursorOf, toPage } from "./paging.ts";
 import { invites, orgs } from "./schema-accounts.ts";
 import type { InviteRepository } from "./types.ts";
@@ -24,9 +26,11 @@ export function createInvites({ clock, read, write }: AccountsFile): InviteRepos
     create: (invite, by) =>
       write((db, now) => {
         const { orgId, id, email, role } = invite;
-        if (orgId !== null) {
+        if (orgId === null) requireAdmin(db, now, by);
+        else {
           const org = db.select({ id: orgs.id }).from(orgs).where(eq(orgs.id, orgId)).get();
           if (org === undefined) return "org-not-found";
+          requireRank(db, now, orgId, by, "admin", role);
         }
         db.insert(invites)
           .values({ ...invite, createdBy: by.actor, createdAt: now })
@@ -60,6 +64,7 @@ export function createInvites({ clock, read, write }: AccountsFile): InviteRepos
       }),
     revoke: (id, by) =>
       write((db, now) => {
+        requireAdmin(db, now, by);
         const where = and(eq(invites.id, id), isOpen(now));
         const rows = db.update(invites).set({ revokedAt: now }).where(where).returning({ id: invites.id }).all();
         if (rows.length === 0) return false;

@@ -25,7 +25,7 @@ export function createOneTimeTokens({ clock, read, write }: AccountsFile): OneTi
     createReset: (userId, hash, expiresAt, by, mayTouchSuperAdmin) =>
       write((db, now) => {
         const user = findUser(db, userId);
-        const refusal = judge(db, user, by, mayTouchSuperAdmin);
+        const refusal = judge(db, now, user, by, mayTouchSuperAdmin);
         if (refusal !== undefined) return refusal;
         db.delete(oneTimeTokens)
           .where(and(eq(oneTimeTokens.userId, userId), isNull(oneTimeTokens.usedAt)))

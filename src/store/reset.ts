@@ -1,6 +1,7 @@
 /** Clears accounts and keys at the super admin's word; what was done stays in the audit trail. */
 import { eq, sql } from "drizzle-orm";
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
+import { requireSuperAdmin } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
 import { setSetupTokens } from "./one-time-tokens.ts";
 import { apiKeys, invites, meta, oneTimeTokens, orgs, spending, throttle, users } from "./schema-accounts.ts";
@@ -11,6 +12,7 @@ export function createReset({ write }: AccountsFile): ResetRepository {
   return {
     clear: (what, setupHashes, by) =>
       write((db, now) => {
+        requireSuperAdmin(db, now, by);
         const before = {
           users: what.users ? count(db, users) : 0,
           keys: what.keys || what.users ? count(db, apiKeys) : 0,

@@ -25,6 +25,10 @@ export interface Actor {
   readonly actor: string;
   /** The account behind it; nobody edits himself. */
   readonly userId: number | null;
+  /** The credential that asks, if it is one of ours: it has to be good still when the change is made. */
+  readonly sessionId?: string;
+  /** UUID. */
+  readonly apiKeyId?: string;
   /** How it was recognised, e.g. `session`, `api-key`, `cli`. */
   readonly via: string;
   readonly ip: string | null;

@@ -1,6 +1,7 @@
 /** What happens to an account after it was made; each of these is the body of one transaction. */
 import { and, eq, isNull, ne, sql } from "drizzle-orm";
 import type { AccountsDb } from "./accounts-file.ts";
+import { standingOf } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
 import { apiKeys, memberships, oneTimeTokens, orgs, sessions, users } from "./schema-accounts.ts";
 import type { Actor, User, UserPatch, UserRefusal } from "./types.ts";
@@ -17,7 +18,7 @@ export function updateUser(
   by: Actor,
 ): Updated | Refused<"email-taken"> {
   const before = findUser(db, id);
-  const refusal = judge(db, before, by);
+  const refusal = judge(db, now, before, by);
   if (refusal !== undefined || before === undefined) return { type: refusal ?? "not-found" };
   const { isActive, isAdmin, email } = patch;
   if (email !== undefined && isEmailOfAnother(db, email, id)) return { type: "email-taken" };
@@ -50,7 +51,7 @@ export function deleteUser(
   by: Actor,
 ): { readonly type: "deleted"; readonly keyIds: readonly string[] } | Refused {
   const before = findUser(db, id);
-  const refusal = judge(db, before, by);
+  const refusal = judge(db, now, before, by);
   if (refusal !== undefined || before === undefined) return { type: refusal ?? "not-found" };
   const revoked = db
     .update(apiKeys)
@@ -90,8 +91,8 @@ export function transferOwnership(
   targetId: number,
   by: Actor,
 ): { readonly type: "transferred"; readonly user: User } | Refused<"target-inactive"> {
-  const owner = by.userId === null ? undefined : findUser(db, by.userId);
-  if (owner?.role !== "super_admin" || !owner.isActive) return { type: "actor-not-allowed" };
+  const owner = standingOf(db, now, by);
+  if (owner?.role !== "super_admin") return { type: "actor-not-allowed" };
   const target = findUser(db, targetId);
   if (target === undefined) return { type: "not-found" };
   if (target.id === owner.id) return { type: "own-account" };
@@ -119,6 +120,7 @@ export function setOwnEmail(
   keepSession: string,
   by: Actor,
 ): "updated" | "email-taken" | "not-found" {
+  standingOf(db, now, by);
   const before = findUser(db, id);
   if (before === undefined || !before.isActive) return "not-found";
   if (isEmailOfAnother(db, email, id)) return "email-taken";
@@ -137,6 +139,7 @@ export function setPassword(
   keepSession: string | null,
   by: Actor,
 ): boolean {
+  standingOf(db, now, by);
   const where = and(eq(users.id, id), eq(users.isActive, true));
   if (db.update(users).set({ passwordHash }).where(where).returning({ id: users.id }).all().length === 0) return false;
   endOtherSessions(db, id, keepSession);

@@ -1,6 +1,7 @@
 /** How an account comes into being: admitted, named and placed in its organisations in one transaction. */
 import { and, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import type { AccountsDb } from "./accounts-file.ts";
+import { requireAdmin } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
 import { identities, invites, memberships, meta, oneTimeTokens, orgs, users } from "./schema-accounts.ts";
 import type { Actor, CreateUserOutcome, NewUser, OrgRole } from "./types.ts";
@@ -19,6 +20,7 @@ interface Admitted {
 }
 
 export function createUser(db: AccountsDb, now: number, input: NewUser, by: Actor): CreateUserOutcome {
+  if (input.admission.type === "granted") requireAdmin(db, now, by);
   const isFirst = db.select({ id: users.id }).from(users).limit(1).get() === undefined;
   const admitted = isFirst ? admitFirst(db, input) : admit(db, now, input);
   if (typeof admitted === "string") return { type: admitted };

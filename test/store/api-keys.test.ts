@@ -219,7 +219,7 @@ test("lists narrow by owner, organisation and state, newest first, a page at a t
 describe("organisations", () => {
   test("keep an owner, and are not deleted while keys live in them", async () => {
     const { accounts } = await house();
-    await accounts.orgs.create({ id: "org_two", name: "Two" }, 2, actor("user:2"));
+    await accounts.orgs.create({ id: "org_two", name: "Two" }, 2, actor());
     expect((await accounts.orgs.setMemberRole("org_two", 2, "admin", by)).type).toBe("last-owner");
     expect(await accounts.orgs.removeMember("org_two", 2, by)).toBe("last-owner");
     expect((await accounts.orgs.addMember("org_two", 1, "owner", by)).type).toBe("added");
