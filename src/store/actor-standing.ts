@@ -5,7 +5,7 @@ import type { AccountsDb } from "./accounts-file.ts";
 import { apiKeys, sessions, users } from "./schema-accounts.ts";
 import type { Actor, UserRole } from "./types.ts";
 
-interface Account {
+export interface Account {
   readonly id: number;
   readonly role: UserRole;
 }
@@ -19,9 +19,21 @@ export function standingOf(db: AccountsDb, now: number, by: Actor): Account | nu
   if (apiKeyId !== undefined && !isKeyGood(db, now, apiKeyId)) throw ended();
   if (sessionId !== undefined && !isSessionGood(db, now, sessionId)) throw ended();
   if (userId === null) return null;
-  const columns = { id: users.id, role: users.role };
-  const isActive = and(eq(users.id, userId), eq(users.isActive, true));
-  return db.select(columns).from(users).where(isActive).get();
+  return activeAccount(db, userId);
+}
+
+/**
+ * The account of whoever made something that others use later, e.g. an invitation; `id` of the identity as it was
+ * written down then. `null`: made without an account, `undefined`: who made it could not do so any more.
+ */
+export function makerOf(db: AccountsDb, id: string): Account | null | undefined {
+  const userId = /^user:(\d+)$/.exec(id)?.[1];
+  if (userId !== undefined) return activeAccount(db, Number(userId));
+  if (!id.startsWith("key_")) return null;
+  const good = and(eq(apiKeys.publicId, id), isNull(apiKeys.revokedAt));
+  const key = db.select({ userId: apiKeys.userId }).from(apiKeys).where(good).get();
+  // A key that has only expired did it in its time.
+  return key?.userId == null ? key?.userId : activeAccount(db, key.userId);
 }
 
 /** Throws `unauthenticated` when the account is gone or inactive, too. */
@@ -55,6 +67,12 @@ export function isLive(now: number | SQL): SQL {
     eq(users.isActive, true),
     eq(sessions.epoch, users.tokenEpoch),
   )!;
+}
+
+function activeAccount(db: AccountsDb, id: number): Account | undefined {
+  const columns = { id: users.id, role: users.role };
+  const isActive = and(eq(users.id, id), eq(users.isActive, true));
+  return db.select(columns).from(users).where(isActive).get();
 }
 
 function isKeyGood(db: AccountsDb, now: number, id: string): boolean {

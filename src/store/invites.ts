@@ -3,7 +3,7 @@ import { and, desc, eq, gt, isNull, lt, or, type SQL } from "drizzle-orm";
 import type { AccountsFile } from "./accounts-file.ts";
 import { requireAdmin } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
-import { requireRank } from "./org-rank.ts";
+import { isInviteGood, requireRank } from "./org-rank.ts";
 import { pageSize, timeCursor, timeCursorOf, toPage } from "./paging.ts";
 import { invites, orgs } from "./schema-accounts.ts";
 import type { InviteRepository } from "./types.ts";
@@ -60,7 +60,8 @@ export function createInvites({ clock, read, write }: AccountsFile): InviteRepos
       read((db) => {
         const which = "email" in by ? eq(invites.email, by.email) : eq(invites.codeHash, by.codeHash);
         const where = and(which, isOpen(clock.now()));
-        return db.select(INVITE_COLUMNS).from(invites).where(where).limit(1).get();
+        const invite = db.select(INVITE_COLUMNS).from(invites).where(where).limit(1).get();
+        return invite !== undefined && isInviteGood(db, invite) ? invite : undefined;
       }),
     revoke: (id, by) =>
       write((db, now) => {

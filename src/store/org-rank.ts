@@ -2,7 +2,7 @@
 import { and, eq } from "drizzle-orm";
 import { RelayError } from "../contract/errors.ts";
 import type { AccountsDb } from "./accounts-file.ts";
-import { requireStanding } from "./actor-standing.ts";
+import { type Account, makerOf, requireStanding } from "./actor-standing.ts";
 import { apiKeys, memberships } from "./schema-accounts.ts";
 import type { Actor, OrgRole } from "./types.ts";
 
@@ -36,12 +36,28 @@ function rankIn(db: AccountsDb, now: number, orgId: string, by: Actor): number {
   if (by.apiKeyId !== undefined && orgOfKey(db, by.apiKeyId) !== orgId) return 0;
   // The command line, and the house itself.
   if (account === null) return by.apiKeyId === undefined ? RANK.owner : 0;
+  return rankOf(db, orgId, account, by.apiKeyId !== undefined);
+}
+
+function rankOf(db: AccountsDb, orgId: string, account: Account, isKey: boolean): number {
   const isMember = and(eq(memberships.orgId, orgId), eq(memberships.userId, account.id));
   const own = db.select({ role: memberships.role }).from(memberships).where(isMember).get();
   // A key acts as an admin of the house at most.
-  const isOwnerByHouse = account.role === "super_admin" && by.apiKeyId === undefined;
+  const isOwnerByHouse = account.role === "super_admin" && !isKey;
   const byHouse = account.role === "user" ? 0 : isOwnerByHouse ? RANK.owner : RANK.admin;
   return Math.max(byHouse, own === undefined ? 0 : RANK[own.role]);
+}
+
+/** Whether whoever made an invitation could make it today. */
+export function isInviteGood(
+  db: AccountsDb,
+  { createdBy, orgId, role }: { readonly createdBy: string; readonly orgId: string | null; readonly role: OrgRole },
+): boolean {
+  const maker = makerOf(db, createdBy);
+  if (maker === undefined) return false;
+  if (maker === null) return true;
+  if (orgId === null) return maker.role !== "user";
+  return rankOf(db, orgId, maker, createdBy.startsWith("key_")) >= Math.max(RANK.admin, RANK[role]);
 }
 
 function orgOfKey(db: AccountsDb, id: string): string | undefined {

@@ -40,6 +40,10 @@ export function linkIdentity(
   db.insert(identities)
     .values({ ...identity, userId, linkedAt: now })
     .run();
+  if (identity.email !== null) {
+    const isSame = and(eq(users.id, userId), eq(users.email, identity.email));
+    db.update(users).set({ isEmailVouched: true }).where(isSame).run();
+  }
   endOtherSessions(db, userId, keepSession);
   writeAudit(db, now, by, { action: "identity.link", target: `user:${userId}`, after: { provider, subject } });
   return "linked";

@@ -71,8 +71,12 @@ describe("organisations", () => {
     );
     // An admin of it without any role in the house.
     expect((await house.ask(`PATCH ${at}`, { as: user, body: { name: "Ours" } })).body.name).toBe("Ours");
-    expect((await add({ user_id: other.id, role: "owner" }, user)).status).toBe(403);
-    expect((await add({ user_id: other.id }, user)).status).toBe(201);
+    // By number only admins of the house add: whoever counted upwards would read the names of everybody.
+    expect((await add({ user_id: other.id }, user)).body.code).toBe("admin_required");
+    await house.ask(`PATCH /api/users/${other.id}`, { as: owner, body: { email: "other@example.com" } });
+    expect((await add({ email: "other@example.com", role: "owner" }, user)).body.code).toBe("org_role_required");
+    expect((await add({ email: "nobody@example.com" }, user)).status).toBe(404);
+    expect((await add({ email: "other@example.com" }, user)).status).toBe(201);
     expect((await house.ask(`PATCH ${at}`, { as: user, body: { limits: { rpm: 1 } } })).body.code).toBe(
       "admin_required",
     );
