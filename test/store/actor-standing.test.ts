@@ -66,10 +66,11 @@ const CHANGES: readonly [name: string, change: Change][] = [
     "makes a key",
     (accounts, by, { admin }) => accounts.apiKeys.create(newKey("late", { userId: admin.id }), RULES, by),
   ],
-  ["changes a key", (accounts, by) => accounts.apiKeys.update("uuid-other", { name: "late" }, by)],
+  ["changes a key", (accounts, by) => accounts.apiKeys.update("uuid-other", { name: "late" }, 9, by)],
   [
     "rotates a key",
-    (accounts, by) => accounts.apiKeys.rotate("uuid-other", newKey("late", { replaces: "uuid-other" }), 0, by),
+    (accounts, by) =>
+      accounts.apiKeys.rotate("uuid-other", newKey("late", { replaces: "uuid-other" }), { graceMs: 0, liveMax: 9 }, by),
   ],
   ["revokes a key", (accounts, by) => accounts.apiKeys.revoke("uuid-other", by)],
   [
