@@ -4,7 +4,19 @@ import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
 import { requireSuperAdmin } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
 import { setSetupTokens } from "./one-time-tokens.ts";
-import { apiKeys, invites, meta, oneTimeTokens, orgs, spending, throttle, users } from "./schema-accounts.ts";
+import {
+  apiKeys,
+  invites,
+  meta,
+  oneTimeTokens,
+  orgs,
+  settings,
+  spending,
+  throttle,
+  upstreamObjects,
+  users,
+} from "./schema-accounts.ts";
+import { SSO_TIES } from "./setting-names.ts";
 import type { ResetRepository } from "./types.ts";
 import { CLAIMED, SETUP_FORCED } from "./user-create.ts";
 
@@ -23,7 +35,10 @@ export function createReset({ write }: AccountsFile): ResetRepository {
         if (what.users) db.delete(spending).run();
         if (what.users) {
           db.delete(users).run();
-          db.delete(orgs).where(eq(orgs.isDefault, false)).run();
+          // The default one too: whoever comes next gets one of his own, without the limits and records of this.
+          db.delete(orgs).run();
+          db.delete(upstreamObjects).run();
+          db.delete(settings).where(sql`substr(${settings.key}, 1, ${SSO_TIES.length}) = ${SSO_TIES}`).run();
           db.delete(invites).run();
           db.delete(oneTimeTokens).where(eq(oneTimeTokens.purpose, "password-reset")).run();
           db.delete(throttle).run();

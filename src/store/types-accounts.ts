@@ -92,8 +92,8 @@ export interface ThrottleRepository {
 /** Clearing at the super admin's word; the audit trail stays. */
 export interface ResetRepository {
   /**
-   * `users`: all accounts with their sessions, identities, invitations and organisations but the default one, and every
-   * key; the first registration then needs one of `setupHashes`. `keys`: every key.
+   * `users`: all accounts with their sessions, identities, invitations and organisations, every key, whose what lies
+   * with upstreams is, and which accounts the names in `sso.admin_usernames` had come to mean; the first registration then needs one of `setupHashes`. `keys`: every key.
    */
   clear(
     what: { readonly users: boolean; readonly keys: boolean },

@@ -184,14 +184,43 @@ describe("finding", () => {
       (id) => house.services.accounts.delete(id, operator),
       async (id) => house.services.orgs.removeMember((await house.store.accounts.orgs.findDefault())!.id, id, operator),
     ];
-    for (const [index, end] of ends.entries()) {
+    // What a house admin's keys lose is no less than what a plain user's do.
+    for (const [index, end] of [...ends, ...ends].entries()) {
       const person = await house.person(`user${index}`);
+      if (index >= ends.length) await house.services.accounts.update(person.id, { isAdmin: true }, operator);
       const { key, secret } = await create(house, await person.caller());
       expect(await find(house, secret!)).toBeDefined();
       await end(person.id);
       expect(await find(house, secret!)).toBeUndefined();
       expect(house.revocations.some(({ principalId }) => principalId === key.publicId)).toBe(true);
     }
+  });
+
+  test("R16 R27 keys that the access key made end with it, from the next request on, and make no more", async () => {
+    const house = await openHouse({ config: "server: { access_key_scopes: [account] }" });
+    const root = await house.person("super");
+    const service: Identity = {
+      ...(await root.identity()),
+      kind: "service",
+      id: "access-key",
+      userId: null,
+      role: "service",
+      scopes: expandScopes(["account"]),
+    };
+    const { secret } = await create(house, { identity: service, origin: ORIGIN }, { scopes: ["account"] });
+    const own = await create(house, await root.caller());
+    const child = (await find(house, secret!))!;
+    expect(child).toMatchObject({ role: "service", userId: null });
+    const grandchild = await create(house, { identity: child, origin: ORIGIN }, { scopes: ["chat:write"] });
+    await house.configure("server: { access_key_enabled: false, access_key_scopes: [account] }");
+    expect(await find(house, secret!)).toBeUndefined();
+    expect(await find(house, grandchild.secret!)).toBeUndefined();
+    expect(await house.services.renew(child)).toBeUndefined();
+    house.clock.advance(2000);
+    expect(await find(house, secret!)).toBeUndefined();
+    expect(await find(house, own.secret!)).toBeDefined();
+    await house.configure("server: { access_key_scopes: [account] }");
+    expect(await find(house, secret!)).toBeDefined();
   });
 
   test("R27 a key holds no more than its owner may at this moment", async () => {
