@@ -29,6 +29,8 @@ export interface Actor {
   readonly sessionId?: string;
   /** UUID. */
   readonly apiKeyId?: string;
+  /** Not with all that an admin may do: admins are out of its reach. */
+  readonly isPartial?: true;
   /** How it was recognised, e.g. `session`, `api-key`, `cli`. */
   readonly via: string;
   readonly ip: string | null;

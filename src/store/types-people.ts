@@ -80,7 +80,12 @@ export interface UserPatch {
 }
 
 /** Why an account was left alone. */
-export type UserRefusal = "not-found" | "own-account" | "super-admin-protected" | "actor-not-allowed";
+export type UserRefusal =
+  | "not-found"
+  | "own-account"
+  | "super-admin-protected"
+  | "admin-protected"
+  | "actor-not-allowed";
 
 export interface UserFilter {
   /** Part of the name or address, any case. */

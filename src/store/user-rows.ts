@@ -67,5 +67,6 @@ export function judge(
   if (target === undefined) return "not-found";
   if (by.userId === target.id) return "own-account";
   if (target.role === "super_admin" && !mayTouchSuperAdmin) return "super-admin-protected";
+  if (by.isPartial && target.role !== "user") return "admin-protected";
   return undefined;
 }
