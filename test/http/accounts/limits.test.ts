@@ -81,7 +81,9 @@ describe("R29 limits over HTTP", () => {
     const first = await house.ask(`POST /api/keys/${id}/rotate`, { as: user, body: { grace_seconds: 60 } });
     const second = await house.ask(`POST /api/keys/${first.body.id}/rotate`, { as: user, body: {} });
     expect(await statuses(second.body.key, 2)).toEqual([200, 429]);
-    expect(await statuses(key, 1)).toEqual([429]);
+    expect(await statuses(first.body.key, 1)).toEqual([429]);
+    // A second rotation ends what was left of the first one's grace.
+    expect(await statuses(key, 1)).toEqual([401]);
     const usage = async (of: string) => (await house.ask(`GET /api/keys/${of}/usage`, { as: user })).body.limits;
     expect(await usage(second.body.id)).toEqual(await usage(id));
   });
