@@ -42,6 +42,8 @@ export interface AnswerContext {
   readonly seed: string;
   /** A guess (about bytes / 4) for dialects that must show input tokens before the upstream told them. */
   readonly inputTokensEstimate: number;
+  /** By which the call can be asked about; shown where the dialect's errors have a place for it. */
+  readonly requestId?: string;
 }
 
 export type StreamEncoder = (event: ChatEvent) => Frame[];

@@ -27,7 +27,7 @@ import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
 import { continuedId, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
 import { withoutTools } from "./tool-downgrade.ts";
-import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
+import { type EventReader, noteEvent, openTranslation, readAnswer, readEvents, readLocalEvents } from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
 import { codecOf, Sent, thrown } from "./sent.ts";
@@ -246,11 +246,11 @@ class ChatWork implements Work<Response> {
       const framing = entry.provider.framing ?? codec.framing;
       const isStream = isStreamOf(framing, answer.header("content-type") ?? "");
       if (call.streaming && isStream) {
-        const events = readEvents(answer, framing, codec);
+        const events = readEvents(answer, framing, codec, this.request);
         return await this.#streamEvents(events, entry);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
-      const response = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, answer)));
+      const response = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
       call.usage = response.usage;
       call.finish = response.finish;
       return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(response, this.#context())));
@@ -265,12 +265,12 @@ class ChatWork implements Work<Response> {
     const { call } = this;
     call.lane = "translate";
     if (call.streaming) {
-      const response = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, answer)));
+      const response = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
       return this.#streamEvents(readLocalEvents(iterate(replay(response))), entry);
     }
     call.idleMs = entry.timeouts.idleMs;
     call.lastByteMs = call.services.active.now;
-    return this.#collect(readEvents(answer, entry.provider.framing ?? codec.framing, codec));
+    return this.#collect(readEvents(answer, entry.provider.framing ?? codec.framing, codec, this.request));
   }
 
   async #answerLocally({ entry, model }: Target): Promise<Response> {
@@ -360,6 +360,7 @@ class ChatWork implements Work<Response> {
       createdAt: Math.floor(call.receivedAt / 1000),
       seed: call.id.replace(/^req_|[^A-Za-z0-9]/g, ""),
       inputTokensEstimate: Math.ceil(this.top.bytes.length / 4),
+      requestId: call.id,
     };
   }
 

@@ -4,7 +4,8 @@ import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { isObject, objectOr, sameJson } from "../shared/json.ts";
-import { strictSchema, toolSchema } from "../shared/schema.ts";
+import { answerSchema, toolSchema } from "../shared/schema/root.ts";
+import { strictSchema } from "../shared/schema/strict.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
 import { writeCache } from "./content.ts";
@@ -95,7 +96,7 @@ function writeTool(tool: Tool, isNative: boolean, lose: EncodeTarget["lose"]): J
   const description = isCustom ? customToolDescription(tool) : tool.description;
   const schema = isCustom ? customToolSchema() : toolSchema(tool.schema);
   const strict = tool.strict ? strictSchema(schema) : undefined;
-  if (tool.strict && strict === undefined) lose("strict", "the upstream's strict mode takes no recursive schema");
+  if (tool.strict && strict === undefined) lose("strict", "the upstream's strict mode takes no schema like this one");
   return {
     name: safeToolName(tool.name, ANTHROPIC_TOOL_NAME_CHARS_MAX),
     ...(description === undefined ? {} : { description }),
@@ -179,7 +180,7 @@ function writeOutput(plan: Plan): Output {
       ? { ...none, fields: { ...none.fields, output_format: form?.["output_format"] ?? null } }
       : { ...none, fields: asConfig({ ...objectOr(form?.["output_config"]), ...config }) };
   }
-  const strict = strictSchema(schema);
+  const strict = strictSchema(answerSchema(schema));
   if (target.traits.structuredOutput !== false && strict !== undefined) {
     return { ...none, fields: asConfig({ ...config, format: { type: "json_schema", schema: strict } }) };
   }
@@ -201,7 +202,7 @@ function asTool({ request, thinking }: Plan, schema: JsonObject): Omit<Output, "
   const tool = {
     name: OUTPUT_TOOL,
     description: "Gives the final answer to the user.",
-    input_schema: toolSchema(schema),
+    input_schema: answerSchema(schema),
   };
   if (thinking.isBudgeted) {
     return { tools: [tool], instructions: [`Give your final answer only by calling the tool ${OUTPUT_TOOL}.`] };

@@ -52,7 +52,7 @@ class EventWriter implements FrameWriter {
         break;
       case "error":
         this.#isDone = true;
-        this.frames.push(...encodeStreamError(event.error, ""));
+        this.frames.push(...encodeStreamError(event.error, this.#context.requestId ?? ""));
     }
   }
 

@@ -3,7 +3,7 @@ import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { OUTPUT_TOOL } from "../anthropic-messages/wire.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
-import { toolSchema } from "../shared/schema.ts";
+import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 
 export interface Tools {
@@ -34,7 +34,7 @@ export function writeTools(
   if (tools.length === 0) tools.push(...[...called].map((name) => spec(name, undefined, toolSchema(undefined))));
   if (responseFormat?.type === "json-schema") {
     const isAlone = tools.length === 0 || mayNot;
-    tools.push(spec(OUTPUT_TOOL, "Gives the final answer to the user.", toolSchema(responseFormat.schema)));
+    tools.push(spec(OUTPUT_TOOL, "Gives the final answer to the user.", answerSchema(responseFormat.schema)));
     choices.splice(0, choices.length, isAlone ? { tool: { name: OUTPUT_TOOL } } : { any: {} });
     if (isBudgeted) instructions.push(`Give your final answer only by calling the tool ${OUTPUT_TOOL}.`);
   } else if (mayNot && tools.length > 0) {

@@ -5,7 +5,7 @@ import { repairConversation } from "../shared/conversation.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { compact } from "../shared/json.ts";
 import { budgetOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
-import { toolSchema } from "../shared/schema.ts";
+import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseAdvisory, refuseSeveral } from "../shared/unsaid.ts";
 import { loseForeignFields, loseOnce } from "../shared/vendor.ts";
@@ -111,7 +111,10 @@ function writeOutput({ responseFormat }: ChatRequest, hasTools: boolean, lose: E
   if (responseFormat === undefined || responseFormat.type === "text") return { format: undefined, instructions: [] };
   const schema = responseFormat.type === "json-schema" ? responseFormat.schema : undefined;
   if (!hasTools) {
-    return { format: { type: "json_object", ...(schema === undefined ? {} : { schema }) }, instructions: [] };
+    return {
+      format: { type: "json_object", ...(schema === undefined ? {} : { schema: answerSchema(schema) }) },
+      instructions: [],
+    };
   }
   lose("response_format", "the upstream has no JSON mode beside tools; the model is asked for JSON instead");
   const form = schema === undefined ? "" : ` that satisfies this JSON Schema: ${JSON.stringify(schema)}`;

@@ -4,7 +4,7 @@ import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, pick, sameJson } from "../shared/json.ts";
-import { toolSchema } from "../shared/schema.ts";
+import { toolSchema } from "../shared/schema/root.ts";
 import { geminiToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
 import { textOfParts } from "./decode-request.ts";

@@ -5,7 +5,7 @@ import { repairConversation } from "../shared/conversation.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { compact, isEmpty } from "../shared/json.ts";
 import { effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
-import { toolSchema } from "../shared/schema.ts";
+import { toolSchema } from "../shared/schema/root.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseAdvisory, refuseSeveral } from "../shared/unsaid.ts";
 import { loseForeignFields, loseOnce } from "../shared/vendor.ts";

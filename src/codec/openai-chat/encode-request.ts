@@ -5,7 +5,8 @@ import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolNames, customToolSchema } from "../shared/custom-tools.ts";
 import { isObject, objectOr, pick, sameJson } from "../shared/json.ts";
 import { effortOf } from "../shared/reasoning.ts";
-import { fitsOpenAiStrict, toolSchema } from "../shared/schema.ts";
+import { toolSchema, withObjectRoot } from "../shared/schema/root.ts";
+import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName, sha256Hex } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
 import { type MessageContext, writeMessages } from "./encode-messages.ts";
@@ -48,7 +49,8 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   if (request.responseFormat !== undefined) {
     const written = form?.["response_format"];
     const isSame = sameJson(readResponseFormat(written), request.responseFormat);
-    body["response_format"] = isSame && isObject(written) ? written : writeResponseFormat(request.responseFormat);
+    body["response_format"] =
+      isSame && isObject(written) ? written : writeResponseFormat(withObjectRoot(request.responseFormat));
   }
   if (isNative) Object.assign(body, pick(form, ["safety_identifier"]));
   const user = request.user === form?.["safety_identifier"] && isNative ? undefined : request.user;

@@ -57,7 +57,7 @@ class ChunkWriter implements FrameWriter {
         break;
       case "error":
         this.#isDone = true;
-        this.frames.push(...encodeStreamError(event.error, ""));
+        this.frames.push(...encodeStreamError(event.error, this.#context.requestId ?? ""));
     }
   }
 

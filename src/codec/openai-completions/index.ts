@@ -81,7 +81,7 @@ function streamEncoder(context: AnswerContext): StreamEncoder {
         return [chunk("", writeFinishReason(event.finish)), ...usage, END_MARK];
       }
       case "error":
-        return encodeStreamError(event.error, "");
+        return encodeStreamError(event.error, context.requestId ?? "");
     }
   };
 }

@@ -4,6 +4,7 @@ import type { EncodeTarget, Traits } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolNames } from "../shared/custom-tools.ts";
 import { compact, objectOr, pick, sameJson } from "../shared/json.ts";
+import { withObjectRoot } from "../shared/schema/root.ts";
 import { sha256Hex } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
 import { inputString, type ItemContext, writeInput } from "./encode-items.ts";
@@ -89,7 +90,11 @@ function writeLimit({ maxOutputTokens }: ChatRequest, { target, lose, isNative }
 function writeText({ responseFormat, verbosity }: ChatRequest, form: JsonObject | undefined): JsonObject {
   const { format: written, verbosity: _verbosity, ...own } = objectOr(form?.["text"]);
   const isSame = sameJson(readFormat(form?.["text"]), responseFormat);
-  const format = isSame ? written : responseFormat === undefined ? undefined : writeFormat(responseFormat);
+  const format = isSame
+    ? written
+    : responseFormat === undefined
+      ? undefined
+      : writeFormat(withObjectRoot(responseFormat));
   const text = compact<JsonObject>({ ...own, format, verbosity });
   return Object.keys(text).length === 0 ? {} : { text };
 }

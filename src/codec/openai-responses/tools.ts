@@ -3,7 +3,8 @@ import type { Json, JsonObject, Tool, ToolCallPart, ToolChoice } from "../../con
 import { badRequest } from "../shared/check.ts";
 import { customToolGrammar } from "../shared/custom-tools.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, sameJson, textOf } from "../shared/json.ts";
-import { fitsOpenAiStrict, toolSchema } from "../shared/schema.ts";
+import { toolSchema } from "../shared/schema/root.ts";
+import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, withVendor } from "../shared/vendor.ts";
