@@ -96,6 +96,8 @@ export interface Traits {
   readonly thinking?: "adaptive" | "budget" | "none";
   /** anthropic-messages: which sampling parameters the model still takes. `one`: temperature or top_p, not both. */
   readonly sampling?: "all" | "one" | "none";
+  /** anthropic-messages: takes thinking in the history that nobody signed, as servers do that sign none. */
+  readonly unsignedThinking?: boolean;
   /** anthropic-messages: accepts `role: "system"` inside `messages`. */
   readonly systemInMessages?: boolean;
   /** anthropic-messages: has `output_config.format`. */
@@ -150,6 +152,12 @@ export interface AnswerFacts {
 
 /** The half that faces providers: here the relay plays the client. */
 export interface Egress {
+  /**
+   * Does a body of this dialect hold what such an upstream refuses although clients send it? Then the call is translated
+   * instead of passed through. Asked of every call that would pass: only bytes are looked at, and facts about the model
+   * only when they decide.
+   */
+  mustRewrite?(body: Uint8Array, traitsOf: (model: string) => Traits, model: string): boolean;
   encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject;
   /** Throws `upstream-malformed` when the body is not an answer, or the decoded error when it is one in disguise. */
   decodeResponse(body: JsonObject): ChatResponse;

@@ -147,7 +147,10 @@ class ChatWork implements Work<Response> {
     const codecs = entry.codecsOf === undefined ? entry.codecs : entry.codecsOf(target.model);
     const same = codecOf(codecs, ingress.id);
     if (same === undefined) return this.#translate(target, key, codecs[0]!);
-    const mustTranslate = this.#holdsOwnMark() || this.#losesTools();
+    const mustTranslate =
+      this.#holdsOwnMark() ||
+      this.#losesTools() ||
+      same.egress!.mustRewrite?.(this.top.bytes, entry.traits, target.model) === true;
     return mustTranslate ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
   }
 

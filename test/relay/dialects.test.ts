@@ -385,6 +385,47 @@ describe("messages with betas in the body", () => {
   });
 });
 
+describe("an Anthropic client", () => {
+  const thought = { type: "thinking", thinking: "Hm." };
+  const ask = (signature: string, model: string) => ({
+    model,
+    max_tokens: 9,
+    messages: [
+      { role: "user", content: "Hi" },
+      {
+        role: "assistant",
+        content: [
+          { ...thought, signature },
+          { type: "text", text: "Hello" },
+        ],
+      },
+      { role: "user", content: "More" },
+    ],
+  });
+
+  test("that returns thinking which nobody signed is not refused for it by Anthropic", async () => {
+    const { up, under } = await start();
+    const answer = await under.post("/v1/messages", ask("", "claude-sonnet-4-6"));
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("x-relay-dropped-params")).toBe("reasoning");
+    expect(up.received[0]!.text).not.toContain("thinking");
+    expect(up.received).toHaveLength(1);
+  });
+
+  test("that returns signed thinking is passed through, and so is any thinking to a server that signs none", async () => {
+    const up = await startVendors();
+    const { under } = await start(
+      `  glm: { provider_type: anthropic, base_url: "${up.url}", keys: [{ key: vendor-key-5 }], models: { include: [glm-4.6] } }`,
+      up,
+    );
+    for (const body of [ask("c2ln", "claude-sonnet-4-6"), ask("", "glm-4.6")].map((b) => JSON.stringify(b))) {
+      const answer = await under.post("/v1/messages", body);
+      expect(answer.headers.get("x-relay-lane")).toBe("pass-through");
+      expect(up.received.at(-1)!.text).toBe(body);
+    }
+  });
+});
+
 describe("a Responses client", () => {
   test("its body arrives byte for byte, but for the model's name", async () => {
     const { up, under } = await start("model_routing: { aliases: { fast: gpt-responses } }");

@@ -94,7 +94,7 @@ function readThinking(block: JsonObject): ReasoningPart {
     text: textOf(block["thinking"]) ?? "",
     signature,
     redacted: envelope?.redacted,
-    ...withVendor(MESSAGES, restOf(block, THINKING_FIELDS)),
+    ...withVendor(MESSAGES, restOf(block, THINKING_FIELDS), written === "" ? { unsigned: block } : undefined),
   });
 }
 

@@ -52,8 +52,11 @@ function writeUnmarked(part: Part, context: BlockContext): JsonObject[] {
 }
 
 /** Only what Anthropic itself has signed: one block that does not validate would spoil every later turn. */
-function writeThinking(part: ReasoningPart, { lose }: BlockContext): JsonObject[] {
+function writeThinking(part: ReasoningPart, { lose, target, isNative }: BlockContext): JsonObject[] {
   const { signature } = part;
+  const unsigned =
+    isNative && target.traits.unsignedThinking === true ? formOf(part.vendor, MESSAGES)?.["unsigned"] : undefined;
+  if (isObject(unsigned)) return [unsigned];
   if (signature === undefined || signature.origin !== MESSAGES || signature.value.trim() === "") {
     lose("reasoning", "earlier reasoning without a signature of this upstream cannot be sent back to it");
     return [];

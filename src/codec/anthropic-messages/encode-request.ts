@@ -219,7 +219,7 @@ function writeSampling({ request, target, isNative, lose, thinking }: Plan): Jso
   const refuse = (field: string, value: number | undefined, reason: string) => {
     if (value !== undefined) lose(field, reason);
   };
-  const isFree = !thinking.isBudgeted || isNative;
+  const isFree = !thinking.isBudgeted || thinking.isAsWritten === true;
   if (way === "none") {
     const reason = "the model takes no sampling parameters";
     refuse("temperature", temperature === 1 ? undefined : temperature, reason);

@@ -15,14 +15,25 @@ export interface Thinking {
   /** Sampling and forced tool choice are restricted. */
   readonly isBudgeted: boolean;
   readonly isOn: boolean;
+  /** The client asked for it in these very words, and answers for what it put beside them. */
+  readonly isAsWritten?: boolean;
 }
+
+/** Whose signatures an upstream takes: Anthropic's are good on all platforms that serve its models. */
+export const SIGNERS_AT_ANTHROPIC: readonly string[] = [MESSAGES];
 
 /**
  * Without facts about the model: a budget, which every thinking model up to 2026 takes. A budget must stay below
  * `max_tokens`: the limit is raised when the client gave none, else the budget is lowered, and below the vendor's
  * minimum thinking is left out.
+ * @param signers origins of the signatures that the upstream takes back
  */
-export function planThinking(request: ChatRequest, target: EncodeTarget, form: JsonObject | undefined): Thinking {
+export function planThinking(
+  request: ChatRequest,
+  target: EncodeTarget,
+  form: JsonObject | undefined,
+  signers = SIGNERS_AT_ANTHROPIC,
+): Thinking {
   const { reasoning } = request;
   const { traits, lose } = target;
   const limit = traits.maxOutputTokens ?? Number.POSITIVE_INFINITY;
@@ -32,7 +43,13 @@ export function planThinking(request: ChatRequest, target: EncodeTarget, form: J
   const off: Thinking = { maxTokens: given, isBudgeted: false, isOn: false };
 
   const asWritten = form === undefined ? undefined : writtenThinking(form, reasoning, traits.thinking);
-  if (asWritten !== undefined) return { ...off, ...asWritten };
+  if (asWritten !== undefined) {
+    if (!asWritten.isBudgeted || !lacksSignedThinking(request.messages, signers)) {
+      return { ...off, ...asWritten, isAsWritten: true };
+    }
+    lose(field, "earlier thinking of this turn is missing");
+    return { ...off, ...(asWritten.effort === undefined ? {} : { effort: asWritten.effort }) };
+  }
   if (!isReasoningAsked(reasoning) || reasoning === undefined) {
     const isRefused = isReasoningOff(reasoning) && traits.thinking !== "none";
     return isRefused ? { ...off, thinking: { type: "disabled" } } : off;
@@ -42,11 +59,11 @@ export function planThinking(request: ChatRequest, target: EncodeTarget, form: J
     return off;
   }
   if (traits.thinking === "adaptive") return planAdaptive(reasoning, given);
-  if (form === undefined && isForced(request)) {
+  if (isForced(request)) {
     lose(field, "the model cannot think when a tool is forced on it");
     return off;
   }
-  if (form === undefined && lacksSignedThinking(request.messages)) {
+  if (lacksSignedThinking(request.messages, signers)) {
     lose(field, "earlier thinking of this turn is missing");
     return off;
   }
@@ -107,9 +124,9 @@ export function isForced({ toolChoice, tools }: ChatRequest): boolean {
 }
 
 /** Is the model in the middle of a round of calls whose turn did not begin with thinking that can be sent back? */
-function lacksSignedThinking(messages: readonly Message[]): boolean {
+function lacksSignedThinking(messages: readonly Message[], signers: readonly string[]): boolean {
   const turn = messages.findLast((message) => message.role === "assistant");
   const isInRound = messages.at(-1)?.parts.some((part) => part.type === "tool-result") === true;
   if (!isInRound || turn === undefined || !turn.parts.some((part) => part.type === "tool-call")) return false;
-  return !turn.parts.some((part) => part.type === "reasoning" && part.signature?.origin === MESSAGES);
+  return !turn.parts.some((part) => part.type === "reasoning" && signers.includes(part.signature?.origin ?? ""));
 }

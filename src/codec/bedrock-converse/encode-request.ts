@@ -1,7 +1,7 @@
 /** Writes a request for Bedrock's Converse, reporting what the dialect cannot say. */
 import type { ChatRequest, JsonObject } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
-import { planThinking, type Thinking } from "../anthropic-messages/thinking.ts";
+import { planThinking, SIGNERS_AT_ANTHROPIC, type Thinking } from "../anthropic-messages/thinking.ts";
 import { repairConversation } from "../shared/conversation.ts";
 import { compact, isEmpty } from "../shared/json.ts";
 import { effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
@@ -40,6 +40,9 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   });
 }
 
+/** What it handed out itself, and what the maker of its models did. */
+const SIGNERS = [CONVERSE, ...SIGNERS_AT_ANTHROPIC];
+
 interface OwnThinking {
   /** As the model's own fields. */
   readonly fields: JsonObject;
@@ -53,7 +56,8 @@ function planOwnThinking(request: ChatRequest, target: EncodeTarget): OwnThinkin
   const { reasoning, maxOutputTokens } = request;
   const { traits, lose } = target;
   const none: OwnThinking = { fields: {}, maxTokens: maxOutputTokens, isBudgeted: false };
-  if (traits.family === "claude") return fieldsOfClaude(planThinking(request, target, undefined), request, target);
+  if (traits.family === "claude")
+    return fieldsOfClaude(planThinking(request, target, undefined, SIGNERS), request, target);
   if (reasoning === undefined || (isReasoningOff(reasoning) && traits.family !== "nova")) return none;
   if (traits.family !== "nova" || traits.thinking === "none") {
     if (isReasoningAsked(reasoning)) lose("reasoning_effort", "the model has no known switch for it");

@@ -69,11 +69,14 @@ export class PartWriter {
     return [{ ...(isTextless ? {} : { text: part.text }), ...signature, ...partExtras(part) }];
   }
 
-  /** As the client wrote it, without a signature that only another maker can check. */
+  /** As the client wrote it, unless another maker thought it. */
   #nativeThought(part: Extract<Part, { type: "reasoning" }>): JsonObject[] {
     const { signature, text } = part;
     const isOurs = formOf(part.vendor, GEMINI)?.["ours"] === true;
-    if (isOurs && !isGeminis(signature)) this.#loseReasoning();
+    if (isOurs && !isGeminis(signature)) {
+      this.#loseReasoning();
+      return [];
+    }
     if (isOurs && text === "") return [];
     const proof = isGeminis(signature) ? { thoughtSignature: signature.value } : {};
     return [{ text, thought: true, ...proof, ...partExtras(part) }];

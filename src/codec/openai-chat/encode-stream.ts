@@ -7,7 +7,7 @@ import { mergeUsage, writeChatUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
 import { isLegacy } from "./fields.ts";
-import { partToDetail } from "./reasoning.ts";
+import { partToDetail, TEXT_LENGTH } from "./reasoning.ts";
 import { callWriter, imageOf, ownExtras, writeAnnotation, writtenCallExtras } from "./response.ts";
 import { CHAT, writeFinishReason } from "./wire.ts";
 
@@ -27,6 +27,7 @@ class ChunkWriter implements FrameWriter {
   #start: EventOf<"response-start"> | undefined;
   #head: PartHead | undefined;
   #partText = "";
+  #thoughtChars = 0;
   #toolIndex = -1;
   #isCustomCall = false;
   #detailIndex = 0;
@@ -89,6 +90,7 @@ class ChunkWriter implements FrameWriter {
   #openPart(head: PartHead): void {
     this.#head = head;
     this.#partText = "";
+    this.#thoughtChars = 0;
     if (head.type === "media") {
       const images = imageOf(head);
       if (images.length > 0) this.#delta(JSON.stringify({ images }));
@@ -133,6 +135,7 @@ class ChunkWriter implements FrameWriter {
         this.#delta(`{"content":${JSON.stringify(delta)}}`);
         break;
       case "reasoning":
+        this.#thoughtChars += delta.length;
         this.#delta(`{"reasoning_content":${JSON.stringify(delta)}}`);
         break;
       case "refusal":
@@ -172,7 +175,8 @@ class ChunkWriter implements FrameWriter {
     if (tail?.signature === undefined) return;
     const part = { ...head, ...tail, text: "" };
     const { text: _text, summary: _summary, ...detail } = partToDetail(part, this.#detailIndex);
-    this.#delta(JSON.stringify({ reasoning_details: [detail] }));
+    const length = tail.redacted ? {} : { [TEXT_LENGTH]: this.#thoughtChars };
+    this.#delta(JSON.stringify({ reasoning_details: [{ ...detail, ...length }] }));
     this.#detailIndex += 1;
   }
 
