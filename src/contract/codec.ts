@@ -52,6 +52,7 @@ export type StreamEncoder = (event: ChatEvent) => Frame[];
 export interface Ingress {
   /** Throws `bad-request` with `param` for what the vendor itself would refuse with 400. Unknown fields go to `vendor`. */
   decodeRequest(body: JsonObject, hints?: RequestHints): ChatRequest;
+  /** Throws `upstream-malformed` where the dialect has no word for an answer that its model broke off. */
   encodeResponse(response: ChatResponse, context: AnswerContext): JsonObject;
   /**
    * A stateful writer for one answer. It ends the stream itself: after `response-end` the dialect's success mark,

@@ -18,6 +18,8 @@ export interface Written {
   readonly messages: JsonObject[];
   /** Names of the tools that were called in the conversation, as they are written there. */
   readonly calledTools: ReadonlySet<string>;
+  /** Cache points in both. */
+  readonly cachePoints: number;
 }
 
 export function writeConversation({ system, turns }: Conversation, target: EncodeTarget): Written {
@@ -40,8 +42,8 @@ export function writeConversation({ system, turns }: Conversation, target: Encod
   if (messages[0]?.role !== "user") messages.unshift({ role: "user", content: [SILENCE] });
   const final = messages.at(-1);
   if (final?.role === "assistant") trimPrefill(final.content);
-  writer.limitCachePoints([instructions, ...messages.map(({ content }) => content)]);
-  return { system: instructions, messages, calledTools: writer.calledTools };
+  const cachePoints = limitCachePoints([instructions, ...messages.map(({ content }) => content)], target.lose);
+  return { system: instructions, messages, calledTools: writer.calledTools, cachePoints };
 }
 
 /** Documents must stand beside words; an answer that has none but a cache point has nothing. */
@@ -70,6 +72,32 @@ function trimPrefill(content: JsonObject[]): void {
   if (typeof last?.["text"] === "string") content[content.length - 1] = { ...last, text: last["text"].trimEnd() };
 }
 
+export function writeCachePoint(ttl: string | undefined): JsonObject {
+  return { cachePoint: { type: "default", ...(ttl === undefined || ttl === "5m" ? {} : { ttl }) } };
+}
+
+/**
+ * Of too many points the last are kept: each covers everything before it.
+ * @param taken points that stand behind these lists
+ * @returns how many are left in them
+ */
+export function limitCachePoints(lists: readonly JsonObject[][], lose: EncodeTarget["lose"], taken = 0): number {
+  const count = lists.flat().filter((block) => block["cachePoint"] !== undefined).length;
+  let surplus = count + taken - CACHE_POINTS_MAX;
+  if (surplus <= 0) return count;
+  const left = count - surplus;
+  lose("cache_control", `more than ${CACHE_POINTS_MAX} cache marks`);
+  for (const list of lists) {
+    for (let at = 0; at < list.length && surplus > 0; at += 1) {
+      if (list[at]!["cachePoint"] === undefined) continue;
+      list.splice(at, 1);
+      at -= 1;
+      surplus -= 1;
+    }
+  }
+  return left;
+}
+
 class BlockWriter {
   readonly calledTools = new Set<string>();
   readonly #names = new DocumentNames();
@@ -91,22 +119,7 @@ class BlockWriter {
       lose("cache_control", "the model is not known to take cache points");
       return [];
     }
-    return [{ cachePoint: { type: "default", ...(ttl === undefined || ttl === "5m" ? {} : { ttl }) } }];
-  }
-
-  /** Of too many points the last are kept: each covers everything before it. */
-  limitCachePoints(lists: readonly JsonObject[][]): void {
-    let surplus = lists.flat().filter((block) => block["cachePoint"] !== undefined).length - CACHE_POINTS_MAX;
-    if (surplus <= 0) return;
-    this.#target.lose("cache_control", `more than ${CACHE_POINTS_MAX} cache marks`);
-    for (const list of lists) {
-      for (let at = 0; at < list.length && surplus > 0; at += 1) {
-        if (list[at]!["cachePoint"] === undefined) continue;
-        list.splice(at, 1);
-        at -= 1;
-        surplus -= 1;
-      }
-    }
+    return [writeCachePoint(ttl)];
   }
 
   #unmarked(part: Part, role: Turn["role"]): JsonObject[] {
@@ -158,7 +171,8 @@ class BlockWriter {
     return {
       toolResult: {
         toolUseId: safeToolId(id),
-        content: content.length === 0 ? [{ text: "" }] : content,
+        // Empty texts are refused, and so is a result without anything in it.
+        content: content.length === 0 ? [{ json: {} }] : content,
         ...(isError ? { status: "error" } : {}),
       },
     };

@@ -19,7 +19,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   loseForeignFields(request.vendor, CONVERSE, lose);
   const thinking = planOwnThinking(request, bounded);
   const written = writeConversation(repairConversation(request, lose), bounded);
-  const tools = writeTools(request, bounded, written.calledTools, thinking.isBudgeted);
+  const tools = writeTools(request, bounded, written, thinking.isBudgeted);
   const system = [...written.system, ...tools.instructions.map((text) => ({ text }))];
   loseAdvisory(request, lose, ["top_k"]);
   const inference = writeInference(request, bounded, thinking);

@@ -5,6 +5,7 @@ import { OUTPUT_TOOL } from "../anthropic-messages/wire.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
+import { limitCachePoints, type Written, writeCachePoint } from "./encode-messages.ts";
 
 export interface Tools {
   readonly config: JsonObject | undefined;
@@ -13,13 +14,13 @@ export interface Tools {
 }
 
 /**
- * @param called names of the tools in the conversation: it is refused when it holds calls and the request no tools
+ * @param written the conversation: it is refused when it holds calls and the request no tools
  * @param isBudgeted a thinking model cannot be forced to call anything
  */
 export function writeTools(
   request: ChatRequest,
   target: EncodeTarget,
-  called: ReadonlySet<string>,
+  { calledTools: called, cachePoints }: Pick<Written, "calledTools" | "cachePoints">,
   isBudgeted: boolean,
 ): Tools {
   const { lose } = target;
@@ -45,6 +46,7 @@ export function writeTools(
     lose("response_format", "the upstream has no JSON mode; the model is asked for JSON instead");
     instructions.push("Answer with one valid JSON object and nothing else.");
   }
+  limitCachePoints([tools], lose, cachePoints);
   if (tools.length === 0) return { config: undefined, instructions };
   let [choice] = choices;
   if (isBudgeted && choice !== undefined && choice["auto"] === undefined) {
@@ -69,7 +71,7 @@ function writeSpecs({ tools, toolChoice }: ChatRequest, { traits, lose }: Encode
     }
     if (tool.strict) lose("strict", "the upstream's dialect has no such field");
     if (tool.cache === undefined) return [writeSpec(tool)];
-    if (traits.family === "claude") return [writeSpec(tool), { cachePoint: { type: "default" } }];
+    if (traits.family === "claude") return [writeSpec(tool), writeCachePoint(tool.cache.ttl)];
     lose("cache_control", "the model is not known to take cache points among tools");
     return [writeSpec(tool)];
   });

@@ -3,7 +3,8 @@ import type { Annotation, ChatEvent, Json, JsonObject, Part, PartTail } from "..
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
 import { PartSequencer } from "../order.ts";
-import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
+import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
+import { parseJsonExact } from "../shared/exact-json.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
@@ -85,7 +86,7 @@ class AnswerReader {
 
   frame(data: string): void {
     if (this.#isDone) return;
-    const chunk = parseJson(data);
+    const chunk = parseJsonExact(data);
     if (chunk === undefined) {
       if (data.trim() === "[DONE]") return; // imitators append it
       // Behind the finish reason only counts can be lost.

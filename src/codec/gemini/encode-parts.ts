@@ -4,7 +4,8 @@ import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
 import { inputObject } from "../shared/input-object.ts";
-import { isObject, objectOr, parseJson, textOf } from "../shared/json.ts";
+import { parseToolJson } from "../shared/exact-json.ts";
+import { isObject, objectOr, textOf } from "../shared/json.ts";
 import { cleanBase64, mediaTypeOf } from "../shared/media.ts";
 import { geminiToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
@@ -224,7 +225,7 @@ function responseOf(text: string, isError: boolean, form: JsonObject | undefined
   const written = form?.["response"];
   if (isObject(written) && JSON.stringify(written) === text) return { response: written };
   if (form !== undefined && written === undefined && text === "") return {};
-  const parsed = text.trimStart().startsWith("{") ? parseJson(text) : undefined;
+  const parsed = text.trimStart().startsWith("{") ? parseToolJson(text) : undefined;
   if (isObject(parsed)) return { response: isError && parsed["error"] === undefined ? { error: parsed } : parsed };
   return { response: { [isError ? "error" : "output"]: text } };
 }

@@ -1,10 +1,12 @@
 /** Writes Anthropic messages for a cloud that refuses a request over one field it does not know. */
-import type { ChatRequest, Json, JsonObject } from "../../contract/chat.ts";
+import type { ChatRequest, Json, JsonObject, Message } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { SILENT_USER } from "../anthropic-messages/encode-messages.ts";
 import { encodeRequest } from "../anthropic-messages/encode-request.ts";
+import { MESSAGES } from "../anthropic-messages/wire.ts";
 import { instructionTexts } from "../shared/instructions.ts";
 import { isObject, pick } from "../shared/json.ts";
-import { loseOnce } from "../shared/vendor.ts";
+import { formOf, loseOnce } from "../shared/vendor.ts";
 
 export interface HostedForm {
   /** Stands in the body as `anthropic_version`. */
@@ -41,7 +43,7 @@ export function hostedRequestEncoder({ version, hasStream, hasBetas }: HostedFor
   const known: ReadonlySet<string> = new Set([...FIELDS, ...(hasStream ? ["stream"] : [])]);
   return (request: ChatRequest, target: EncodeTarget): JsonObject => {
     const lose = loseOnce(target.lose);
-    const written = encodeRequest({ ...request, system: instructionTexts(request.system) }, { ...target, lose });
+    const written = encodeRequest(inTurn(request), { ...target, lose });
     for (const [field, value] of Object.entries(written)) {
       if (known.has(field) || ELSEWHERE.has(field) || (field === "service_tier" && value === "auto")) continue;
       lose(field, "only the model's own maker takes this field");
@@ -55,6 +57,26 @@ export function hostedRequestEncoder({ version, hasStream, hasBetas }: HostedFor
       ...(Array.isArray(tools) ? { tools: tools.map((tool) => writeTool(tool, lose)) } : {}),
     };
   };
+}
+
+/**
+ * The maker joins turns of one role and takes an assistant's as the first; elsewhere "roles must alternate". Requests of
+ * other dialects are put in turn where they are written.
+ */
+function inTurn(request: ChatRequest): ChatRequest {
+  const instructions = request.messages.filter(({ role }) => role === "system");
+  const moved = instructions.flatMap(({ parts }) => parts.filter((part) => part.type === "text"));
+  const system = instructionTexts([...request.system, ...moved]);
+  if (formOf(request.vendor, MESSAGES) === undefined) return { ...request, system: instructionTexts(request.system) };
+  const messages: Message[] = [];
+  for (const message of request.messages) {
+    const last = messages.at(-1);
+    if (message.role === "system") continue;
+    if (last?.role !== message.role) messages.push(message);
+    else messages[messages.length - 1] = { ...last, parts: [...last.parts, ...message.parts] };
+  }
+  if (messages[0]?.role !== "user") messages.unshift({ role: "user", parts: [{ type: "text", text: SILENT_USER }] });
+  return { ...request, system, messages };
 }
 
 function writeTool(tool: Json, lose: EncodeTarget["lose"]): Json {

@@ -3,6 +3,7 @@ import type { ChatEvent, JsonObject, PartHead, PartTail } from "../../contract/c
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
 import { isEmpty } from "../shared/json.ts";
+import { brokenOff } from "../shared/upstream-error.ts";
 import { mergeUsage, writeChatUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
@@ -181,6 +182,8 @@ class ChunkWriter implements FrameWriter {
   }
 
   #end({ finish, usage, vendor }: EventOf<"response-end">): void {
+    const failure = brokenOff(finish);
+    if (failure !== undefined) return this.event({ type: "error", error: failure });
     const { request } = this.#context;
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
     if (Object.keys(extras.message).length > 0) this.#delta(JSON.stringify(extras.message));

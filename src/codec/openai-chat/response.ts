@@ -13,7 +13,7 @@ import { createCallWriter } from "../shared/answer-calls.ts";
 import { arrayOr, compact, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
 import { sourceOfUrl, toDataUrl } from "../shared/media.ts";
 import { inputJsonOf, readToolInput } from "../shared/tool-input.ts";
-import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
+import { brokenOff, classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { readChatUsage, writeChatUsage } from "../shared/usage.ts";
 import { fieldsOf, vendorOf, withVendor } from "../shared/vendor.ts";
 import { readContent } from "./content.ts";
@@ -180,6 +180,8 @@ export function callWriter(context: AnswerContext) {
 }
 
 export function encodeResponse(response: ChatResponse, context: AnswerContext): JsonObject {
+  const failure = brokenOff(response.finish);
+  if (failure !== undefined) throw failure;
   const extras = ownExtras(response.vendor);
   const usage = writeChatUsage(response.usage, extras.usage);
   return {
