@@ -42,6 +42,8 @@ export class Processes {
       stdin: "pipe",
       stdout: output === "pipe" ? "pipe" : Bun.file(`${output}.out`),
       stderr: output === "pipe" ? "inherit" : Bun.file(`${output}.err`),
+      // As it is now: without this, children get the environment that this process began with.
+      env: { ...process.env },
     });
     this.#started.push(child);
     return child;

@@ -1,6 +1,7 @@
 /** Anthropic. API: https://docs.anthropic.com/en/api/messages */
 import { anthropicMessages, defineProvider, listOpenaiModels, type Operation } from "monorelay/plugin";
 import { claudeTraits } from "../shared/claude.ts";
+import { claudePrice } from "../shared/claude-prices.ts";
 
 const DEFAULT_VERSION = "2023-06-01";
 
@@ -11,6 +12,7 @@ export default defineProvider({
   id: "anthropic",
   baseUrl: "https://api.anthropic.com",
   dialects: ["anthropic-messages"],
+  price: claudePrice,
   setup: (_options, host) => ({
     codecs: [anthropicMessages],
     operations: OPERATIONS,

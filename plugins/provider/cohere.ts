@@ -8,6 +8,7 @@ import {
   type Traits,
   type UpstreamCall,
 } from "monorelay/plugin";
+import { priceList } from "../shared/price-list.ts";
 
 const OPERATIONS = new Set<Operation>(["embeddings", "rerank"]);
 
@@ -22,6 +23,13 @@ export default defineProvider({
   id: "cohere",
   baseUrl: "https://api.cohere.com",
   dialects: ["cohere"],
+  price: priceList("2026-06", [
+    ["command-a", 2.5, 10],
+    ["command-r-plus", 2.5, 10],
+    ["command-r", 0.15, 0.6],
+    ["command-r7b", 0.0375, 0.15],
+    ["embed-v4.0", 0.12],
+  ]),
   setup(_options, host) {
     const base = host.baseUrl.replace(VERSIONS, "");
     return {

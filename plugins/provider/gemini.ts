@@ -1,6 +1,7 @@
 /** Google's Gemini by its own API. API: https://ai.google.dev/api */
 import { defineProvider, gemini, type Operation, Type, type UpstreamCall } from "monorelay/plugin";
 import { geminiTraits } from "../shared/gemini.ts";
+import { geminiPrice } from "../shared/gemini-prices.ts";
 
 /** What the models offer beside answers. */
 const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings"]);
@@ -9,6 +10,7 @@ export default defineProvider({
   id: "gemini",
   baseUrl: "https://generativelanguage.googleapis.com",
   dialects: ["gemini"],
+  price: geminiPrice,
   options: Type.Object({
     apiVersion: Type.String({ default: "v1beta", pattern: "^v[0-9][a-z0-9]*$", description: "Version in the path" }),
   }),

@@ -1,8 +1,9 @@
 /** OpenAI and any service that serves its paths. API: https://platform.openai.com/docs/api-reference */
 import { openaiChat, openaiCompatible, openaiResponses } from "monorelay/plugin";
+import { openaiPrice } from "../shared/openai-prices.ts";
 
 /** The first party wants the newer name for all models; most compatible servers only know the older one. */
-const FIRST_PARTY = { maxTokensField: "max_completion_tokens" } as const;
+const FIRST_PARTY = { maxTokensField: "max_completion_tokens", fileUrls: false } as const;
 const OTHERS = { maxTokensField: "max_tokens" } as const;
 
 const isFirstParty = (baseUrl: string): boolean => baseUrl.startsWith("https://api.openai.com/");
@@ -13,5 +14,6 @@ export default openaiCompatible({
   // Servers that only imitate it know chat, few of them all of Responses: there an entry says so in `dialects`.
   codecs: (baseUrl) => (isFirstParty(baseUrl) ? [openaiChat, openaiResponses] : [openaiChat]),
   keys: "optional",
+  price: openaiPrice,
   traits: (_model, baseUrl) => (isFirstParty(baseUrl) ? FIRST_PARTY : OTHERS),
 });

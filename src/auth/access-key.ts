@@ -1,8 +1,9 @@
 /** The static access key: made at the first start, kept as a digest, compared in constant time. */
 import { timingSafeEqual } from "node:crypto";
-import type { Identity } from "../contract/host.ts";
+import type { CallerLimits, Identity } from "../contract/host.ts";
 import { digestSecret } from "../support/secret.ts";
 import { expandScopes } from "../config/scopes.ts";
+import { limitsOf } from "./identity.ts";
 import { type FillRandom, randomToken, systemRandom } from "./randomness.ts";
 
 /** What the configuration says about the access key. */
@@ -35,6 +36,7 @@ export function createAccessKeyLookup(
   storedDigest: string | null,
   now: () => number,
   defaultOrgId: () => string | null = () => null,
+  defaultOrgLimits: () => CallerLimits | null = () => null,
 ): (secret: string) => Identity | undefined {
   if (!settings.accessKeyEnabled) return () => undefined;
   const current =
@@ -46,7 +48,7 @@ export function createAccessKeyLookup(
   const previous = settings.previousAccessKey === null ? null : digestSecret(settings.previousAccessKey);
   const until = settings.previousAccessKeyUntil ?? 0;
   const scopes = expandScopes(settings.accessKeyScopes);
-  const holderIn = (orgId: string | null): Identity =>
+  const holderIn = (orgId: string | null, orgLimits: CallerLimits | null): Identity =>
     Object.freeze({
       kind: "service",
       id: "access-key",
@@ -57,11 +59,16 @@ export function createAccessKeyLookup(
       role: "service",
       scopes,
       via: "access-key",
+      ...limitsOf("orgLimits", orgLimits),
     });
-  let holder = holderIn(defaultOrgId());
+  let limits = defaultOrgLimits();
+  let holder = holderIn(defaultOrgId(), limits);
   const holderNow = (): Identity => {
     const orgId = defaultOrgId();
-    if (orgId !== holder.orgId) holder = holderIn(orgId);
+    const limitsNow = defaultOrgLimits();
+    if (orgId === holder.orgId && limitsNow === limits) return holder;
+    limits = limitsNow;
+    holder = holderIn(orgId, limits);
     return holder;
   };
 

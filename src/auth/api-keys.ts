@@ -238,7 +238,7 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
         requireScopesOf(identify(standing)?.scopes ?? expandScopes(key.scopes), caller.identity);
         withinReach(key, caller.identity);
         const secret = secretOf({ style: key.style === "imported" ? "native" : key.style });
-        const { createdAt: _created, lastUsedAt: _used, revokedAt: _revoked, ...kept } = key;
+        const { createdAt: _created, lastUsedAt: _used, revokedAt: _revoked, countsAs: _line, ...kept } = key;
         const successor: NewApiKey = {
           ...kept,
           id: newUuid(),

@@ -1,11 +1,13 @@
-/** The id of the default organisation, at hand without a look into the database: the access key belongs to it. */
+/** The default organisation, at hand without a look into the database: the access key belongs to it. */
 import type { Logger } from "../contract/host.ts";
-import type { AccountRepositories } from "../store/types.ts";
+import type { AccountRepositories, StoredLimits } from "../store/types.ts";
 import type { Revocations } from "./revocations.ts";
 
 export interface DefaultOrg {
   /** `null` until there is an account; from then on it stays the same. */
   id(): string | null;
+  /** As last written; `null` = none. */
+  limits(): StoredLimits | null;
   /** The same accounts; the first one made through these is noticed at once, by others within half a second. */
   readonly accounts: AccountRepositories;
   /** Reads it for the first time. */
@@ -14,17 +16,21 @@ export interface DefaultOrg {
 
 export function createDefaultOrg(accounts: AccountRepositories, revocations: Revocations, log: Logger): DefaultOrg {
   let id: string | null = null;
+  let limits: StoredLimits | null = null;
   const read = async (): Promise<void> => {
-    id = (await accounts.orgs.findDefault())?.id ?? null;
+    const org = await accounts.orgs.findDefault();
+    id = org?.id ?? null;
+    limits = org?.limits ?? null;
   };
   const readLater = (): void => {
     read().catch((error: unknown) => log.warn("the default organisation could not be looked up", { error }));
   };
   revocations.subscribe(({ principalId }) => {
-    if (principalId === null && id === null) readLater();
+    if (principalId === null) readLater();
   });
   return {
     id: () => id,
+    limits: () => limits,
     accounts: {
       ...accounts,
       users: {

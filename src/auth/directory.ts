@@ -1,5 +1,5 @@
 /** Answers the auth plugins' one question: whose credential is this? */
-import type { Directory } from "../contract/host.ts";
+import type { CallerLimits, Directory } from "../contract/host.ts";
 import type { AccountRepositories } from "../store/types.ts";
 import type { ApiKeys } from "./api-keys.ts";
 import { linkedIdentity } from "./identity.ts";
@@ -9,6 +9,8 @@ import type { Sessions } from "./session.ts";
 export interface AccountDirectory extends Omit<Directory, "findByAccessKey"> {
   /** `null` until there is an account. */
   defaultOrgId(): string | null;
+  /** Limits of the default organisation; `null` = none. */
+  defaultOrgLimits(): CallerLimits | null;
   /** Whether there may be keys whose text says nothing about them. */
   hasImportedKeys(): boolean;
 }
@@ -18,13 +20,15 @@ export interface AccountDirectoryOptions {
   readonly apiKeys: Pick<ApiKeys, "find" | "isKey" | "hasImported">;
   readonly sessions: Pick<Sessions, "find">;
   readonly defaultOrgId: () => string | null;
+  readonly defaultOrgLimits: () => CallerLimits | null;
 }
 
 export function createAccountDirectory(options: AccountDirectoryOptions): AccountDirectory {
-  const { accounts, apiKeys, sessions, defaultOrgId } = options;
+  const { accounts, apiKeys, sessions, defaultOrgId, defaultOrgLimits } = options;
   const { users, orgs } = accounts;
   return {
     defaultOrgId,
+    defaultOrgLimits,
     hasImportedKeys: apiKeys.hasImported,
     isApiKey: apiKeys.isKey,
     findByApiKey: apiKeys.find,
@@ -57,6 +61,7 @@ export function createDirectory(accounts: AccountDirectory, findByAccessKey: Dir
 /** Where there are no accounts: for a configuration that is only being checked. */
 export const NO_ACCOUNTS: AccountDirectory = {
   defaultOrgId: () => null,
+  defaultOrgLimits: () => null,
   hasImportedKeys: () => false,
   isApiKey: () => false,
   findByApiKey: () => undefined,

@@ -11,6 +11,8 @@ export interface GateOptions {
 export interface Gate {
   /** Throws `rate-limited` at once when too many wait; otherwise runs the task when its turn comes. */
   run<T>(task: () => Promise<T>): Promise<T>;
+  /** Throws what `run` would throw at this moment: asked before work that would be for nothing. */
+  check(): void;
   readonly running: number;
   readonly waiting: number;
 }
@@ -18,7 +20,12 @@ export interface Gate {
 export function createGate({ runningMax, waitingMax, retryAfterMs }: GateOptions): Gate {
   const waiters: (() => void)[] = [];
   let running = 0;
+  const check = (): void => {
+    if (running < runningMax || waiters.length < waitingMax) return;
+    throw tooMany(retryAfterMs, "Too many passwords are being checked at the moment; try again shortly.");
+  };
   return {
+    check,
     get running() {
       return running;
     },
@@ -27,9 +34,7 @@ export function createGate({ runningMax, waitingMax, retryAfterMs }: GateOptions
     },
     async run(task) {
       if (running >= runningMax) {
-        if (waiters.length >= waitingMax) {
-          throw tooMany(retryAfterMs, "Too many passwords are being checked at the moment; try again shortly.");
-        }
+        check();
         const { promise, resolve } = Promise.withResolvers<void>();
         waiters.push(resolve);
         await promise;

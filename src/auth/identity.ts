@@ -61,7 +61,7 @@ export function inOrg(
  * may do at this moment; `serviceScopes` are the bound of keys that the access key made.
  */
 export function keyIdentity(
-  { key, owner, orgRole, orgLimits }: ApiKeyStanding,
+  { key, owner, orgRole, orgLimits, makers }: ApiKeyStanding,
   serviceScopes: readonly string[],
   now: number,
 ): Identity | undefined {
@@ -85,6 +85,8 @@ export function keyIdentity(
     ...(models.allow.length + models.deny.length === 0 ? {} : { models }),
     ...(orgRole === null ? {} : { orgRole }),
     ...(key.expiresAt === null ? {} : { expiresAt: key.expiresAt }),
+    ...(key.countsAs === key.id ? {} : { countsAs: key.countsAs }),
+    ...(makers.length === 0 ? {} : { makers }),
     ...limitsOf("limits", limits),
     ...limitsOf("orgLimits", orgLimits),
     ...(key.ipAllow.length === 0 ? {} : { ipAllow: key.ipAllow }),
@@ -95,7 +97,8 @@ export function keyIdentity(
   } satisfies Identity);
 }
 
-function limitsOf<Name extends "limits" | "orgLimits">(
+/** Limits that limit nothing are left out: whoever has none is asked for none. */
+export function limitsOf<Name extends "limits" | "orgLimits">(
   name: Name,
   limits: StoredLimits | null,
 ): { [key in Name]?: StoredLimits } {

@@ -75,6 +75,7 @@ export function createLogin(options: LoginOptions): Login {
   return {
     async login({ username, password }, origin) {
       refuseIfSsoOnly(config());
+      passwords.refuseWhenFull();
       throwInvalid([checkGivenPassword("password", password)]);
       const found = await find(username);
       // An account is one, whether it is called by its name or its address.
@@ -100,6 +101,7 @@ export function createLogin(options: LoginOptions): Login {
     async reauthenticate(password, caller) {
       const { userId, sessionId } = requireSession(caller);
       refuseIfSsoOnly(config());
+      passwords.refuseWhenFull();
       throwInvalid([checkGivenPassword("password", password)]);
       await prove(userId, password, caller.origin);
       const now = Math.floor(clock.now());

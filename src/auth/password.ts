@@ -25,6 +25,8 @@ export interface Hasher {
 }
 
 export interface Passwords {
+  /** Throws `rate-limited` when too many wait: in a flood, what is refused must cost next to nothing. */
+  refuseWhenFull(): void;
   /** Throws `rate-limited` when too many wait. */
   hash(password: string): Promise<string>;
   /**
@@ -45,6 +47,7 @@ export const argon2id: Hasher = {
 export function createPasswords(config: () => HashConfig, hasher: Hasher = argon2id): Passwords {
   const gate = createGate({ runningMax: RUNNING_MAX, waitingMax: WAITING_MAX, retryAfterMs: RETRY_AFTER_MS });
   return {
+    refuseWhenFull: gate.check,
     hash: (password) => gate.run(() => hasher.hash(normalisePassword(password), config())),
     verify: (password, stored) =>
       gate.run(async () => {

@@ -118,6 +118,7 @@ export function createRegistration(options: RegistrationOptions): Registration {
   return {
     async register(input, origin) {
       refuseIfSsoOnly(config());
+      passwords.refuseWhenFull();
       await admit(input, origin);
       const checked = check(input);
       const { registration } = config().auth;

@@ -118,6 +118,7 @@ export function createAuthServices(options: AuthServicesOptions): AuthServices {
     apiKeys,
     sessions,
     defaultOrgId: defaultOrg.id,
+    defaultOrgLimits: defaultOrg.limits,
   });
   let stopWatch = () => {};
 

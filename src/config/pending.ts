@@ -32,8 +32,6 @@ export const PENDING: readonly Pending[] = [
   { path: "key_selection.stickiness" },
   { path: "limits.per_ip" },
   { path: "cache" },
-  { path: "prices.refresh_url" },
-  { path: "prices.refresh_interval" },
   { path: "prices.overrides.*.audio_input" },
   { path: "prices.overrides.*.audio_output" },
   { path: "logging.content_preview_length" },

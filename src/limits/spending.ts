@@ -4,8 +4,8 @@ import type { SpendingRepository, SpendingRow } from "../store/types.ts";
 import type { Clock, Schedule } from "../support/clock.ts";
 import { type BudgetWindow, DAY_MS, type Span, WINDOWS, windowAt } from "./windows.ts";
 
-/** A `kill -9` loses at most so much of what was spent, ms. */
-const FLUSH_MS = 250;
+/** A `kill -9` loses at most so much of what was spent, ms. Each write waits for the disk, so they are few. */
+const FLUSH_MS = 1000;
 /** After a write that failed. */
 const RETRY_MS = 5000;
 

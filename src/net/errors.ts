@@ -5,6 +5,7 @@ export type NetFailure =
   | "unreachable"
   | "dns"
   | "tls"
+  | "proxy"
   | "connect-timeout"
   | "reset"
   | "closed"

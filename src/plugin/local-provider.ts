@@ -56,6 +56,8 @@ export interface LocalProvider<Options extends TObject> {
 }
 
 const NO_OPTIONS = Type.Object({});
+/** There is no upstream that would ask for money. */
+const NOTHING_TO_PAY = Object.freeze({ input: 0, output: 0 });
 
 /**
  * Makes a provider that answers by itself. Usage is counted as bytes / 4 unless `end` says otherwise.
@@ -79,6 +81,7 @@ export function localProvider<const Options extends TObject = typeof NO_OPTIONS>
     id: local.id,
     keys: "none",
     local: true,
+    price: () => NOTHING_TO_PAY,
     options: local.options ?? (NO_OPTIONS as unknown as Options),
     setup: (options, host) => ({
       codecs: CODECS,

@@ -4,6 +4,7 @@ import type {
   Codec,
   Credits,
   JsonObject,
+  ModelPrice,
   Operation,
   Provider,
   Rerank,
@@ -63,6 +64,8 @@ export interface OpenaiCompatible {
   local?: boolean;
   /** Where it tells what is left of the money, below `baseUrl`, and how to read it. */
   credits?: { path: string; read(body: JsonObject): Credits };
+  /** What it asks for a model; `undefined` = not known. */
+  price?: (model: string) => ModelPrice | undefined;
   /** Sent with each call, lower case. */
   headers?: Readonly<Record<string, string>>;
 }
@@ -83,6 +86,7 @@ export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
     ...(service.baseUrl === undefined ? {} : { baseUrl: service.baseUrl }),
     ...(service.keys === undefined ? {} : { keys: service.keys }),
     ...(service.local === undefined ? {} : { local: service.local }),
+    ...(service.price === undefined ? {} : { price: service.price }),
     dialects: codecsAt(service.baseUrl ?? "").map(({ id }) => id),
     setup(_options, host) {
       const base = host.baseUrl;

@@ -1,7 +1,16 @@
 /** A chat call: chooses the lane for each candidate, and answers whole or streamed. */
 import { collect, replay } from "../codec/fold.ts";
 import type { Answer } from "../net/answer.ts";
-import type { AnswerContext, ChatEvent, ChatRequest, Codec, Framing, JsonObject, RelayError } from "../plugin/index.ts";
+import type {
+  AnswerContext,
+  ChatEvent,
+  ChatRequest,
+  Codec,
+  Framing,
+  JsonObject,
+  RelayError,
+  Traits,
+} from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Wishes } from "../routing/layers.ts";
@@ -19,7 +28,7 @@ import { failureResponse } from "./failure-response.ts";
 import { forwardedHeaders, wholeResponse } from "./headers.ts";
 import { keepAnswer, keepingEncoder, recalled } from "./kept-answers.ts";
 import { Losses } from "./losses.ts";
-import { withMediaBytes } from "./media.ts";
+import { needsMedia, withMediaBytes } from "./media.ts";
 import { atPlace } from "./objects.ts";
 import { openPassThrough } from "./pass-through.ts";
 import { resolveFor } from "./reach.ts";
@@ -84,7 +93,7 @@ async function continueAnswer(call: Call, id: string, resolution: Resolution, wo
 class ChatWork implements Work<Response> {
   #request: ChatRequest | undefined;
   #isToolless = false;
-  #fetched: { readonly codec: Codec; readonly request: ChatRequest } | undefined;
+  #fetched: { readonly codec: Codec; readonly traits: Traits; readonly request: ChatRequest } | undefined;
 
   constructor(
     private readonly call: Call,
@@ -236,8 +245,9 @@ class ChatWork implements Work<Response> {
     const { call } = this;
     const { entry, model } = target;
     call.lane = "translate";
-    const needsBytes = entry.traits(model).mediaUrls === false;
-    const request = needsBytes ? await this.#withBytes(codec) : this.request;
+    const traits = entry.traits(model);
+    const needsBytes = needsMedia(call, this.request, codec, traits);
+    const request = needsBytes ? await this.#withBytes(codec, traits) : this.request;
     const body = encoder.encode(JSON.stringify(this.#encode(request, target, codec))) as Uint8Array<ArrayBuffer>;
     const isSame = codec.id === call.route.codec.id;
     const headers = isSame ? this.#headers() : {};
@@ -317,10 +327,10 @@ class ChatWork implements Work<Response> {
     return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(collect(events), this.#context())));
   }
 
-  /** Fetched once, however many candidates of the same dialect are tried. */
-  async #withBytes(codec: Codec): Promise<ChatRequest> {
-    if (this.#fetched?.codec !== codec) {
-      this.#fetched = { codec, request: await withMediaBytes(this.call, this.request, codec) };
+  /** Fetched once, however many candidates of the same kind are tried. */
+  async #withBytes(codec: Codec, traits: Traits): Promise<ChatRequest> {
+    if (this.#fetched?.codec !== codec || this.#fetched.traits !== traits) {
+      this.#fetched = { codec, traits, request: await withMediaBytes(this.call, this.request, codec, traits) };
     }
     return this.#fetched.request;
   }

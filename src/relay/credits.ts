@@ -1,5 +1,6 @@
 /** What is left of the money at the upstream that serves the caller. */
 import { type Credits, type JsonObject, RelayError } from "../plugin/index.ts";
+import { tightestBudget } from "../limits/standing.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { isKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Call } from "./call.ts";
@@ -14,6 +15,8 @@ const known = new WeakMap<ProviderEntry, Map<string, { readonly at: number; read
 
 export async function runCredits(call: Call): Promise<Response> {
   call.lane = "raw";
+  const budget = budgetOf(call);
+  if (budget !== undefined) return answer(call, summary(null, { granted: budget.usd, used: budget.used }));
   const entry = call.snapshot.providers
     .flatMap(({ entry }) => entry ?? [])
     .find(({ name, provider }) => provider.credits !== undefined && call.identity.providers?.includes(name) !== false);
@@ -27,7 +30,18 @@ export async function runCredits(call: Call): Promise<Response> {
   const key = entry.keys.pick(undefined);
   if (!isKey(key)) throw new RelayError("unavailable", "The provider has no usable key.", { wireCode: "no_keys" });
   const credits = await creditsOf(call, entry, key);
-  const text = JSON.stringify(summary(entry.name, credits));
+  return answer(call, summary(entry.name, credits));
+}
+
+/** A key with budgets is told of the one that leaves least, and nothing of what is behind it. */
+function budgetOf({ identity, services: { limiter }, snapshot }: Call) {
+  if (identity.limits === undefined || identity.limits.budgets.length === 0) return undefined;
+  const { rules } = limiter.planOf(identity, snapshot.generalLimits);
+  return tightestBudget(limiter, { rules: rules.filter(({ kind }) => kind === "key"), hasBudget: true });
+}
+
+function answer(call: Call, body: JsonObject): Response {
+  const text = JSON.stringify(body);
   call.bytesOut = Buffer.byteLength(text);
   const headers = answerHeaders(call, "application/json");
   call.end(200);
@@ -55,7 +69,7 @@ async function creditsOf(call: Call, entry: ProviderEntry, key: PoolKey): Promis
 }
 
 /** The names of two vendors for the same three numbers. */
-function summary(provider: string, { granted, used }: Credits): JsonObject {
+function summary(provider: string | null, { granted, used }: Credits): JsonObject {
   return {
     object: "credit_summary",
     provider,

@@ -65,6 +65,7 @@ export function callUpstream(call: Call, entry: ProviderEntry, shape: Shape): Pr
   call.beginAttempt(entry);
   call.limitTotal(timeouts.totalMs);
   call.limitStep("first-byte", timeouts.firstTokenMs);
+  if (provider.renew !== undefined) return sendRenewing(call, entry, shape);
   const built = provider.request(shape);
   return built instanceof Promise ? transmitLater(call, entry, built, shape) : transmit(call, entry, built, shape);
 }
@@ -76,6 +77,19 @@ async function transmitLater(
   shape: Shape,
 ): Promise<Answer> {
   return transmit(call, entry, await built, shape);
+}
+
+/** With a credential that was lent: should it have run out early, the same call goes out once more with a new one. */
+async function sendRenewing(call: Call, entry: ProviderEntry, shape: Shape): Promise<Answer> {
+  const { provider } = entry;
+  const request = await provider.request(shape);
+  const answer = await transmit(call, entry, request, shape);
+  const isRefused = answer.status === 401 || answer.status === 403;
+  if (!isRefused || request instanceof Request || shape.body instanceof ReadableStream) return answer;
+  if (provider.renew?.(request, answer) !== true) return answer;
+  answer.abort();
+  call.services.log.info("a lent credential was refused and is asked for anew", { req: call.id, provider: entry.name });
+  return transmit(call, entry, await provider.request(shape), shape);
 }
 
 /** `undefined` for an answer whose status is good; else what the upstream says instead of one, to be thrown. */
@@ -234,7 +248,7 @@ export function failureOf(call: Call, cause: unknown): RelayError {
   if (call.abortReason !== undefined) return call.abortReason;
   if (call.attemptReason !== undefined) return call.attemptReason;
   if (RelayError.is(cause)) return cause;
-  if (cause instanceof NetError) return netFailure(cause);
+  if (cause instanceof NetError) return RelayError.is(cause.cause) ? cause.cause : netFailure(cause);
   // A plugin's own `send` may throw what fetch throws.
   if (cause instanceof TypeError || (cause instanceof Error && /^(Timeout|Abort)Error$/.test(cause.name))) {
     return new RelayError("upstream-unavailable", "The upstream could not be reached, or broke the connection.", {

@@ -6,6 +6,7 @@ import type { SignInEntry } from "../auth/sign-in.ts";
 import { signInOptions } from "../config/sso-options.ts";
 import type { Config, Problem, ProviderConfig } from "../config/types.ts";
 import { generalLimits } from "../limits/plan.ts";
+import type { PriceFeed } from "../limits/price-feed.ts";
 import { createPriceBook, type PriceBook } from "../limits/prices.ts";
 import { originsIn } from "../net/destinations.ts";
 import type {
@@ -15,6 +16,7 @@ import type {
   Host,
   Logger,
   ModelCost,
+  ModelPrice,
   Provider,
   Traits,
 } from "../plugin/index.ts";
@@ -24,7 +26,9 @@ import { createLayers } from "../routing/layers.ts";
 import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
-import type { Clients } from "./clients.ts";
+import type { WayOut } from "../net/way-out.ts";
+import type { Clients, KeptWay } from "./clients.ts";
+import { fetchMetadata, refuseMetadata } from "./metadata-fetch.ts";
 import { createPluginFetch } from "./plugin-fetch.ts";
 import type { ProviderStatus, Snapshot } from "./snapshot.ts";
 
@@ -52,10 +56,10 @@ export interface BuildInput {
   readonly version: string;
   /** Lives as long as the process: connections survive the build. */
   readonly clients: Clients;
-  /** `HTTP_PROXY` or its like is set: it rules where the configuration is silent. */
-  readonly hasEnvironmentProxy: boolean;
   /** The text of `network.ca_file`; `null` = not set. */
   readonly extraRoots: string | null;
+  /** Lives as long as the process: a newer price list, if the configuration names one. */
+  readonly prices?: PriceFeed;
 }
 
 /** What went wrong while plugins were set up; nothing has been kept. */
@@ -73,7 +77,13 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const disposables: { name: string; dispose: () => unknown }[] = [];
   const problems: Problem[] = [];
   const { accessKeyDigest, accounts, clock } = input;
-  const findByAccessKey = createAccessKeyLookup(config.server, accessKeyDigest, clock.now, accounts.defaultOrgId);
+  const findByAccessKey = createAccessKeyLookup(
+    config.server,
+    accessKeyDigest,
+    clock.now,
+    accounts.defaultOrgId,
+    accounts.defaultOrgLimits,
+  );
   const directory = createDirectory(accounts, findByAccessKey);
 
   const setUp = async <T extends object>(path: string, run: () => T | Promise<T>): Promise<T | undefined> => {
@@ -88,14 +98,14 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }
   };
 
-  const hostOf = (pluginId: string, entry: string, ...written: readonly unknown[]): Host => {
+  const commonWay = input.clients.get(config.network.proxy, input.extraRoots);
+  const hostOf = (pluginId: string, entry: string, way: WayOut, ...written: readonly unknown[]): Host => {
     const trusted = originsIn(written);
-    const { extraRoots, hasEnvironmentProxy } = input;
     return {
       pluginId,
       entry,
       log: tagged(input.log, pluginId),
-      fetch: createPluginFetch({ network: config.network, extraRoots, hasEnvironmentProxy, trusted }),
+      fetch: createPluginFetch({ way, allowed: config.network.allowPrivateNetworks, trusted }),
       allowOrigin: (url) => void trusted.add(new URL(url).origin),
       now: input.clock.now,
       directory,
@@ -108,7 +118,9 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       const plugin = plugins.auth.get(id);
       if (plugin === undefined) return undefined;
       const options = (config.plugins.options[id] ?? {}) as never;
-      const auth = await setUp(`auth.chain.${id}`, () => plugin.setup(options, hostOf(plugin.id, id, options)));
+      const auth = await setUp(`auth.chain.${id}`, () =>
+        plugin.setup(options, hostOf(plugin.id, id, commonWay, options)),
+      );
       return auth === undefined ? undefined : { id, auth };
     }),
   );
@@ -119,7 +131,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       if (plugin === undefined) return undefined;
       const path = `sso.providers.${entry.id}`;
       const options = signInOptions(entry, plugin.options) as never;
-      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id, options)));
+      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id, commonWay, options)));
       if (auth === undefined) return undefined;
       if (auth.signIn !== undefined) return { config: entry, signIn: auth.signIn };
       problems.push(problemOf(path, new Error(`the plugin "${entry.type}" recognises callers, but signs nobody in`)));
@@ -127,7 +139,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }),
   );
 
-  const prices = createPriceBook(config.prices);
+  const prices = createPriceBook(config.prices, input.prices?.find);
   const statuses = await Promise.all(
     config.providers.map(async (entryConfig): Promise<ProviderStatus> => {
       const plugin = plugins.providers.get(entryConfig.type);
@@ -140,13 +152,16 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         type: entryConfig.type,
       };
       if (!entryConfig.enabled || plugin === undefined) return status;
-      const host = { ...hostOf(plugin.id, entryConfig.name, baseUrl, entryConfig.options), baseUrl };
+      const way = input.clients.get(entryConfig.proxy ?? config.network.proxy, input.extraRoots);
+      const { allowMetadata } = entryConfig.options as { allowMetadata?: unknown };
+      const metadata = allowMetadata === true ? fetchMetadata : refuseMetadata;
+      const host = { ...hostOf(plugin.id, entryConfig.name, way, baseUrl, entryConfig.options), baseUrl, metadata };
       const provider = await setUp(`providers.${entryConfig.name}`, () =>
         plugin.setup(entryConfig.options as never, host),
       );
       if (provider === undefined) return status;
       const codecs = chooseCodecs(entryConfig, provider, problems);
-      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices) };
+      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices, way) };
     }),
   );
 
@@ -167,6 +182,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     providers: statuses,
     router: new Router(entries, config.modelRouting),
     generalLimits: generalLimits(config.limits),
+    way: commonWay,
     dispose,
   };
 }
@@ -179,11 +195,11 @@ function createEntry(
   codecs: readonly Codec[],
   baseUrl: string,
   prices: PriceBook,
+  way: KeptWay,
 ): ProviderEntry {
-  const { timeouts, keySelection, network } = input.config;
+  const { timeouts, keySelection } = input.config;
   const remembered = new Map<string, Traits>();
   const extra = { ...config.cloaking, ...config.headers };
-  const proxy = config.proxy ?? network.proxy;
   const isLocal = provider.answer !== undefined;
   return {
     name: config.name,
@@ -210,8 +226,9 @@ function createEntry(
       idleMs: config.timeouts.idleMs ?? timeouts.idleMs,
       totalMs: config.timeouts.totalMs ?? timeouts.totalMs,
     },
-    client: input.clients.get(proxy, input.hasEnvironmentProxy, input.extraRoots),
-    price: byPrice(config, plugin, prices),
+    client: way.client,
+    way,
+    price: byPrice(config, plugin, prices, input),
     traits(model) {
       let traits = remembered.get(model);
       if (traits === undefined) {
@@ -224,13 +241,30 @@ function createEntry(
 }
 
 /** Callers choose names of models, so only so many are remembered. */
-function byPrice(config: ProviderConfig, plugin: AnyProviderPlugin, prices: PriceBook): ProviderEntry["price"] {
-  const { name: provider, costPerMInput, costPerMOutput } = config;
+function byPrice(
+  { name: provider, costPerMInput, costPerMOutput }: ProviderConfig,
+  plugin: AnyProviderPlugin,
+  prices: PriceBook,
+  { log, prices: feed }: BuildInput,
+): ProviderEntry["price"] {
+  const listedAt = (model: string): ModelPrice | undefined => {
+    try {
+      return plugin.price?.(model);
+    } catch (error) {
+      log.warn("a plugin could not say what a model costs", { plugin: plugin.id, error });
+      return undefined;
+    }
+  };
   const remembered = new Map<string, ModelCost | undefined>();
+  let version = feed?.version;
   return (model) => {
+    if (feed?.version !== version) {
+      version = feed?.version;
+      remembered.clear();
+    }
     const known = remembered.get(model);
     if (known !== undefined || remembered.has(model)) return known;
-    const price = prices({ model, provider, costPerMInput, costPerMOutput, listed: plugin.price?.(model) });
+    const price = prices({ model, provider, costPerMInput, costPerMOutput, listed: listedAt(model) });
     if (remembered.size < 4096) remembered.set(model, price);
     return price;
   };

@@ -62,7 +62,7 @@ class Check {
   }
 
   plugin(plugin: Readonly<Record<string, unknown>>, value: ValueModule["Value"]): void {
-    const { kind, id, setup, options, apiVersion, baseUrl, keys, local } = plugin;
+    const { kind, id, setup, options, apiVersion, baseUrl, keys, local, price } = plugin;
     if (kind !== "provider" && kind !== "auth") {
       this.#wrong("kind", `"provider" or "auth"`, kind, `Let ${MAKERS} make the export.`);
     }
@@ -92,6 +92,13 @@ class Check {
       }
       if (local !== undefined && typeof local !== "boolean")
         this.#wrong("local", "true or false", local, "Leave it out if unsure.");
+      if (price !== undefined && typeof price !== "function")
+        this.#wrong(
+          "price",
+          "a function",
+          price,
+          "Write: price: (model) => ({ input: 1, output: 2 }), or leave it out.",
+        );
     }
     if (isObjectSchema(options)) this.#options(options, kind === "provider", value);
     else

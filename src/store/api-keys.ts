@@ -41,6 +41,13 @@ const KEY_COLUMNS = {
   lastUsedAt: apiKeys.lastUsedAt,
   revokedAt: apiKeys.revokedAt,
   replaces: apiKeys.replaces,
+  countsAs: sql<string>`CASE WHEN ${apiKeys.replaces} IS NULL THEN ${apiKeys.id} ELSE (
+    WITH RECURSIVE line (id, replaces, age) AS (
+      SELECT ${apiKeys.id}, ${apiKeys.replaces}, 0
+      UNION ALL SELECT older.id, older.replaces, line.age + 1 FROM api_keys older JOIN line ON older.id = line.replaces
+    )
+    SELECT id FROM line ORDER BY age DESC LIMIT 1
+  ) END`,
 };
 
 export function createApiKeys(file: AccountsFile): ApiKeyRepository {
@@ -198,6 +205,23 @@ function selectKeys(db: AccountsDb, where: SQL | undefined, limit: number): ApiK
   return db.select(KEY_COLUMNS).from(apiKeys).where(where).orderBy(desc(apiKeys.id)).limit(limit).all();
 }
 
+/**
+ * From a key to the one it replaces, from the first of a line to the key that made it, up to the last. `step` numbers
+ * them, so that of each maker the first of its line is the next one up that replaces nothing.
+ */
+const MAKERS = sql<string>`CASE WHEN ${apiKeys.replaces} IS NULL AND substr(${apiKeys.createdBy}, 1, 4) <> 'key_' THEN '[]' ELSE (
+  WITH RECURSIVE line (id, replaces, created_by, limits, is_maker, step) AS (
+    SELECT ${apiKeys.id}, ${apiKeys.replaces}, ${apiKeys.createdBy}, NULL, 0, 0
+    UNION ALL SELECT up.id, up.replaces, up.created_by, up.limits, line.replaces IS NULL, line.step + 1
+    FROM line JOIN api_keys up
+      ON up.id = line.replaces OR (line.replaces IS NULL AND up.public_id = line.created_by)
+    WHERE line.step < 1000
+  )
+  SELECT json_group_array(json_object('limits', json(maker.limits), 'countsAs', (
+    SELECT id FROM line WHERE line.step >= maker.step AND line.replaces IS NULL ORDER BY line.step LIMIT 1
+  ))) FROM line maker WHERE maker.is_maker
+) END`;
+
 function selectStanding(db: AccountsDb, where: SQL) {
   return db
     .select({
@@ -205,6 +229,7 @@ function selectStanding(db: AccountsDb, where: SQL) {
       owner: { username: users.username, role: users.role, isActive: users.isActive },
       orgRole: memberships.role,
       orgLimits: orgs.limits,
+      makers: MAKERS,
     })
     .from(apiKeys)
     .leftJoin(users, eq(users.id, apiKeys.userId))
@@ -213,8 +238,10 @@ function selectStanding(db: AccountsDb, where: SQL) {
     .where(where);
 }
 
-function toStanding(row: ApiKeyStanding | undefined): ApiKeyStanding | undefined {
-  return row;
+type StandingRow = Omit<ApiKeyStanding, "makers"> & { readonly makers: string };
+
+function toStanding(row: StandingRow | undefined): ApiKeyStanding | undefined {
+  return row === undefined ? undefined : { ...row, makers: JSON.parse(row.makers) };
 }
 
 function conditions({ orgId, userId, isOwnerless, style, status }: ApiKeyFilter, now: number): SQL | undefined {

@@ -120,9 +120,11 @@ export interface ApiKey {
   readonly revokedAt: number | null;
   /** Id of the key it was made to replace. */
   readonly replaces: string | null;
+  /** Id of the first key of its line of replacements: there it is counted, or a rotation would renew its limits. */
+  readonly countsAs: string;
 }
 
-export interface NewApiKey extends Omit<ApiKey, "createdAt" | "lastUsedAt" | "revokedAt"> {
+export interface NewApiKey extends Omit<ApiKey, "createdAt" | "lastUsedAt" | "revokedAt" | "countsAs"> {
   readonly hash: string;
 }
 
@@ -151,6 +153,14 @@ export interface ApiKeyStanding {
   /** The owner's role in the key's organisation. */
   readonly orgRole: OrgRole | null;
   readonly orgLimits: StoredLimits | null;
+  /** Keys that made this one, or made its maker, and so on: what it uses they use. */
+  readonly makers: readonly KeyMaker[];
+}
+
+export interface KeyMaker {
+  /** As in `ApiKey`. */
+  readonly countsAs: string;
+  readonly limits: StoredLimits;
 }
 
 export interface ApiKeyFilter {

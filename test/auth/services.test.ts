@@ -28,7 +28,7 @@ test("registers, signs in, makes a key, and finds both credentials", async () =>
 
 test("the access key belongs to the default organisation, from the first account on", async () => {
   const { services, store, person } = await openHouse();
-  const { defaultOrgId } = services.directory;
+  const { defaultOrgId, defaultOrgLimits } = services.directory;
   expect(defaultOrgId()).toBeNull();
   const settings = {
     accessKey: "the-access-key",
@@ -37,7 +37,7 @@ test("the access key belongs to the default organisation, from the first account
     previousAccessKey: null,
     previousAccessKeyUntil: null,
   };
-  const find = createAccessKeyLookup(settings, null, () => 0, defaultOrgId);
+  const find = createAccessKeyLookup(settings, null, () => 0, defaultOrgId, defaultOrgLimits);
   const before = find("the-access-key");
   expect(before).toMatchObject({ id: "access-key", orgId: null });
   await person("alice");
@@ -45,6 +45,13 @@ test("the access key belongs to the default organisation, from the first account
   expect(find("the-access-key")).toEqual({ ...before!, orgId: org!.id });
   expect(find("the-access-key")).toBe(find("the-access-key")!);
   expect(find("another key")).toBeUndefined();
+
+  const limits = { rpm: 5, tpm: 0, concurrency: 0, budgets: [] };
+  const by = { actor: "cli", userId: null, via: "cli", ip: null, requestId: null };
+  await store.accounts.orgs.update(org!.id, { limits }, by);
+  services.revocations.emit({ type: "changed", principalId: null });
+  while (defaultOrgLimits() === null) await Promise.resolve();
+  expect(find("the-access-key")).toEqual({ ...before!, orgId: org!.id, orgLimits: limits });
 
   const later = await openHouse({ store });
   expect(later.services.directory.defaultOrgId()).toBe(org!.id);

@@ -113,13 +113,11 @@ const said = ({ status, text }: Answer) =>
 
 beforeAll(async () => {
   upstream = await startUpstream(answerOf);
-  house = await startAccounts(
-    "",
-    undefined,
-    `providers:
+  house = await startAccounts("", undefined, {
+    providers: `providers:
   one: { base_url: "${upstream.url}/v1", keys: [{ id: k1, key: secret-one-1 }], models: { include: ["gpt-*"] }, dialects: [openai-chat, openai-responses] }
   claude: { provider_type: anthropic, base_url: "${upstream.url}", keys: [{ id: k2, key: secret-two-1 }], models: { include: ["claude-*"] } }`,
-  );
+  });
   owner = await house.person("olive");
   const mallory = await house.person("mallory");
   const orgOf = async (name: string, member: SignedIn) => {

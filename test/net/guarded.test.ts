@@ -1,6 +1,7 @@
 /** The fetcher for what strangers name: whatever the spelling, nothing but public addresses, and never more than was asked for. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { createGuardedFetcher, type GuardedOptions } from "../../src/net/guarded.ts";
+import { PLAIN_WAY } from "../../src/net/way-out.ts";
 import { isReachableAddress } from "../../src/net/public-addresses.ts";
 import { systemClock } from "../../src/support/clock.ts";
 import { type Script, startUpstream, type Upstream } from "../support/upstream.ts";
@@ -19,6 +20,7 @@ const LOOPBACK = ["127.0.0.0/8"];
 const NOTHING: readonly string[] = [];
 const options = (more: Partial<GuardedOptions> = {}): GuardedOptions => ({
   allowed: NOTHING,
+  way: PLAIN_WAY,
   bytesMax: 1000,
   totalMs: 2000,
   headers: {},

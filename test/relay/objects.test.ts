@@ -341,3 +341,49 @@ describe("batches of messages", () => {
     expect(up.received).toEqual([]);
   });
 });
+
+describe("R29 limits", () => {
+  test("each call about such things is a request, reads too; nothing is sent once the limit is reached", async () => {
+    const { up, under } = await start(
+      ({ method }) => ({ json: method === "POST" ? { id: "file-1", object: "file" } : { data: [], has_more: false } }),
+      "limits: { access_key: { rpm: 3, tpm: 1 } }",
+    );
+    expect((await ask(under, "POST", "/v1/files", { body: form() })).status).toBe(200);
+    expect((await ask(under, "GET", "/v1/files/file-1")).status).toBe(200);
+    expect((await ask(under, "GET", "/v1/files")).status).toBe(200);
+    up.forget();
+    for (const [method, path, init] of [
+      ["POST", "/v1/files", { body: form() }],
+      ["GET", "/v1/files/file-1", {}],
+      ["GET", "/v1/files", {}],
+      ["DELETE", "/v1/files/file-1", {}],
+    ] as const) {
+      expect([method, path, (await ask(under, method, path, init)).status]).toEqual([method, path, 429]);
+    }
+    expect(up.received).toEqual([]);
+    // What is not known to be the caller's is not found, limit or none.
+    expect((await ask(under, "GET", "/v1/files/file-unknown")).status).toBe(404);
+  });
+
+  test("what a stored answer says of its usage was counted when it was made", async () => {
+    const answer = {
+      id: "resp_1",
+      object: "response",
+      status: "completed",
+      model: "gpt-4o",
+      output: [],
+      usage: { input_tokens: 100, output_tokens: 50, total_tokens: 150 },
+    };
+    const { under } = await start(
+      { json: answer },
+      'prices: { overrides: { "gpt-*": { input: 1, output: 1 } } }\nlimits: { access_key: { tpm: 100000 } }',
+    );
+    under.clock.advance(1000);
+    const json = { "content-type": "application/json" };
+    const body = JSON.stringify({ model: "gpt-4o", input: "x" });
+    await ask(under, "POST", "/v1/responses", { body, headers: json });
+    const read = await ask(under, "GET", "/v1/responses/resp_1");
+    expect(read.headers.get("x-ratelimit-remaining-tokens")).toBe("99850");
+    expect(under.records.map(({ costMicroUsd }) => costMicroUsd)).toEqual([150, null]);
+  });
+});

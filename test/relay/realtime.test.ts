@@ -1,5 +1,6 @@
 /** Realtime: two WebSockets joined, with every failure before it an HTTP answer and every end told to both. */
 import { afterEach, describe, expect, test } from "bun:test";
+import type { FailureCode } from "../../src/contract/errors.ts";
 import { revoked } from "../../src/relay/revoked.ts";
 import { readJson } from "../support/json.ts";
 import { KEY, startRelay, type TestRelay } from "../support/relay.ts";
@@ -52,12 +53,13 @@ function startVendor(
   return { heard, url: `http://127.0.0.1:${server.port}` };
 }
 
-async function start(vendor: { url: string }): Promise<TestRelay> {
+async function start(vendor: { url: string }, more = ""): Promise<TestRelay> {
   const under = await startRelay(`
 providers:
   echo: { provider_type: echo }
   one: { base_url: "${vendor.url}/v1", keys: [{ key: vendor-key-1 }], models: { include: ["gpt-*"] } }
 model_routing: { aliases: { voice: gpt-realtime }, failover: { enabled: false } }
+${more}
 `);
   open.push(() => under.stop());
   return under;
@@ -177,6 +179,57 @@ describe("a Realtime session", () => {
     await under.recorded(2);
     while (vendor.heard[1]!.closed === undefined) await new Promise((resume) => setImmediate(resume));
     expect(vendor.heard[1]!.closed[0]).toBe(4002);
+  });
+
+  const done = (input: number) =>
+    JSON.stringify({ type: "response.done", response: { usage: { input_tokens: input, output_tokens: 2 } } });
+  const counting = () => startVendor((heard, message) => heard.socket!.send(done(Number(message))));
+  const LIMITS: readonly (readonly [what: string, config: string, failure: FailureCode])[] = [
+    ["tokens", "limits: { access_key: { tpm: 100 } }", "rate-limited"],
+    [
+      "money",
+      'prices: { overrides: { "gpt-*": { input: 1, output: 0 } } }\nlimits: { access_key: { budgets: [{ usd: 0.0001, window: day }] } }',
+      "quota-exceeded",
+    ],
+  ];
+  test.each(LIMITS)("R29 a session that has used up its caller's %s ends with 1008", async (_what, config, failure) => {
+    const vendor = counting();
+    const under = await start(vendor, config);
+    const client = dial(under, "?model=gpt-realtime");
+    await client.next();
+    client.socket.send("60");
+    await client.next();
+    client.socket.send("70");
+    // The answer that went over the limit is the client's; it is the next one that it does not get.
+    await client.next();
+    expect(await client.closed).toEqual({ code: 1008, reason: "a limit of this credential is reached" });
+    expect(await under.recorded(1)).toMatchObject([{ status: 429, failure, inputTokens: 130, outputTokens: 4 }]);
+    expect(vendor.heard[0]!.messages).toEqual(["60", "70"]);
+
+    const refused = await fetch(`${under.url}/v1/realtime?model=gpt-realtime`, {
+      headers: {
+        authorization: `Bearer ${KEY}`,
+        connection: "Upgrade",
+        upgrade: "websocket",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "sec-websocket-version": "13",
+      },
+    });
+    expect(refused.status).toBe(429);
+    expect(vendor.heard).toHaveLength(1);
+  });
+
+  test("R29 an open session holds a place; its end frees it", async () => {
+    const vendor = counting();
+    const under = await start(vendor, "limits: { access_key: { concurrency: 1 } }");
+    const chat = () =>
+      under.post("/v1/chat/completions", { model: "echo", messages: [{ role: "user", content: "x" }] });
+    const client = dial(under, "?model=gpt-realtime");
+    await client.next();
+    expect((await chat()).status).toBe(429);
+    client.socket.close(1000);
+    await under.recorded(2);
+    expect((await chat()).status).toBe(200);
   });
 
   test("an upstream that breaks off is 1011, a relay that stops 1012, a credential that ends 1008", async () => {

@@ -159,6 +159,22 @@ test("rotating puts a new key beside the old one, which ends after the grace and
   expect(await accounts.apiKeys.rotate("key_b", newKey("b3"), 1000, by)).toBeUndefined();
 });
 
+test("a key is counted under the first of its line, however often it was rotated", async () => {
+  const { accounts } = await house();
+  await accounts.apiKeys.create(newKey("a"), RULES, by);
+  await accounts.apiKeys.create(newKey("b"), RULES, by);
+  await accounts.apiKeys.rotate("key_a", newKey("a2", { replaces: "uuid-a" }), 1000, by);
+  await accounts.apiKeys.rotate("key_a2", newKey("a3", { replaces: "uuid-a2" }), 1000, by);
+  const { items } = await accounts.apiKeys.list();
+  expect(items.map(({ id, countsAs }) => [id, countsAs])).toEqual([
+    ["uuid-b", "uuid-b"],
+    ["uuid-a3", "uuid-a"],
+    ["uuid-a2", "uuid-a"],
+    ["uuid-a", "uuid-a"],
+  ]);
+  expect((await accounts.apiKeys.standing("hash of a3"))?.key.countsAs).toBe("uuid-a");
+});
+
 test("R28 when a key was last used never goes back", async () => {
   const { accounts } = await house();
   await accounts.apiKeys.create(newKey("k"), RULES, by);

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Hasher } from "../../src/auth/password.ts";
 import type { AuthServices } from "../../src/auth/services.ts";
 import type { Identity } from "../../src/plugin/index.ts";
 import { openStore } from "../../src/store/open.ts";
@@ -62,11 +63,17 @@ export interface AccountRelay {
   stop(): Promise<void>;
 }
 
-/** `config`: YAML without `providers`, which `providers` adds where a test calls models too. */
+export interface AccountRelayParts {
+  /** YAML, where a test calls models too. */
+  readonly providers?: string;
+  readonly hasher?: Hasher;
+}
+
+/** `config`: YAML without `providers`. */
 export async function startAccounts(
   config = "",
   fetchOutside?: NonNullable<Parameters<typeof startRelay>[2]>["fetchOutside"],
-  providers = "",
+  { providers = "", hasher }: AccountRelayParts = {},
 ): Promise<AccountRelay> {
   const clock = createManualClock();
   const backupDir = join(mkdtempSync(join(tmpdir(), "monorelay-accounts-")), "backups");
@@ -80,7 +87,7 @@ export async function startAccounts(
     clock,
     schedule: clock.schedule,
   });
-  const house = await openHouse({ config, store, clock });
+  const house = await openHouse({ config, store, clock, ...(hasher === undefined ? {} : { hasher }) });
   const { services } = house;
   const setupTokens: string[] = [];
   const relay = await startRelay(`${config}\n${providers}`, services.directory, {

@@ -20,10 +20,37 @@ export class PythonFailure extends Error {
       readonly message: string;
       readonly code: unknown;
       readonly requestId: string | null;
+      /** The header, as the SDK's own exception shows it. */
+      readonly retryAfterMs: string | null;
     },
   ) {
     super(`${told.class}: ${told.message}`);
   }
+}
+
+/** Runs a script of its own to its end, with this environment and no other; throws for what it says on stderr. */
+export async function runPython(
+  source: string,
+  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
+): Promise<string> {
+  const child = Bun.spawn([PYTHON, "-c", source], {
+    cwd: options.cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      HOME: options.cwd,
+      PYTHONDONTWRITEBYTECODE: "1",
+      PYTHONUTF8: "1",
+      ...options.env,
+    },
+  });
+  const [out, problems, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  if (code !== 0 || problems !== "") throw new Error(`ended with ${code}: ${problems}`);
+  return out;
 }
 
 export type PythonClient = "openai, chat" | "openai, responses" | "anthropic" | "google-genai";

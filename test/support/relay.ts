@@ -11,7 +11,7 @@ import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
 import type { HttpServices } from "../../src/http/services.ts";
-import { listen } from "../../src/http/server.ts";
+import { listen, outerBound } from "../../src/http/server.ts";
 import type { Lookup } from "../../src/net/dial.ts";
 import { createGuardedFetcher } from "../../src/net/guarded.ts";
 import { Limiter } from "../../src/limits/limiter.ts";
@@ -166,7 +166,6 @@ export async function startRelay(
     accounts,
     accessKeyDigest: null,
     version: "test",
-    hasEnvironmentProxy: false,
     extraRoots: null,
   });
   const holder = new SnapshotHolder(snapshot, (error) => log.error("dispose", { error }));
@@ -199,7 +198,7 @@ export async function startRelay(
     port: 0,
     unixSocket: null,
     tls: null,
-    bodyBytesMax: loaded.config.limits.maxUpload,
+    bodyBytesMax: outerBound(loaded.config.limits.maxUpload),
     handler: createEdge(http, createApi(apiRoutes(http, "/nonexistent"))),
   });
   port = server.port;

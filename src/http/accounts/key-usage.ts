@@ -1,11 +1,14 @@
 /** What one API key has used, `http-api` section 11.1, and the key that a caller shows itself with. */
+import { MICRO_USD } from "../../limits/limiter.ts";
+import { keySubject } from "../../limits/plan.ts";
+import { standingOf } from "../../limits/standing.ts";
 import type { ApiKey } from "../../store/types.ts";
 import type { ApiRoute } from "../api.ts";
 import { callerOf } from "../caller.ts";
 import { instantOf, invalidQuery, oneOf } from "../query.ts";
 import type { HttpServices } from "../services.ts";
 import { keyView } from "./key-views.ts";
-import { instant } from "./views.ts";
+import { instant, instantOrNull } from "./views.ts";
 
 const BUCKETS_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 const BUCKETS_MAX = 2000;
@@ -54,24 +57,24 @@ async function usageView({ relay, store }: Needed, key: ApiKey, query: URLSearch
     errors: of.errors,
     input_tokens: of.inputTokens,
     output_tokens: of.outputTokens,
-    // Unknown is null, never 0: nothing here knows prices yet.
-    cost_usd: null,
+    // Unknown is null, never 0.
+    cost_usd: of.costMicroUsd === null ? null : of.costMicroUsd / MICRO_USD,
   });
   return {
     ...sums(used),
-    limits: limitsOf(key),
+    limits: limitsOf(relay, key),
     series: used.series.map((each) => ({ at: instant(each.at), ...sums(each) })),
   };
 }
 
-/** How much of a limit is used nobody counts yet. */
-function limitsOf({ limits }: ApiKey) {
-  const { rpm, tpm, concurrency, budgets } = limits;
-  const named = [
-    ...Object.entries({ rpm, tpm, concurrency }).map(([name, limit]) => ({ name, limit })),
-    ...budgets.map(({ usd, window }) => ({ name: `budget:${window}`, limit: usd })),
-  ];
-  return named
-    .filter(({ limit }) => limit > 0)
-    .map(({ name, limit }) => ({ name, limit, used: null, remaining: null, reset_at: null }));
+/** Those written on the key; what its owner and organisation may use beside it is theirs to see. */
+function limitsOf({ limiter, clock }: Needed["relay"], { limits, countsAs }: ApiKey) {
+  const standings = standingOf(limiter, limiter.planOfKey(keySubject(countsAs), limits), clock.now());
+  return standings.map(({ name, limit, used, remaining, resetAt }) => ({
+    name,
+    limit,
+    used,
+    remaining,
+    reset_at: instantOrNull(resetAt),
+  }));
 }

@@ -46,6 +46,7 @@ export function resetRoutes(services: Needed): ApiRoute[] {
         if (parts.has("stats")) cleared["stats"] = 0;
         if (parts.has("keys") || parts.has("users")) {
           const what = { users: parts.has("users"), keys: parts.has("keys") };
+          if (what.users) services.relay.limiter.spending.clear();
           const { users, keys, setupToken } = await services.auth.accounts.clear(what, caller);
           cleared["keys"] = keys;
           if (what.users) cleared["users"] = users;

@@ -5,7 +5,13 @@ import { callId, pieces, type Said, SIGNATURE, type Voice } from "./voice.ts";
 
 type Event = { readonly type: string; readonly [field: string]: unknown };
 
-const usageOf = ({ inputTokens, outputTokens }: Said) => ({ input_tokens: inputTokens, output_tokens: outputTokens });
+const usageOf = ({ inputTokens, outputTokens }: Said) => ({
+  input_tokens: inputTokens,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+  output_tokens: outputTokens,
+  service_tier: "standard",
+});
 const stopOf = ({ calls }: Said): string => (calls.length > 0 ? "tool_use" : "end_turn");
 
 function whole(said: Said): object {
@@ -77,7 +83,7 @@ export const anthropicVoice: Voice = {
   stream: (said) => eventsOf(said).map((event) => events(event)),
   failure(status, message) {
     const type = status === 429 ? "rate_limit_error" : status >= 500 ? "api_error" : "invalid_request_error";
-    return { type: "error", error: { type, message } };
+    return { type: "error", error: { type, message }, request_id: "req_of_the_vendor" };
   },
 };
 

@@ -1,0 +1,32 @@
+/** What OpenAI asks, standard tier. Source: https://platform.openai.com/docs/pricing */
+import { priceList } from "./price-list.ts";
+
+export const openaiPrice = priceList("2026-06", [
+  ["gpt-5.5", 5, 30, 0.5],
+  ["gpt-5.4", 2.5, 15, 0.25],
+  ["gpt-5.4-mini", 0.75, 4.5, 0.075],
+  ["gpt-5.1", 1.25, 10, 0.125],
+  ["gpt-5", 1.25, 10, 0.125],
+  ["gpt-5-mini", 0.25, 2, 0.025],
+  ["gpt-5-nano", 0.05, 0.4, 0.005],
+  ["gpt-5-pro", 15, 120],
+  ["gpt-4.1", 2, 8, 0.5],
+  ["gpt-4.1-mini", 0.4, 1.6, 0.1],
+  ["gpt-4.1-nano", 0.1, 0.4, 0.025],
+  ["gpt-4o", 2.5, 10, 1.25],
+  ["gpt-4o-mini", 0.15, 0.6, 0.075],
+  ["gpt-4-turbo", 10, 30],
+  ["gpt-4-1106-preview", 10, 30],
+  ["gpt-4-0125-preview", 10, 30],
+  ["gpt-4", 30, 60],
+  ["gpt-3.5-turbo", 0.5, 1.5],
+  ["o1", 15, 60, 7.5],
+  ["o1-pro", 150, 600],
+  ["o3", 2, 8, 0.5],
+  ["o3-pro", 20, 80],
+  ["o3-mini", 1.1, 4.4, 0.55],
+  ["o4-mini", 1.1, 4.4, 0.275],
+  ["text-embedding-3-small", 0.02],
+  ["text-embedding-3-large", 0.13],
+  ["text-embedding-ada-002", 0.1],
+]);
