@@ -31,6 +31,7 @@ import { Losses } from "./losses.ts";
 import { needsMedia, withMediaBytes } from "./media.ts";
 import { atPlace } from "./objects.ts";
 import { openPassThrough } from "./pass-through.ts";
+import { mayNotPass } from "./may-not-pass.ts";
 import { resolveFor } from "./reach.ts";
 import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
@@ -41,7 +42,6 @@ import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
 import { codecOf, Sent, thrown } from "./sent.ts";
 import { readWhole } from "./whole.ts";
-import { bufferOf } from "../wire/part.ts";
 
 const encoder = new TextEncoder();
 const EVENT_STREAM = /^text\/event-stream\b/i;
@@ -156,19 +156,8 @@ class ChatWork implements Work<Response> {
     const codecs = entry.codecsOf === undefined ? entry.codecs : entry.codecsOf(target.model);
     const same = codecOf(codecs, ingress.id);
     if (same === undefined) return this.#translate(target, key, codecs[0]!);
-    const mustTranslate =
-      this.#holdsOwnMark() ||
-      this.#losesTools() ||
-      same.egress!.mustRewrite?.(this.top.bytes, entry.traits, target.model) === true;
+    const mustTranslate = this.#losesTools() || mayNotPass(this.top.bytes, ingress, same, target);
     return mustTranslate ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
-  }
-
-  /** Something of ours came back in the history: it must not reach an upstream that takes it for its own. */
-  #holdsOwnMark(): boolean {
-    const mark = this.call.route.codec.ingress?.ownMark;
-    if (mark === undefined) return false;
-    const { bytes } = this.top;
-    return bufferOf(bytes).includes(mark);
   }
 
   #passThrough(target: Target, key: PoolKey, codec: Codec): Sent {
@@ -279,7 +268,7 @@ class ChatWork implements Work<Response> {
     call.lane = "translate";
     if (call.streaming) {
       const response = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
-      return this.#streamEvents(readLocalEvents(iterate(replay(response))), entry);
+      return this.#streamEvents(readLocalEvents(iterate(replay(response)), call.attemptSignal), entry);
     }
     call.idleMs = entry.timeouts.idleMs;
     call.lastByteMs = call.services.active.now;
@@ -292,7 +281,8 @@ class ChatWork implements Work<Response> {
     call.beginAttempt(entry);
     call.limitStep("first-byte", entry.timeouts.firstTokenMs);
     try {
-      const events = readLocalEvents(entry.provider.answer!({ ...this.request, model }, call.attemptSignal));
+      const { attemptSignal } = call;
+      const events = readLocalEvents(entry.provider.answer!({ ...this.request, model }, attemptSignal), attemptSignal);
       return call.streaming ? await this.#streamEvents(events, entry) : await this.#collect(events);
     } catch (cause) {
       call.abandonAttempt();

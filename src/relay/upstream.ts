@@ -7,6 +7,7 @@ import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Call } from "./call.ts";
 import { HOP_BY_HOP, upstreamIdOf } from "./headers.ts";
+import { orAborted } from "./patience.ts";
 
 /** Of a failure's body, this much is read to find out what it says. */
 const FAILURE_BODY_MAX = 64 * 1024;
@@ -76,7 +77,7 @@ async function transmitLater(
   built: Promise<UpstreamRequest | Request>,
   shape: Shape,
 ): Promise<Answer> {
-  return transmit(call, entry, await built, shape);
+  return transmit(call, entry, await orAborted(shape.signal, built), shape);
 }
 
 /** With a credential that was lent: should it have run out early, the same call goes out once more with a new one. */
@@ -108,7 +109,7 @@ function transmit(
   const { provider } = entry;
   return provider.send === undefined
     ? send(carrier, entry, request)
-    : carriedLater(carrier, provider.send(request, shape.signal));
+    : carriedLater(carrier, orAborted(shape.signal, provider.send(request, shape.signal)));
 }
 
 async function carriedLater(carrier: Carrier, response: Promise<Response>): Promise<Answer> {
@@ -123,7 +124,7 @@ export async function answerWithin(
   shape: Shape,
   carrier: Carrier,
 ): Promise<Answer> {
-  const answer = await transmit(carrier, entry, await entry.provider.request(shape), shape);
+  const answer = await transmit(carrier, entry, await requestOf(entry, shape), shape);
   const refusal = accept(call, shape.codec, answer, key);
   if (refusal !== undefined) throw await refusal;
   return answer;
@@ -134,12 +135,21 @@ export async function answerFrom(call: Call, entry: ProviderEntry, key: PoolKey,
   const { respond } = entry.provider;
   if (respond !== undefined) {
     call.beginAttempt(entry);
-    return carried(call, answerOf(await respond(shape)));
+    const response = respond(shape);
+    return carried(call, answerOf(response instanceof Promise ? await orAborted(shape.signal, response) : response));
   }
   const answer = await callUpstream(call, entry, shape);
   const refusal = accept(call, shape.codec, answer, key);
   if (refusal !== undefined) throw await refusal;
   return answer;
+}
+
+function requestOf(
+  { provider }: ProviderEntry,
+  shape: Shape,
+): UpstreamRequest | Request | Promise<UpstreamRequest | Request> {
+  const built = provider.request(shape);
+  return built instanceof Promise ? orAborted(shape.signal, built) : built;
 }
 
 /** From here on an abort of the attempt drops this answer. */

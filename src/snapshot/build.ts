@@ -62,6 +62,11 @@ export interface BuildInput {
   readonly prices?: PriceFeed;
 }
 
+interface Disposable {
+  readonly name: string;
+  readonly dispose: () => unknown;
+}
+
 /** What went wrong while plugins were set up; nothing has been kept. */
 export class BuildError extends Error {
   constructor(readonly problems: readonly Problem[]) {
@@ -74,7 +79,7 @@ export class BuildError extends Error {
 export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const { config, plugins } = input;
   const end = new AbortController();
-  const disposables: { name: string; dispose: () => unknown }[] = [];
+  const disposables: Disposable[] = [];
   const problems: Problem[] = [];
   const { accessKeyDigest, accounts, clock } = input;
   const findByAccessKey = createAccessKeyLookup(
@@ -87,12 +92,21 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const directory = createDirectory(accounts, findByAccessKey);
 
   const setUp = async <T extends object>(path: string, run: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      const made = await within(SETUP_MAX_MS, run);
+    let isGivenUp = false;
+    const disposing = (made: T): Disposable[] => {
       const { dispose } = made as { dispose?: () => unknown };
-      if (dispose !== undefined) disposables.push({ name: path, dispose: () => dispose.call(made) });
-      return made;
+      return dispose === undefined ? [] : [{ name: path, dispose: () => dispose.call(made) }];
+    };
+    try {
+      return await within(SETUP_MAX_MS, async () => {
+        const made = await run();
+        // Too late: nobody will use it, and nobody else knows of it.
+        if (isGivenUp) for (const each of disposing(made)) void disposeOf(each, input.log);
+        else disposables.push(...disposing(made));
+        return made;
+      });
     } catch (cause) {
+      isGivenUp = true;
       problems.push(problemOf(path, cause));
       return undefined;
     }
@@ -160,14 +174,21 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         plugin.setup(entryConfig.options as never, host),
       );
       if (provider === undefined) return status;
+      const lack = lackOf(provider);
+      if (lack !== undefined) {
+        problems.push(problemOf(`providers.${entryConfig.name}`, new Error(`the plugin "${plugin.id}" ${lack}`)));
+        return status;
+      }
       const codecs = chooseCodecs(entryConfig, provider, problems);
       return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices, way) };
     }),
   );
 
+  let disposed: Promise<unknown> | undefined;
   const dispose = async (): Promise<void> => {
     end.abort();
-    await Promise.all(disposables.map(({ name, dispose }) => disposeOf(name, dispose, input.log)));
+    disposed ??= Promise.all(disposables.map((each) => disposeOf(each, input.log)));
+    await disposed;
   };
   if (problems.length > 0) {
     await dispose();
@@ -289,6 +310,13 @@ function usableSso({ sso }: Config): Config["sso"]["providers"] {
   return sso.enabled ? sso.providers.filter(({ enabled }) => enabled) : [];
 }
 
+/** What a provider written without types may lack to be asked anything. */
+function lackOf({ codecs, request }: Provider): string | undefined {
+  if (!Array.isArray(codecs) || codecs.length === 0) return "names no dialect";
+  if (codecs.some((codec) => typeof codec?.id !== "string")) return "names a dialect that is none";
+  return typeof request === "function" ? undefined : "has no request";
+}
+
 /** The entry's `dialects` choose and order what the plugin knows. */
 function chooseCodecs(config: ProviderConfig, provider: Provider, problems: Problem[]): readonly Codec[] {
   if (config.dialects === null) return provider.codecs;
@@ -319,7 +347,7 @@ async function within<T>(ms: number, run: () => T | Promise<T>): Promise<T> {
   }
 }
 
-async function disposeOf(name: string, dispose: () => unknown, log: Logger): Promise<void> {
+async function disposeOf({ name, dispose }: Disposable, log: Logger): Promise<void> {
   try {
     await within(SETUP_MAX_MS, async () => dispose());
   } catch (error) {

@@ -22,6 +22,7 @@ import { KeptAnswers } from "../../src/relay/kept-answers.ts";
 import { Ledger } from "../../src/relay/ledger.ts";
 import type { RelayServices } from "../../src/relay/services.ts";
 import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
+import type { AnyProviderPlugin } from "../../src/plugin/index.ts";
 import { buildSnapshot } from "../../src/snapshot/build.ts";
 import { Clients } from "../../src/snapshot/clients.ts";
 import { SnapshotHolder } from "../../src/snapshot/snapshot.ts";
@@ -83,12 +84,13 @@ export interface AccountParts {
   readonly fetchOutside?: HttpServices["fetchOutside"];
 }
 
-/** `config`: YAML; an access key is added unless it sets one. */
+/** `config`: YAML; an access key is added unless it sets one. `plugins`: providers beside the built-in ones. */
 export async function startRelay(
   config: string,
   accounts: AccountDirectory = NO_ACCOUNTS,
   parts?: AccountParts,
   names?: Lookup,
+  plugins: readonly AnyProviderPlugin[] = [],
 ): Promise<TestRelay> {
   const clock = parts?.clock ?? createManualClock();
   const logLines: string[] = [];
@@ -100,8 +102,9 @@ export async function startRelay(
     now: clock.now,
     redactor,
   });
+  const providers: readonly AnyProviderPlugin[] = [...builtinProviders, ...plugins];
   const catalog = new Map<string, CatalogEntry>([
-    ...builtinProviders.map((plugin) => [plugin.id, plugin] as const),
+    ...providers.map((plugin) => [plugin.id, plugin] as const),
     ...builtinAuth.map((plugin) => [plugin.id, plugin] as const),
   ]);
   const text = /^server:.*access_key|^ {2}access_key/m.test(config) ? config : `${config}\n`;
@@ -155,7 +158,7 @@ export async function startRelay(
     generation: 1,
     config: loaded.config,
     plugins: {
-      providers: new Map(builtinProviders.map((plugin) => [plugin.id, plugin])),
+      providers: new Map(providers.map((plugin) => [plugin.id, plugin])),
       auth: new Map(builtinAuth.map((plugin) => [plugin.id, plugin])),
     },
     clock,

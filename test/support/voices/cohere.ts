@@ -5,7 +5,8 @@ import { callId, pieces, type Said, type Voice } from "./voice.ts";
 const usageOf = ({ inputTokens, outputTokens }: Said) => ({
   tokens: { input_tokens: inputTokens, output_tokens: outputTokens },
 });
-const finishOf = ({ calls }: Said): string => (calls.length > 0 ? "TOOL_CALL" : "COMPLETE");
+const finishOf = ({ calls, isCut }: Said): string =>
+  isCut ? "MAX_TOKENS" : calls.length > 0 ? "TOOL_CALL" : "COMPLETE";
 const callsOf = ({ calls }: Said) =>
   calls.map((call, index) => ({
     ...{ id: callId("", call, index), type: "function" },

@@ -28,14 +28,14 @@ export const geminiVoice: Voice = {
         ...(said.text === "" ? [] : [{ text: said.text }]),
         ...partsOf(said),
       ],
-      { finishReason: "STOP" },
+      { finishReason: said.isCut ? "MAX_TOKENS" : "STOP" },
     ),
   stream: (said) =>
     [
       ...pieces(said.reasoning ?? "").map((text) => chunk(said, [{ text, thought: true }])),
       ...pieces(said.text).map((text) => chunk(said, [{ text }])),
       ...partsOf(said).map((part) => chunk(said, [part])),
-      chunk(said, [{ text: "" }], { finishReason: "STOP" }),
+      chunk(said, [{ text: "" }], { finishReason: said.isCut ? "MAX_TOKENS" : "STOP" }),
     ].map((each) => `data: ${JSON.stringify(each)}\r\n\r\n`),
   failure(status, message) {
     const word = status === 429 ? "RESOURCE_EXHAUSTED" : status >= 500 ? "UNAVAILABLE" : "INVALID_ARGUMENT";

@@ -6,8 +6,8 @@ const line = (message: object, end?: object): object => ({
   message: { role: "assistant", ...message },
   ...end,
 });
-const endOf = ({ inputTokens, outputTokens }: Said) => ({
-  ...{ done_reason: "stop", prompt_eval_count: inputTokens, eval_count: outputTokens },
+const endOf = ({ inputTokens, outputTokens, isCut }: Said) => ({
+  ...{ done_reason: isCut ? "length" : "stop", prompt_eval_count: inputTokens, eval_count: outputTokens },
 });
 const callsOf = ({ calls }: Said) => calls.map(({ name, input }) => ({ function: { name, arguments: input } }));
 

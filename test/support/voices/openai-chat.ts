@@ -10,6 +10,7 @@ const usageOf = ({ inputTokens, outputTokens }: Said) => ({
 });
 /** Of a call without any, a stream says nothing at all. */
 const streamedArguments = ({ input }: Call): string => (Object.keys(input).length === 0 ? "" : JSON.stringify(input));
+const finishOf = ({ calls, isCut }: Said): string => (isCut ? "length" : calls.length > 0 ? "tool_calls" : "stop");
 const callOf = (call: Call, index: number, args: string) => ({
   id: callId("call_", call, index),
   type: "function",
@@ -24,7 +25,7 @@ export const openaiChatVoice: Voice = {
       {
         index: 0,
         logprobs: null,
-        finish_reason: said.calls.length > 0 ? "tool_calls" : "stop",
+        finish_reason: finishOf(said),
         message: {
           role: "assistant",
           content: said.text,
@@ -54,7 +55,7 @@ export const openaiChatVoice: Voice = {
       ...pieces(said.reasoning ?? "").map((piece) => chunk({ reasoning_content: piece })),
       ...pieces(said.text).map((piece) => chunk({ content: piece })),
       ...calls,
-      chunk({}, said.calls.length > 0 ? "tool_calls" : "stop"),
+      chunk({}, finishOf(said)),
       { ...chunk({}), choices: [], usage: usageOf(said) },
       "[DONE]",
     ];

@@ -32,7 +32,7 @@ function itemsOf(said: Said): Item[] {
 
 export const openaiResponsesVoice: Voice = {
   streamType: "text/event-stream",
-  whole: (said) => responseObject(said, "completed", itemsOf(said)),
+  whole: (said) => responseObject(said, statusOf(said), itemsOf(said)),
   stream(said) {
     const frames: object[] = [
       { type: "response.created", response: responseObject(said, "in_progress", []) },
@@ -42,7 +42,7 @@ export const openaiResponsesVoice: Voice = {
       const done = { type: "response.output_item.done", output_index: index, item };
       frames.push(...told(said, index, item), done);
     }
-    frames.push({ type: "response.completed", response: responseObject(said, "completed", itemsOf(said)) });
+    frames.push({ type: `response.${statusOf(said)}`, response: responseObject(said, statusOf(said), itemsOf(said)) });
     return frames.map((frame, sequence_number) => events({ ...frame, sequence_number } as never));
   },
   failure: openaiFailure,
@@ -100,6 +100,10 @@ function told(said: Said, index: number, item: Item): object[] {
   }
 }
 
+function statusOf({ isCut }: Said): string {
+  return isCut ? "incomplete" : "completed";
+}
+
 function responseObject(said: Said, status: string, output: readonly object[]): object {
   const usage = {
     input_tokens: said.inputTokens,
@@ -114,7 +118,7 @@ function responseObject(said: Said, status: string, output: readonly object[]): 
     created_at: 1_700_000_000,
     status,
     error: null,
-    incomplete_details: null,
+    incomplete_details: status === "incomplete" ? { reason: "max_output_tokens" } : null,
     instructions: null,
     max_output_tokens: null,
     model: "gpt-upstream",
@@ -129,7 +133,7 @@ function responseObject(said: Said, status: string, output: readonly object[]): 
     tools: [],
     top_p: 1,
     truncation: "disabled",
-    usage: status === "completed" ? usage : null,
+    usage: status === "in_progress" ? null : usage,
     metadata: {},
   };
 }

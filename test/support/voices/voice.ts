@@ -24,6 +24,8 @@ export interface Said {
   readonly reasoning?: string;
   readonly text: string;
   readonly calls: readonly Call[];
+  /** It ended at the limit of output. */
+  readonly isCut?: true;
   readonly inputTokens: number;
   readonly outputTokens: number;
 }
