@@ -64,6 +64,10 @@ export interface MediaPart extends PartBase {
   /** e.g. `image/png`; absent when the client did not say (plain URLs). */
   mediaType?: string;
   filename?: string;
+  /** How closely an image is looked at, in OpenAI's words: `low`, `high`, `auto`. */
+  detail?: string;
+  /** What the client says about it, for the model to read before it. */
+  context?: string;
 }
 
 export interface ToolCallPart extends PartBase {

@@ -28,7 +28,7 @@ export function writeCache(cache: CacheMark): JsonObject {
 }
 
 const TEXT_FIELDS = new Set(["type", "text", "cache_control"]);
-const MEDIA_FIELDS = new Set(["type", "source", "title", "cache_control"]);
+const MEDIA_FIELDS = new Set(["type", "source", "title", "context", "cache_control"]);
 const CALL_FIELDS = new Set(["type", "id", "name", "input", "cache_control"]);
 const RESULT_FIELDS = new Set(["type", "tool_use_id", "content", "is_error", "cache_control"]);
 const THINKING_FIELDS = new Set(["type", "thinking", "signature", "cache_control"]);
@@ -57,11 +57,13 @@ function readMedia(block: JsonObject): Part {
     return block["type"] === "image" ? { type: "opaque", codecId: MESSAGES, value: block } : readForeign(block);
   }
   const title = textOf(block["title"]);
+  const context = textOf(block["context"]);
   return {
     type: "media",
     kind: block["type"] === "image" ? "image" : "file",
     ...source,
     ...(title === undefined ? {} : { filename: title }),
+    ...(context === undefined ? {} : { context }),
     ...readCache(block),
     ...withVendor(MESSAGES, restOf(block, MEDIA_FIELDS)),
   } satisfies MediaPart;

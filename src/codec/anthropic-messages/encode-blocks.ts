@@ -23,7 +23,9 @@ export function writePart(part: Part, context: BlockContext): JsonObject[] {
   const blocks = writeUnmarked(part, context);
   const last = blocks.at(-1);
   const isMarkable = last !== undefined && last["type"] !== "thinking" && last["type"] !== "redacted_thinking";
-  if (part.cache !== undefined && isMarkable) last["cache_control"] = writeCache(part.cache);
+  if (part.cache === undefined) return blocks;
+  if (isMarkable) last["cache_control"] = writeCache(part.cache);
+  else context.lose("cache_control", "nothing is left that could be marked");
   return blocks;
 }
 
@@ -83,7 +85,8 @@ function writeMedia(part: MediaPart, { target }: BlockContext): JsonObject {
     return { type: "image", source: writeSource(source, mediaType ?? "image/png"), ...fields };
   }
   const title = part.filename === undefined ? {} : { title: part.filename };
-  return { type: "document", source: documentSource(part, mediaType), ...title, ...fields };
+  const context = part.context === undefined ? {} : { context: part.context };
+  return { type: "document", source: documentSource(part, mediaType), ...title, ...context, ...fields };
 }
 
 function writeSource(source: Exclude<MediaPart["source"], { type: "text" }>, mediaType: string): JsonObject {
@@ -99,8 +102,8 @@ function documentSource({ source }: MediaPart, mediaType: string | undefined): J
   throw badRequest(`This model cannot take files of type ${mediaType}.`, "messages");
 }
 
-function writeToolUse(call: ToolCallPart, { isNative }: BlockContext): JsonObject {
-  const input = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson);
+function writeToolUse(call: ToolCallPart, { isNative, lose }: BlockContext): JsonObject {
+  const input = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson, lose);
   return {
     type: "tool_use",
     id: isNative ? call.id : safeToolId(call.id),

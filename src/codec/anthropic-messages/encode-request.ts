@@ -6,13 +6,15 @@ import { customToolDescription, customToolSchema } from "../shared/custom-tools.
 import { isObject, objectOr, sameJson } from "../shared/json.ts";
 import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { strictSchema } from "../shared/schema/strict.ts";
+import { isForced, loseChoice } from "../shared/tool-choice.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
-import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { writeCache } from "./content.ts";
 import { readOutputFormat, readToolChoice } from "./decode-request.ts";
 import { asContent, type BlockContext } from "./encode-blocks.ts";
 import { type Conversation, writeConversation } from "./encode-messages.ts";
-import { isForced, planThinking, type Thinking } from "./thinking.ts";
+import { planThinking, type Thinking } from "./thinking.ts";
 import { CACHE_MARKS_MAX, MESSAGES, OUTPUT_TOOL } from "./wire.ts";
 
 interface Plan extends BlockContext {
@@ -28,7 +30,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   if ((request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
   }
-  loseForeignFields(request.vendor, MESSAGES, lose);
+  loseForeign(request, MESSAGES, lose);
   const bounded: EncodeTarget = { ...target, lose };
   const thinking = planThinking(request, bounded, form);
   const plan: Plan = { target: bounded, lose, isNative, request, form, thinking };
@@ -38,7 +40,8 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   const tools = [...writeTools(plan), ...output.tools];
   const system = [...conversation.system, ...output.instructions.map((text) => ({ type: "text", text }))];
   if (!isNative) limitToolMarks(tools, conversation, lose);
-  const choice = output.choice ?? writeToolChoice(plan, tools.length > 0);
+  const choice =
+    output.choice === undefined ? writeToolChoice(plan, tools.length > 0) : withParallel(output.choice, request);
   reportLosses(request, lose);
 
   return {
@@ -120,7 +123,10 @@ function writeToolChoice(plan: Plan, hasTools: boolean): JsonObject | undefined 
     if (isObject(written) && sameJson(readToolChoice(written), request.toolChoice))
       return withParallel(written, request);
   }
-  if (!hasTools) return undefined;
+  if (!hasTools) {
+    loseChoice(request, lose);
+    return undefined;
+  }
   if (thinking.isBudgeted && isForced(request)) {
     lose("tool_choice", "a thinking model cannot be forced to use a tool");
     return withParallel({ type: "auto" }, request);
@@ -184,7 +190,8 @@ function writeOutput(plan: Plan): Output {
   if (target.traits.structuredOutput !== false && strict !== undefined) {
     return { ...none, fields: asConfig({ ...config, format: { type: "json_schema", schema: strict } }) };
   }
-  return { ...none, ...asTool(plan, schema) };
+  // A tool must be called: there is no answer yet that could have a form.
+  return isForced(request) ? none : { ...none, ...asTool(plan, schema) };
 }
 
 function asConfig(config: JsonObject): JsonObject {

@@ -3,6 +3,7 @@ import type { ChatRequest, JsonObject, Message, Reasoning } from "../../contract
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { sameJson } from "../shared/json.ts";
 import { budgetOf, effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
+import { isForced } from "../shared/tool-choice.ts";
 import { readReasoning } from "./decode-request.ts";
 import { MAX_TOKENS_DEFAULT, MESSAGES, THINKING_TOKENS_MIN } from "./wire.ts";
 
@@ -115,12 +116,6 @@ function planAdaptive(reasoning: Reasoning, maxTokens: number): Thinking {
 function displayOf({ summary }: Reasoning): JsonObject {
   if (summary === undefined) return {};
   return { display: summary === "none" ? "omitted" : "summarized" };
-}
-
-export function isForced({ toolChoice, tools }: ChatRequest): boolean {
-  if (tools.length === 0 || toolChoice === undefined) return false;
-  if (toolChoice.type === "allowed") return toolChoice.mode === "required";
-  return toolChoice.type === "required" || toolChoice.type === "tool";
 }
 
 /** Is the model in the middle of a round of calls whose turn did not begin with thinking that can be sent back? */

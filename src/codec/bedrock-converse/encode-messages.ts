@@ -109,7 +109,11 @@ class BlockWriter {
 
   write(part: Part | TextPart, role: Turn["role"] = "user"): JsonObject[] {
     const blocks = this.#unmarked(part, role);
-    if (part.cache === undefined || blocks.length === 0) return blocks;
+    if (part.cache === undefined) return blocks;
+    if (blocks.length === 0) {
+      this.#target.lose("cache_control", "nothing is left that could be marked");
+      return blocks;
+    }
     return [...blocks, ...this.cachePoint(part.cache.ttl)];
   }
 
@@ -162,12 +166,15 @@ class BlockWriter {
   #call(call: ToolCallPart): JsonObject {
     const name = safeToolName(call.name, OPENAI_TOOL_NAME_CHARS_MAX);
     this.calledTools.add(name);
-    const input = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson);
+    const input = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson, this.#target.lose);
     return { toolUse: { toolUseId: safeToolId(call.id), name, input } };
   }
 
   #result({ id, parts, isError }: ToolResultPart): JsonObject {
     const content = parts.flatMap((part) => this.#unmarked(part, "user"));
+    if (parts.some((part) => part.cache !== undefined)) {
+      this.#target.lose("cache_control", "the upstream takes no cache points inside results");
+    }
     return {
       toolResult: {
         toolUseId: safeToolId(id),

@@ -6,7 +6,8 @@ import { repairConversation } from "../shared/conversation.ts";
 import { compact, isEmpty } from "../shared/json.ts";
 import { effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
 import { loseAdvisory, refuseSeveral } from "../shared/unsaid.ts";
-import { loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { loseOnce } from "../shared/vendor.ts";
 import { writeConversation } from "./encode-messages.ts";
 import { writeTools } from "./tools.ts";
 import { CONVERSE } from "./wire.ts";
@@ -16,7 +17,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   const lose = loseOnce(target.lose);
   const bounded: EncodeTarget = { ...target, lose };
   refuseSeveral(request);
-  loseForeignFields(request.vendor, CONVERSE, lose);
+  loseForeign(request, CONVERSE, lose);
   const thinking = planOwnThinking(request, bounded);
   const written = writeConversation(repairConversation(request, lose), bounded);
   const tools = writeTools(request, bounded, written, thinking.isBudgeted);

@@ -4,6 +4,7 @@ import type { EncodeTarget } from "../../contract/codec.ts";
 import { OUTPUT_TOOL } from "../anthropic-messages/wire.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { answerSchema, toolSchema } from "../shared/schema/root.ts";
+import { isForced, loseChoice } from "../shared/tool-choice.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { limitCachePoints, type Written, writeCachePoint } from "./encode-messages.ts";
 
@@ -33,7 +34,9 @@ export function writeTools(
   const tools = mayNot && called.size === 0 ? [] : writeSpecs(request, target);
   const choices: JsonObject[] = mayNot ? [] : neutralChoice(request);
   if (tools.length === 0) tools.push(...[...called].map((name) => spec(name, undefined, toolSchema(undefined))));
-  if (responseFormat?.type === "json-schema") {
+  // Where a tool must be called there is no answer yet that could have a form.
+  const hasForm = responseFormat?.type === "json-schema" && !isForced(request);
+  if (hasForm) {
     const isAlone = tools.length === 0 || mayNot;
     tools.push(spec(OUTPUT_TOOL, "Gives the final answer to the user.", answerSchema(responseFormat.schema)));
     choices.splice(0, choices.length, isAlone ? { tool: { name: OUTPUT_TOOL } } : { any: {} });
@@ -47,10 +50,13 @@ export function writeTools(
     instructions.push("Answer with one valid JSON object and nothing else.");
   }
   limitCachePoints([tools], lose, cachePoints);
-  if (tools.length === 0) return { config: undefined, instructions };
+  if (tools.length === 0) {
+    loseChoice(request, lose);
+    return { config: undefined, instructions };
+  }
   let [choice] = choices;
   if (isBudgeted && choice !== undefined && choice["auto"] === undefined) {
-    if (responseFormat?.type !== "json-schema") lose("tool_choice", "a thinking model cannot be forced to use a tool");
+    if (!hasForm) lose("tool_choice", "a thinking model cannot be forced to use a tool");
     choice = undefined;
   }
   return { config: { tools, ...(choice === undefined ? {} : { toolChoice: choice }) }, instructions };

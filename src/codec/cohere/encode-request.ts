@@ -8,7 +8,8 @@ import { budgetOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.
 import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseAdvisory, refuseSeveral } from "../shared/unsaid.ts";
-import { loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { loseOnce } from "../shared/vendor.ts";
 import { writeMessages } from "./encode-messages.ts";
 
 /** More are refused. */
@@ -19,7 +20,7 @@ const TOP_P_MAX = 0.99;
 export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
   refuseSeveral(request);
-  loseForeignFields(request.vendor, "cohere", lose);
+  loseForeign(request, "cohere", lose);
   const { tools, choice } = writeTools(request, lose);
   const output = writeOutput(request, tools.length > 0, lose);
   loseAdvisory(request, lose, ["top_k", "frequency_penalty", "presence_penalty", "seed"]);

@@ -105,7 +105,7 @@ export class PartWriter {
     const own = isNative && form?.["ours"] !== true ? ownSignature(call) : this.#carried.take(call.signature);
     const mayStandIn = isFirst && (!isNative || form?.["ours"] === true) && this.#wantsSignatures();
     const signature = own ?? (mayStandIn ? SIGNATURE_STAND_IN : undefined);
-    const args = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson);
+    const args = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson, this.#context.lose);
     const isArgless = isNative && form?.["argless"] === true && call.inputJson === "{}";
     const id = isNative && form?.["idless"] !== true ? { id: call.id } : {};
     const functionCall: JsonObject = {

@@ -6,7 +6,9 @@ import { customToolDescription, customToolSchema } from "../shared/custom-tools.
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, pick, sameJson } from "../shared/json.ts";
 import { toolSchema } from "../shared/schema/root.ts";
 import { geminiToolName } from "../shared/tool-names.ts";
-import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { loseChoice } from "../shared/tool-choice.ts";
+import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { textOfParts } from "./decode-request.ts";
 import { writeConversation } from "./encode-contents.ts";
 import { readResponseFormat, readToolChoice } from "./fields.ts";
@@ -31,7 +33,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   if (!isNative && (request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
   }
-  loseForeignFields(request.vendor, GEMINI, lose);
+  loseForeign(request, GEMINI, lose);
   const bounded: EncodeTarget = { ...target, lose };
   const traits: GeminiTraits = target.traits;
   const plan: Plan = { request, form, isNative, target: bounded, traits, lose };
@@ -77,6 +79,7 @@ function writeTools(plan: Plan): JsonObject[] {
   for (const tool of request.tools) {
     if (tool.kind !== "provider") {
       if (tool.cache !== undefined) lose("cache_control", "the upstream caches by itself");
+      if (tool.strict) lose("strict", "the upstream's dialect has no such field");
       continue;
     }
     // Most models refuse their own tools beside functions.
@@ -140,7 +143,10 @@ function writeToolChoice(plan: Plan, hasAny: boolean): JsonObject {
   if (isObject(written) && sameJson(readToolChoice(written), request.toolChoice)) {
     return { functionCallingConfig: written };
   }
-  if (!hasAny) return {};
+  if (!hasAny) {
+    loseChoice(request, lose);
+    return {};
+  }
   const config = neutralChoice(request, isNative);
   return config === undefined ? {} : { functionCallingConfig: config };
 }

@@ -8,13 +8,14 @@ import { effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.
 import { toolSchema } from "../shared/schema/root.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseAdvisory, refuseSeveral } from "../shared/unsaid.ts";
-import { loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { loseOnce } from "../shared/vendor.ts";
 import { writeMessages } from "./encode-messages.ts";
 
 export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
   refuseSeveral(request);
-  loseForeignFields(request.vendor, "ollama", lose);
+  loseForeign(request, "ollama", lose);
   const tools = writeTools(request, lose);
   loseAdvisory(request, lose, ["top_k", "frequency_penalty", "presence_penalty", "seed"]);
   const options = writeOptions(request, target);
@@ -50,6 +51,7 @@ function writeTools(request: ChatRequest, lose: EncodeTarget["lose"]): JsonObjec
       lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
       return [];
     }
+    if (tool.strict) lose("strict", "the upstream's dialect has no such field");
     return [{ type: "function", function: writeFunction(tool) }];
   });
 }

@@ -8,7 +8,9 @@ import { effortOf } from "../shared/reasoning.ts";
 import { toolSchema, withObjectRoot } from "../shared/schema/root.ts";
 import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName, sha256Hex } from "../shared/tool-names.ts";
-import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { loseChoice } from "../shared/tool-choice.ts";
+import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { type MessageContext, writeMessages } from "./encode-messages.ts";
 import {
   REASONING_FIELDS,
@@ -34,7 +36,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   if (!isNative && (request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
   }
-  loseForeignFields(request.vendor, CHAT, lose);
+  loseForeign(request, CHAT, lose);
 
   const body: JsonObject = {
     ...fieldsOf(request.vendor, CHAT),
@@ -42,7 +44,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
     messages: writeMessages(request.system, request.messages, context),
     ...writeTools(request, form, context),
     ...writeLimit(request, form, target),
-    ...writeReasoningSwitches(request, form),
+    ...writeReasoningSwitches(request, form, lose),
     ...writeSampling(request, form, lose),
     ...writeStream(request, form, target),
   };
@@ -68,15 +70,24 @@ function writeLimit(request: ChatRequest, form: JsonObject | undefined, { traits
 }
 
 /** In the words of the client if it spoke chat; else as `reasoning_effort`, the one switch OpenAI has. */
-function writeReasoningSwitches({ reasoning }: ChatRequest, form: JsonObject | undefined): JsonObject {
+function writeReasoningSwitches(
+  { reasoning }: ChatRequest,
+  form: JsonObject | undefined,
+  lose: EncodeTarget["lose"],
+): JsonObject {
   if (form !== undefined) {
     const written = pick(form, REASONING_FIELDS);
     if (sameJson(readReasoningSwitches(written), reasoning)) return written;
   }
-  if (reasoning?.effort !== undefined) return { reasoning_effort: reasoning.effort };
-  if (reasoning?.budgetTokens !== undefined && reasoning.mode !== "off") {
+  if (reasoning === undefined) return {};
+  if (reasoning.summary !== undefined && reasoning.summary !== "none") {
+    lose("reasoning.summary", "the upstream shows of its reasoning what it likes");
+  }
+  if (reasoning.effort !== undefined) return { reasoning_effort: reasoning.effort };
+  if (reasoning.budgetTokens !== undefined && reasoning.mode !== "off") {
     return { reasoning_effort: effortOf(reasoning.budgetTokens) };
   }
+  if (reasoning.mode !== undefined) lose("thinking", "the upstream takes no switch without a level");
   return {};
 }
 
@@ -131,7 +142,11 @@ function writeTools(request: ChatRequest, form: JsonObject | undefined, context:
     lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
     return false;
   });
-  if (tools.length === 0) return {}; // an empty list is refused, and so is a choice among nothing
+  if (tools.length === 0) {
+    // An empty list is refused, and so is a choice among nothing.
+    loseChoice(request, lose);
+    return {};
+  }
   const isLegacy = form?.["functions"] === true;
   const body: JsonObject = isLegacy
     ? { functions: tools.map((tool) => writeFunction(tool, tool.name)) }

@@ -316,7 +316,7 @@ describe("tools", () => {
   }
 
   test("one call at a time cannot be asked for, and that is told", () => {
-    expect(chat({ tools: [tool], parallel_tool_calls: false }).lost).toEqual(["parallel_tool_calls"]);
+    expect(chat({ tools: [tool], parallel_tool_calls: false }).lost).toEqual(["strict", "parallel_tool_calls"]);
   });
 
   test("a web search alone becomes Google's; beside functions it is left out and told", () => {
