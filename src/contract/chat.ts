@@ -110,6 +110,16 @@ export interface Message {
   vendor?: Vendor;
 }
 
+/** A search of the web that runs at the vendor; what is absent is left to it. */
+export interface WebSearch {
+  /** At most so many searches in one answer. */
+  readonly maxUses?: number;
+  readonly allowedDomains?: readonly string[];
+  readonly blockedDomains?: readonly string[];
+  /** Roughly where the user is: `city`, `region`, `country`, `timezone`. */
+  readonly userLocation?: JsonObject;
+}
+
 export interface Tool {
   /** `provider`: runs at the vendor (web search, code execution); its definition is in `vendor`. */
   kind: "function" | "custom" | "provider";
@@ -118,6 +128,8 @@ export interface Tool {
   /** JSON Schema of the input, as the client wrote it. Absent = takes nothing. */
   schema?: JsonObject;
   strict?: boolean;
+  /** Of a tool that runs at the vendor: it is a search of the web, which several vendors have. */
+  webSearch?: WebSearch;
   cache?: CacheMark;
   vendor?: Vendor;
 }

@@ -10,6 +10,7 @@ import { isForced, loseChoice } from "../shared/tool-choice.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
+import { isSearch, writeAnthropicSearch } from "../shared/web-search.ts";
 import { writeCache } from "./content.ts";
 import { readOutputFormat, readToolChoice } from "./decode-request.ts";
 import { asContent, type BlockContext } from "./encode-blocks.ts";
@@ -77,6 +78,7 @@ function writeTools(plan: Plan): JsonObject[] {
     const mark = tool.cache === undefined ? {} : { cache_control: writeCache(tool.cache) };
     if (tool.kind === "provider") {
       if (isObject(fields["tool"])) return [{ ...fields["tool"], ...mark }];
+      if (isSearch(tool)) return [writeAnthropicSearch(tool.webSearch)];
       lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
       return [];
     }

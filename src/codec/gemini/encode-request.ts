@@ -9,6 +9,7 @@ import { geminiToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
+import { isSearch, loseBounds, SEARCH_BOUNDS } from "../shared/web-search.ts";
 import { textOfParts } from "./decode-request.ts";
 import { writeConversation } from "./encode-contents.ts";
 import { readResponseFormat, readToolChoice } from "./fields.ts";
@@ -67,15 +68,12 @@ function writeInstruction(parts: readonly JsonObject[], form: JsonObject | undef
   return parts.length === 0 ? {} : { systemInstruction: { parts: [...parts] } };
 }
 
-/** Words under which other dialects ask for the vendor's own web search. */
-const WEB_SEARCH = /^web_search(_|$)/;
-
 function writeTools(plan: Plan): JsonObject[] {
   const { request, isNative, lose } = plan;
   if (isNative) return writeToolsAsWritten(request.tools, plan);
   const functions = request.tools.filter((tool) => tool.kind !== "provider");
   const declarations = functions.map((tool) => writeDeclaration(tool, plan));
-  const searches = request.tools.filter((tool) => tool.kind === "provider" && WEB_SEARCH.test(tool.name));
+  const searches = request.tools.filter(isSearch);
   for (const tool of request.tools) {
     if (tool.kind !== "provider") {
       if (tool.cache !== undefined) lose("cache_control", "the upstream caches by itself");
@@ -83,7 +81,10 @@ function writeTools(plan: Plan): JsonObject[] {
       continue;
     }
     // Most models refuse their own tools beside functions.
-    if (searches.includes(tool) && functions.length === 0) continue;
+    if (isSearch(tool) && functions.length === 0) {
+      loseBounds(tool.webSearch, SEARCH_BOUNDS, lose);
+      continue;
+    }
     lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool, or not beside functions");
   }
   if (declarations.length > 0) return [{ functionDeclarations: declarations }];

@@ -7,6 +7,7 @@ import { MESSAGES } from "../anthropic-messages/wire.ts";
 import { instructionTexts } from "../shared/instructions.ts";
 import { isObject, pick } from "../shared/json.ts";
 import { formOf, loseOnce } from "../shared/vendor.ts";
+import { isSearch } from "../shared/web-search.ts";
 
 export interface HostedForm {
   /** Stands in the body as `anthropic_version`. */
@@ -15,6 +16,8 @@ export interface HostedForm {
   readonly hasStream?: true;
   /** Does the body name betas? Else a header does, which is the provider's to write. */
   readonly hasBetas?: true;
+  /** Does the cloud offer the maker's search of the web? */
+  readonly hasSearch?: true;
 }
 
 /** By list and not by exception: "Extra inputs are not permitted" comes for each field added at the maker's. */
@@ -39,11 +42,12 @@ const ELSEWHERE: ReadonlySet<string> = new Set(["model", "stream", "anthropic_ve
 /** Fields of a tool that the client runs; those that run at the vendor have others, which are left alone. */
 const TOOL_FIELDS = ["type", "name", "description", "input_schema", "cache_control"] as const;
 
-export function hostedRequestEncoder({ version, hasStream, hasBetas }: HostedForm) {
+export function hostedRequestEncoder({ version, hasStream, hasBetas, hasSearch }: HostedForm) {
   const known: ReadonlySet<string> = new Set([...FIELDS, ...(hasStream ? ["stream"] : [])]);
   return (request: ChatRequest, target: EncodeTarget): JsonObject => {
     const lose = loseOnce(target.lose);
-    const written = encodeRequest(inTurn(request), { ...target, lose });
+    const offered = hasSearch ? request : withoutSearch(request, lose);
+    const written = encodeRequest(inTurn(offered), { ...target, lose });
     for (const [field, value] of Object.entries(written)) {
       if (known.has(field) || ELSEWHERE.has(field) || (field === "service_tier" && value === "auto")) continue;
       lose(field, "only the model's own maker takes this field");
@@ -57,6 +61,12 @@ export function hostedRequestEncoder({ version, hasStream, hasBetas }: HostedFor
       ...(Array.isArray(tools) ? { tools: tools.map((tool) => writeTool(tool, lose)) } : {}),
     };
   };
+}
+
+function withoutSearch(request: ChatRequest, lose: EncodeTarget["lose"]): ChatRequest {
+  const searches = request.tools.filter(isSearch);
+  for (const { name } of searches) lose(name, "the cloud does not offer the maker's search");
+  return searches.length === 0 ? request : { ...request, tools: request.tools.filter((tool) => !isSearch(tool)) };
 }
 
 /**

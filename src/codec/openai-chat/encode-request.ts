@@ -11,6 +11,7 @@ import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName, sha256Hex } from "../shared/t
 import { loseForeign } from "../shared/extras.ts";
 import { loseChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
+import { isSearch } from "../shared/web-search.ts";
 import { type MessageContext, writeMessages } from "./encode-messages.ts";
 import {
   REASONING_FIELDS,
@@ -54,7 +55,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
     body["response_format"] =
       isSame && isObject(written) ? written : writeResponseFormat(withObjectRoot(request.responseFormat));
   }
-  if (isNative) Object.assign(body, pick(form, ["safety_identifier"]));
+  if (isNative) Object.assign(body, pick(form, ["safety_identifier", "web_search_options"]));
   const user = request.user === form?.["safety_identifier"] && isNative ? undefined : request.user;
   if (user !== undefined) body["user"] = isNative || user.length <= USER_CHARS_MAX ? user : sha256Hex(user);
   return body;
@@ -139,6 +140,7 @@ function writeTools(request: ChatRequest, form: JsonObject | undefined, context:
   const { isNative, lose } = context;
   const tools = request.tools.filter((tool) => {
     if (tool.kind !== "provider" || fieldsOf(tool.vendor, CHAT)["tool"] !== undefined) return true;
+    if (form?.["web_search_options"] !== undefined && isSearch(tool)) return false;
     lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
     return false;
   });

@@ -29,6 +29,9 @@ class ChunkWriter implements FrameWriter {
   #head: PartHead | undefined;
   #partText = "";
   #thoughtChars = 0;
+  /** Where in the content the text at hand begins, and how far it has come. */
+  #textStart = 0;
+  #textEnd = 0;
   #toolIndex = -1;
   #isCustomCall = false;
   #detailIndex = 0;
@@ -92,6 +95,7 @@ class ChunkWriter implements FrameWriter {
     this.#head = head;
     this.#partText = "";
     this.#thoughtChars = 0;
+    this.#textStart = this.#textEnd;
     if (head.type === "media") {
       const images = imageOf(head);
       if (images.length > 0) this.#delta(JSON.stringify({ images }));
@@ -133,6 +137,7 @@ class ChunkWriter implements FrameWriter {
     if (delta === "") return;
     switch (this.#head?.type) {
       case "text":
+        this.#textEnd += delta.length;
         this.#delta(`{"content":${JSON.stringify(delta)}}`);
         break;
       case "reasoning":
@@ -155,7 +160,13 @@ class ChunkWriter implements FrameWriter {
     if (head?.type === "tool-call") this.#closeCall(head, tail);
     else if (head?.type === "reasoning") this.#closeReasoning(head, tail);
     else if (head?.type === "text" && tail?.annotations !== undefined) {
-      this.#delta(JSON.stringify({ annotations: tail.annotations.map(writeAnnotation) }));
+      this.#delta(
+        JSON.stringify({
+          annotations: tail.annotations.map((source) =>
+            writeAnnotation(source, this.#textStart, this.#textEnd - this.#textStart),
+          ),
+        }),
+      );
     }
   }
 

@@ -74,8 +74,9 @@ export function readAnnotations(value: Json | undefined): Annotation[] {
   return readCitations(value, (entry) => objectOr(objectOr(entry)["url_citation"]));
 }
 
-export function writeAnnotation(annotation: Annotation): JsonObject {
-  return { type: "url_citation", url_citation: citationFields(annotation) };
+/** @param start in the content, where the text of `chars` begins that the annotation is about */
+export function writeAnnotation(annotation: Annotation, start: number, chars: number): JsonObject {
+  return { type: "url_citation", url_citation: citationFields(annotation, start, start + chars) };
 }
 
 /** Generated pictures stand beside the content (OpenRouter's form). */
@@ -215,7 +216,12 @@ function writeMessage(parts: readonly Part[], context: AnswerContext): JsonObjec
   const refusals = parts.filter((part) => part.type === "refusal");
   const toolCalls = parts.filter((part) => part.type === "tool-call").map((call) => writeCall(call, calls));
   const images = parts.flatMap(imageOf);
-  const annotations = texts.flatMap((part) => part.annotations ?? []).map(writeAnnotation);
+  let start = 0;
+  const annotations = texts.flatMap(({ text: { length }, annotations: sources = [] }) => {
+    const written = sources.map((source) => writeAnnotation(source, start, length));
+    start += length;
+    return written;
+  });
   const text = texts.length === 0 ? null : texts.map((part) => part.text).join("");
   const list = (): JsonObject[] =>
     parts.flatMap((part): JsonObject[] => {

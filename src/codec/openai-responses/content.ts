@@ -176,6 +176,7 @@ export function readAnnotations(value: Json | undefined): Annotation[] {
   return readCitations(value, objectOr);
 }
 
-export function writeAnnotation(annotation: Annotation): JsonObject {
-  return { type: "url_citation", ...citationFields(annotation) };
+/** @param chars of the text that the annotation is about */
+export function writeAnnotation(annotation: Annotation, chars: number): JsonObject {
+  return { type: "url_citation", ...citationFields(annotation, 0, chars) };
 }

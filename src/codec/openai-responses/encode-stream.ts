@@ -240,9 +240,10 @@ class AnswerWriter {
   #closeText(tail: PartTail): void {
     const own = fieldsOf(tail.vendor, RESPONSES);
     const raw = arrayOr(own["annotations"]).filter(isObject);
-    const annotations = raw.length > 0 ? raw : (tail.annotations ?? []).map(writeAnnotation);
-    const logprobs = arrayOr(own["logprobs"]);
     const text = this.#text;
+    const sources = tail.annotations ?? [];
+    const annotations = raw.length > 0 ? raw : sources.map((source) => writeAnnotation(source, text.length));
+    const logprobs = arrayOr(own["logprobs"]);
     const content_index = this.#items.contentIndex;
     for (const [annotation_index, annotation] of annotations.entries()) {
       const place = { content_index, annotation_index };
