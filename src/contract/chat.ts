@@ -10,6 +10,8 @@ export type Vendor = { readonly [codecId: string]: JsonObject };
 /** "Cache the prompt up to and including this." `ttl` as the client wrote it, e.g. `5m`, `1h`. */
 export interface CacheMark {
   readonly ttl?: string;
+  /** Who else may read it, in Anthropic's words; meant for Anthropic alone. */
+  readonly scope?: string;
 }
 
 /** Proof of origin that only its maker can check; never sent to anybody else. */

@@ -177,6 +177,20 @@ const CASES: [name: string, from: Dialect, extra: JsonObject, to: Upstream[], lo
     ["cache_control"],
     { family: "claude" },
   ],
+  [
+    "a limit of nothing, by which a cache is filled",
+    "anthropic-messages",
+    { max_tokens: 0 },
+    ["openai-chat", "gemini", "bedrock-converse", "ollama", "cohere", "openai-responses"],
+    ["max_tokens"],
+  ],
+  [
+    "log probabilities in a form the client would not see",
+    "gemini",
+    { generationConfig: { responseLogprobs: true, logprobs: 2 } },
+    ["openai-chat"],
+    ["logprobs", "top_logprobs"],
+  ],
 ];
 
 describe("is named", () => {
@@ -299,4 +313,39 @@ describe("a tool that must be called, and a form of the answer that has no place
       disable_parallel_tool_use: true,
     });
   });
+});
+
+test("a limit of nothing is asked for at its maker's, and is one token elsewhere", () => {
+  const limits: [to: Upstream, ...path: string[]][] = [
+    ["openai-chat", "max_completion_tokens"],
+    ["gemini", "generationConfig", "maxOutputTokens"],
+    ["bedrock-converse", "inferenceConfig", "maxTokens"],
+    ["ollama", "options", "num_predict"],
+    ["cohere", "max_tokens"],
+  ];
+  for (const [to, ...path] of limits) {
+    expect(dig(send("anthropic-messages", to, { max_tokens: 0 }).sent, ...path)).toBe(1);
+  }
+  expect(send("anthropic-messages", "anthropic-messages", { max_tokens: 0 }).sent["max_tokens"]).toBe(0);
+});
+
+test("who else may read Anthropic's cache is told to Anthropic, and to no cloud", () => {
+  const cache_control = { type: "ephemeral", ttl: "1h", scope: "global" };
+  const body = {
+    system: [{ type: "text", text: "Be.", cache_control }],
+    messages: [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: [{ type: "tool_use", id: "c", name: "f", input: {} }] },
+      {
+        role: "user",
+        content: [{ type: "tool_result", tool_use_id: "c", content: [{ type: "text", text: "ok", cache_control }] }],
+      },
+    ],
+    ...tool({ cache_control }),
+  };
+  const home = JSON.stringify(send("anthropic-messages", "anthropic-messages", body).sent);
+  expect(home.split('"scope":"global"')).toHaveLength(4);
+  const cloud = JSON.stringify(send("anthropic-messages", "vertex-claude", body).sent);
+  expect(cloud).not.toContain("scope");
+  expect(cloud.split('"ttl":"1h"')).toHaveLength(4);
 });

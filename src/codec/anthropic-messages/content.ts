@@ -19,12 +19,11 @@ import { MESSAGES } from "./wire.ts";
 export function readCache(block: JsonObject): { cache?: CacheMark } {
   const mark = block["cache_control"];
   if (!isObject(mark)) return {};
-  const ttl = textOf(mark["ttl"]);
-  return { cache: ttl === undefined ? {} : { ttl } };
+  return { cache: compact<CacheMark>({ ttl: textOf(mark["ttl"]), scope: textOf(mark["scope"]) }) };
 }
 
-export function writeCache(cache: CacheMark): JsonObject {
-  return { type: "ephemeral", ...(cache.ttl === undefined ? {} : { ttl: cache.ttl }) };
+export function writeCache({ ttl, scope }: CacheMark): JsonObject {
+  return compact<JsonObject>({ type: "ephemeral", ttl, scope });
 }
 
 const TEXT_FIELDS = new Set(["type", "text", "cache_control"]);

@@ -5,7 +5,7 @@ import { planThinking, SIGNERS_AT_ANTHROPIC, type Thinking } from "../anthropic-
 import { repairConversation } from "../shared/conversation.ts";
 import { compact, isEmpty } from "../shared/json.ts";
 import { effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
-import { loseAdvisory, refuseSeveral } from "../shared/unsaid.ts";
+import { loseAdvisory, refuseSeveral, withAnswer } from "../shared/unsaid.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseOnce } from "../shared/vendor.ts";
 import { writeConversation } from "./encode-messages.ts";
@@ -13,8 +13,9 @@ import { writeTools } from "./tools.ts";
 import { CONVERSE } from "./wire.ts";
 
 /** Model and stream go into the URL, which is the provider's to write. */
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
+  const request = withAnswer(given, lose);
   const bounded: EncodeTarget = { ...target, lose };
   refuseSeveral(request);
   loseForeign(request, CONVERSE, lose);

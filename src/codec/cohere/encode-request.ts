@@ -7,7 +7,7 @@ import { compact } from "../shared/json.ts";
 import { budgetOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
 import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
-import { loseAdvisory, refuseSeveral } from "../shared/unsaid.ts";
+import { loseAdvisory, refuseSeveral, withAnswer } from "../shared/unsaid.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseOnce } from "../shared/vendor.ts";
 import { writeMessages } from "./encode-messages.ts";
@@ -17,8 +17,9 @@ const STOP_SEQUENCES_MAX = 5;
 /** Of nucleus sampling; 1 itself is refused. */
 const TOP_P_MAX = 0.99;
 
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
+  const request = withAnswer(given, lose);
   refuseSeveral(request);
   loseForeign(request, "cohere", lose);
   const { tools, choice } = writeTools(request, lose);

@@ -137,8 +137,15 @@ class AnswerReader {
     if (this.#isStarted) return;
     this.#isStarted = true;
     const vendor = vendorOf(GEMINI, this.#extras);
-    const head = { type: "response-start", id: this.#id, model: this.#model } as const;
-    this.events.push(vendor === undefined ? head : { ...head, vendor });
+    // What was read is known from the first chunk on, and some clients are told before the end.
+    const { outputTokens: _written, reasoningTokens: _thought, ...read } = readUsage(this.#report) ?? {};
+    this.events.push({
+      type: "response-start",
+      id: this.#id,
+      model: this.#model,
+      ...(isEmpty(read) ? {} : { usage: read }),
+      ...(vendor === undefined ? {} : { vendor }),
+    });
   }
 
   #part(raw: JsonObject): void {

@@ -34,9 +34,17 @@ export class PartWriter {
   }
 
   write(parts: readonly Part[]): JsonObject[] {
-    const written = parts.flatMap((part) => this.#part(part));
+    const written = this.#inOrder(parts.flatMap((part) => this.#part(part)));
     if (this.#carried.hasLeft) this.#loseReasoning();
     return written;
+  }
+
+  /** Results in a row, as the calls were: what one of them shows stands behind the last. */
+  #inOrder(written: JsonObject[]): JsonObject[] {
+    if (this.#context.isNative) return written;
+    const isResult = (part: JsonObject) => part["functionResponse"] !== undefined;
+    const first = written.filter(isResult);
+    return first.length < 2 ? written : [...first, ...written.filter((part) => !isResult(part))];
   }
 
   #part(part: Part): JsonObject[] {

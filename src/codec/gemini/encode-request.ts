@@ -10,6 +10,7 @@ import { loseForeign } from "../shared/extras.ts";
 import { loseChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch, loseBounds, SEARCH_BOUNDS } from "../shared/web-search.ts";
+import { withAnswer } from "../shared/unsaid.ts";
 import { textOfParts } from "./decode-request.ts";
 import { writeConversation } from "./encode-contents.ts";
 import { readResponseFormat, readToolChoice } from "./fields.ts";
@@ -27,10 +28,11 @@ interface Plan {
 }
 
 /** Model and stream go into the URL, which is the provider's to write. */
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
-  const form = formOf(request.vendor, GEMINI);
+  const form = formOf(given.vendor, GEMINI);
   const isNative = form !== undefined;
+  const request = isNative ? given : withAnswer(given, lose);
   if (!isNative && (request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
   }

@@ -5,7 +5,7 @@ import { SILENT_USER } from "../anthropic-messages/encode-messages.ts";
 import { encodeRequest } from "../anthropic-messages/encode-request.ts";
 import { MESSAGES } from "../anthropic-messages/wire.ts";
 import { instructionTexts } from "../shared/instructions.ts";
-import { isObject, pick } from "../shared/json.ts";
+import { arrayOr, isObject, pick, restOf } from "../shared/json.ts";
 import { formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch } from "../shared/web-search.ts";
 
@@ -39,6 +39,8 @@ const FIELDS = [
 /** Said in the URL, or known to be of no account. */
 const ELSEWHERE: ReadonlySet<string> = new Set(["model", "stream", "anthropic_version", "anthropic_beta", "betas"]);
 
+const SCOPE: ReadonlySet<string> = new Set(["scope"]);
+
 /** Fields of a tool that the client runs; those that run at the vendor have others, which are left alone. */
 const TOOL_FIELDS = ["type", "name", "description", "input_schema", "cache_control"] as const;
 
@@ -52,6 +54,7 @@ export function hostedRequestEncoder({ version, hasStream, hasBetas, hasSearch }
       if (known.has(field) || ELSEWHERE.has(field) || (field === "service_tier" && value === "auto")) continue;
       lose(field, "only the model's own maker takes this field");
     }
+    for (const field of ["system", "messages", "tools"]) dropScopes(written[field]);
     const { tools } = written;
     const { betas = [] } = target.traits;
     return {
@@ -61,6 +64,15 @@ export function hostedRequestEncoder({ version, hasStream, hasBetas, hasSearch }
       ...(Array.isArray(tools) ? { tools: tools.map((tool) => writeTool(tool, lose)) } : {}),
     };
   };
+}
+
+/** Marks are kept by each cloud for itself. */
+function dropScopes(blocks: Json | undefined): void {
+  for (const block of arrayOr(blocks).filter(isObject)) {
+    const mark = block["cache_control"];
+    if (isObject(mark) && mark["scope"] !== undefined) block["cache_control"] = restOf(mark, SCOPE);
+    dropScopes(block["content"]);
+  }
 }
 
 function withoutSearch(request: ChatRequest, lose: EncodeTarget["lose"]): ChatRequest {

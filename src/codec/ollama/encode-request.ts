@@ -7,13 +7,14 @@ import { compact, isEmpty } from "../shared/json.ts";
 import { effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
 import { toolSchema } from "../shared/schema/root.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
-import { loseAdvisory, refuseSeveral } from "../shared/unsaid.ts";
+import { loseAdvisory, refuseSeveral, withAnswer } from "../shared/unsaid.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseOnce } from "../shared/vendor.ts";
 import { writeMessages } from "./encode-messages.ts";
 
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
+  const request = withAnswer(given, lose);
   refuseSeveral(request);
   loseForeign(request, "ollama", lose);
   const tools = writeTools(request, lose);

@@ -12,6 +12,7 @@ import { loseForeign } from "../shared/extras.ts";
 import { loseChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch } from "../shared/web-search.ts";
+import { withAnswer } from "../shared/unsaid.ts";
 import { type MessageContext, writeMessages } from "./encode-messages.ts";
 import {
   REASONING_FIELDS,
@@ -29,10 +30,11 @@ const STOP_SEQUENCES_MAX = 4;
 /** Longest `user` OpenAI takes. */
 const USER_CHARS_MAX = 64;
 
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
-  const form = formOf(request.vendor, CHAT);
+  const form = formOf(given.vendor, CHAT);
   const isNative = form !== undefined;
+  const request = isNative ? given : withAnswer(given, lose);
   const context: MessageContext = { target, lose, isNative };
   if (!isNative && (request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
@@ -101,14 +103,17 @@ function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose:
     ["seed", request.seed],
     ["stop", writeStop(request.stop, form, lose)],
     ["n", request.n],
-    ["logprobs", request.logprobs],
-    ["top_logprobs", request.topLogprobs],
+    ["logprobs", form === undefined ? undefined : request.logprobs],
+    ["top_logprobs", form === undefined ? undefined : request.topLogprobs],
     ["logit_bias", request.logitBias],
     ["verbosity", request.verbosity],
     ["metadata", request.metadata],
     ["service_tier", form === undefined && request.serviceTier === "auto" ? undefined : request.serviceTier],
     ["prompt_cache_key", request.promptCacheKey],
   ];
+  // They would be paid for and not shown: answers of other dialects have them in other forms.
+  if (form === undefined && request.logprobs) lose("logprobs", "they cannot be shown in this dialect's answers");
+  if (form === undefined && request.topLogprobs !== undefined) lose("top_logprobs", "they cannot be shown either");
   if (request.topK !== undefined) {
     // Compatible servers take it as an extension; OpenAI itself refuses unknown fields.
     if (form?.["top_k"] !== undefined) values.push(["top_k", request.topK]);
