@@ -8,6 +8,7 @@ import { secretValues } from "../config/redact.ts";
 import type { Config } from "../config/types.ts";
 import { createApi } from "../http/api.ts";
 import { createEdge } from "../http/edge.ts";
+import { createRefusedWrites } from "../http/refused-writes.ts";
 import { apiRoutes } from "../http/routes.ts";
 import { listen, outerBound, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
@@ -217,7 +218,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       notReady: () => (isDraining ? "draining" : undefined),
       sync,
     };
-    const api = createApi(apiRoutes(http, located.dataDir));
+    const api = createApi(apiRoutes(http, located.dataDir), createRefusedWrites(accounts.audit, systemClock));
     server = await startListening(config, createEdge(http, api));
     log.setFields({ gen: 1 });
     announce();

@@ -18,7 +18,6 @@ export const PENDING: readonly Pending[] = [
   { path: "providers.*.breaker" },
   { path: "providers.*.ignore" },
   { path: "providers.*.keys[].usage_window_limits" },
-  { path: "providers.*.keys[].proxy" },
   { path: "providers.*.keys[].rpm" },
   { path: "providers.*.keys[].tpm" },
   { path: "providers.*.keys[].concurrency" },

@@ -8,6 +8,7 @@ import { type BodyCheck, compileBody, readBody, refuseOtherTypes } from "./body.
 import { originOf } from "./caller.ts";
 import { errorResponse, familyOf } from "./errors.ts";
 import { enforce, type Policy } from "./policy.ts";
+import type { RefusedWrite } from "./refused-writes.ts";
 
 /** What a handler gets. `identity` is there unless the policy is public. */
 export interface ApiContext {
@@ -64,7 +65,8 @@ export function done(message: string): { readonly status: "ok"; readonly message
   return { status: "ok", message };
 }
 
-export function createApi(routes: readonly ApiRoute[]): Api {
+/** `refused`: told of every request that its route's policy turns away. */
+export function createApi(routes: readonly ApiRoute[], refused: RefusedWrite = async () => {}): Api {
   const calls = new WeakMap<Request, ApiCall>();
   const app = new Elysia({ aot: true, normalize: false });
   app.onError(({ error, request }) => {
@@ -82,10 +84,16 @@ export function createApi(routes: readonly ApiRoute[]): Api {
         // A request that did not come through the edge has not been judged.
         if (call === undefined) throw new RelayError("internal", "Internal error");
         const identity = route.policy.type === "public" ? undefined : await call.identify();
-        enforce(route.policy, identity);
+        const { requestId, snapshot, identify, address } = call;
+        const origin = originOf(request, address, requestId, snapshot);
+        try {
+          enforce(route.policy, identity);
+        } catch (cause) {
+          await refused(route, identity, origin, cause);
+          throw cause;
+        }
         if (route.body !== undefined) check ??= compileBody(route.body);
         else if (route.policy.type !== "public") refuseOtherTypes(request);
-        const { requestId, snapshot, identify, address } = call;
         const body = check === undefined ? undefined : await readBody(request, snapshot, check);
         const answer = await route.handler({
           request,
@@ -93,7 +101,7 @@ export function createApi(routes: readonly ApiRoute[]): Api {
           snapshot,
           identity,
           identify,
-          origin: originOf(request, address, requestId, snapshot),
+          origin,
           params: params ?? {},
           query: new URL(request.url).searchParams,
           body,

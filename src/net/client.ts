@@ -38,6 +38,8 @@ export interface ClientOptions {
   readonly lookup?: Lookup;
   /** Through which proxy an origin is reached. Default: none. */
   readonly proxyFor?: ProxyChoice;
+  /** Whether an address may be connected to. Default: any may. */
+  readonly mayReach?: ((address: string) => boolean) | undefined;
 }
 
 export interface ClientStats {
@@ -62,6 +64,7 @@ class HttpClient implements DirectClient, ConnectionOwner, DialOwner {
   readonly lookup: Lookup | undefined;
   readonly roots: readonly string[] | undefined;
   readonly proxyFor: ProxyChoice | undefined;
+  readonly mayReach: ((address: string) => boolean) | undefined;
   readonly #schedule: Schedule;
   readonly #idleMs: number;
   readonly #maxIdle: number;
@@ -79,6 +82,7 @@ class HttpClient implements DirectClient, ConnectionOwner, DialOwner {
     this.clock = options.clock;
     this.lookup = options.lookup;
     this.proxyFor = options.proxyFor;
+    this.mayReach = options.mayReach;
     this.#schedule = options.schedule ?? systemSchedule;
     this.#idleMs = options.idleMs ?? IDLE_MS;
     this.#maxIdle = options.maxIdlePerOrigin ?? IDLE_PER_ORIGIN_MAX;

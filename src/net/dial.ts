@@ -18,6 +18,8 @@ export interface DialOwner {
   readonly roots: readonly string[] | undefined;
   /** `undefined` = always directly. */
   readonly proxyFor: ProxyChoice | undefined;
+  /** Whether an address may be connected to; `undefined` = any may. */
+  readonly mayReach: ((address: string) => boolean) | undefined;
   /** The connection stands; the socket is the owner's now. */
   connected(dial: Dial, socket: Socket): void;
   /** Given up or failed; the exchange knows. */
@@ -83,6 +85,10 @@ export class Dial implements Carrier, SocketUser {
     this.#isConnecting = false;
     if (this.#isOver) return socket.terminate();
     this.#socket = socket;
+    // Nothing of the request has been said yet; which of its addresses a name led to is known only now.
+    if (this.#owner.mayReach?.(socket.remoteAddress) === false) {
+      return this.#fail(new NetError("address", "The address of the upstream is one that is not allowed."));
+    }
     if (!this.origin.isTls) this.#hand(socket);
   }
 

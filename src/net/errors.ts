@@ -6,6 +6,7 @@ export type NetFailure =
   | "dns"
   | "tls"
   | "proxy"
+  | "address"
   | "connect-timeout"
   | "reset"
   | "closed"

@@ -4,6 +4,7 @@
 export interface Socket {
   data: SocketUser;
   readonly authorized: boolean;
+  readonly remoteAddress: string;
   /** How many bytes were taken; negative: the connection is broken. */
   write(bytes: Uint8Array, from: number, length: number): number;
   pause(): void;

@@ -6,6 +6,8 @@ export class StreamSocket implements Socket {
   data: SocketUser;
   /** Whoever made the stream has seen to it. */
   readonly authorized = true;
+  /** Only the proxy knows. */
+  readonly remoteAddress = "";
   readonly #stream: Duplex;
   #error: Error | undefined;
 

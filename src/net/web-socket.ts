@@ -1,5 +1,8 @@
 /** A WebSocket to an upstream: stands, or is given up in time; then messages in both directions, as they are. */
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
 import { NetError } from "./errors.ts";
+import { failureOf } from "./failure.ts";
 import { rootsWith } from "./roots.ts";
 import { bridgeTo, type SocksBridge } from "./socks-bridge.ts";
 import type { WayOut } from "./way-out.ts";
@@ -66,9 +69,7 @@ class OpeningSocket implements Opening {
       this.#end(new NetError("connect-timeout", "The upstream could not be reached in time."));
     }, request.connectMs);
     this.#open(request, resolve).catch((cause: unknown) => {
-      this.#end(
-        cause instanceof NetError ? cause : new NetError("unreachable", "The upstream cannot be reached.", cause),
-      );
+      this.#end(failureOf(cause));
     });
   }
 
@@ -84,6 +85,7 @@ class OpeningSocket implements Opening {
     const isTls = protocol === "wss:";
     const to = { isTls, hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (isTls ? 443 : 80) };
     const proxy = way.proxyFor(to);
+    if (proxy === null && way.mayReach !== undefined) await checkAddresses(to.hostname, way.mayReach);
     // The runtime knows web proxies only.
     if (proxy?.scheme === "socks5") this.#bridge = await bridgeTo(proxy);
     if (this.#isOver) return this.#bridge?.close();
@@ -122,6 +124,13 @@ class OpeningSocket implements Opening {
     if (!wasOver) this.#refuse(error);
     this.#socket?.terminate();
   }
+}
+
+/** The runtime does not tell which address it connects to: all that the name has must do. */
+async function checkAddresses(hostname: string, mayReach: (address: string) => boolean): Promise<void> {
+  const found = isIP(hostname) === 0 ? await lookup(hostname, { all: true }) : [{ address: hostname }];
+  if (found.every(({ address }) => mayReach(address))) return;
+  throw new NetError("address", "The address of the upstream is one that is not allowed.");
 }
 
 function standing(socket: WebSocket): UpstreamSocket {

@@ -1,6 +1,6 @@
 /** Raw lane: everything under `/v1` that is not chat travels as it is, but for the model's name. */
 import type { Answer } from "../net/answer.ts";
-import { RelayError, type UpstreamCall, type Usage } from "../plugin/index.ts";
+import { RelayError, type UpstreamCall } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
@@ -13,6 +13,7 @@ import { type Source, streamToClient } from "./client-stream.ts";
 import { editBody } from "./edits.ts";
 import { readForm } from "./forms.ts";
 import { answerHeaders, forwardedHeaders, returnedHeaders } from "./headers.ts";
+import { UsageAtEnd, usageIn } from "./raw-usage.ts";
 import { resolveFor } from "./reach.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
@@ -167,31 +168,21 @@ export async function pass(
   const fail = (cause: unknown): never => {
     throw failureOf(call, cause);
   };
+  const counted = isJson || /^text\/event-stream\b/i.test(contentType) ? new UsageAtEnd() : undefined;
+  const seen = (chunk: Uint8Array<ArrayBuffer> | null): Uint8Array<ArrayBuffer> | null => {
+    if (chunk !== null) counted?.see(chunk);
+    else call.usage = counted?.read();
+    return chunk;
+  };
   const source: Source = {
     next() {
       call.lastByteMs = call.services.active.now;
       const chunk = answer.read();
-      return chunk instanceof Promise ? chunk.catch(fail) : chunk;
+      return chunk instanceof Promise ? chunk.then(seen, fail) : seen(chunk);
     },
     stop: () => call.abandonAttempt(),
   };
   const streamed = streamToClient(call, source, undefined, contentType);
   returnedHeaders(answer, streamed.headers);
   return streamed;
-}
-
-/** `usage` of OpenAI-shaped answers, whichever of its two spellings. */
-function usageIn(bytes: Uint8Array): Usage | undefined {
-  try {
-    const { usage } = JSON.parse(new TextDecoder().decode(bytes)) as { usage?: Record<string, unknown> };
-    if (typeof usage !== "object" || usage === null) return undefined;
-    const input = usage["prompt_tokens"] ?? usage["input_tokens"];
-    const output = usage["completion_tokens"] ?? usage["output_tokens"];
-    return {
-      ...(typeof input === "number" ? { inputTokens: input } : {}),
-      ...(typeof output === "number" ? { outputTokens: output } : {}),
-    };
-  } catch {
-    return undefined;
-  }
 }

@@ -98,7 +98,7 @@ async function connect(call: Call, asked: URLSearchParams, { entry, model }: Tar
         headers: { ...own, ...entry.extraHeaders },
         protocols: protocolsOf(call),
         connectMs: entry.timeouts.connectMs,
-        way: entry.way,
+        way: key.way ?? entry.way,
       },
       {
         message: (data) => session.told(data),

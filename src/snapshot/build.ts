@@ -26,8 +26,8 @@ import { createLayers } from "../routing/layers.ts";
 import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
-import type { WayOut } from "../net/way-out.ts";
-import type { Clients, KeptWay } from "./clients.ts";
+import type { OpenWay, WayOut } from "../net/way-out.ts";
+import type { Clients } from "./clients.ts";
 import { fetchMetadata, refuseMetadata } from "./metadata-fetch.ts";
 import { createPluginFetch } from "./plugin-fetch.ts";
 import type { ProviderStatus, Snapshot } from "./snapshot.ts";
@@ -166,7 +166,12 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         type: entryConfig.type,
       };
       if (!entryConfig.enabled || plugin === undefined) return status;
-      const way = input.clients.get(entryConfig.proxy ?? config.network.proxy, input.extraRoots);
+      const wayBy = (proxy: string | null): OpenWay =>
+        input.clients.get(proxy, input.extraRoots, {
+          isPrivateAllowed: entryConfig.allowPrivate !== false,
+          listed: config.network.allowPrivateNetworks,
+        });
+      const way = wayBy(entryConfig.proxy ?? config.network.proxy);
       const { allowMetadata } = entryConfig.options as { allowMetadata?: unknown };
       const metadata = allowMetadata === true ? fetchMetadata : refuseMetadata;
       const host = { ...hostOf(plugin.id, entryConfig.name, way, baseUrl, entryConfig.options), baseUrl, metadata };
@@ -180,7 +185,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         return status;
       }
       const codecs = chooseCodecs(entryConfig, provider, problems);
-      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices, way) };
+      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices, wayBy) };
     }),
   );
 
@@ -216,8 +221,9 @@ function createEntry(
   codecs: readonly Codec[],
   baseUrl: string,
   prices: PriceBook,
-  way: KeptWay,
+  wayBy: (proxy: string | null) => OpenWay,
 ): ProviderEntry {
+  const way = wayBy(config.proxy ?? input.config.network.proxy);
   const { timeouts, keySelection } = input.config;
   const remembered = new Map<string, Traits>();
   const extra = { ...config.cloaking, ...config.headers };
@@ -236,6 +242,7 @@ function createEntry(
       clock: input.clock,
       random: input.random,
       stateOf: (keyId) => input.state.key(config.name, keyId),
+      wayOf: wayBy,
     }),
     layers: createLayers(input.config, config),
     baseUrl: isLocal ? "" : baseUrl,

@@ -3,16 +3,27 @@ import type { Client } from "../net/answer.ts";
 import { createClient } from "../net/client.ts";
 import { createFetchClient } from "../net/fetch-client.ts";
 import { chooseProxy, DIRECT } from "../net/proxy.ts";
-import type { WayOut } from "../net/way-out.ts";
+import { isClosedAddress, isReachableAddress } from "../net/public-addresses.ts";
+import type { OpenWay, WayOut } from "../net/way-out.ts";
 import type { Clock } from "../support/clock.ts";
 
-export interface KeptWay extends WayOut {
-  readonly client: Client;
+/** Which addresses may be connected to. */
+export interface AddressRule {
+  /** Loopback and private ones; others that are not public need a listing always. */
+  readonly isPrivateAllowed: boolean;
+  /** Networks that are permitted in any case. */
+  readonly listed: readonly string[];
+}
+
+const ANY: AddressRule = { isPrivateAllowed: true, listed: ["0.0.0.0/0", "::/0"] };
+
+function judgeOf({ isPrivateAllowed, listed }: AddressRule): WayOut["mayReach"] {
+  return (address) => (isPrivateAllowed ? !isClosedAddress(address, listed) : isReachableAddress(address, listed));
 }
 
 /** A way out that no generation has used for a while is not worth counting: there are as many as proxies in use. */
 export class Clients {
-  readonly #ways = new Map<string, KeptWay>();
+  readonly #ways = new Map<string, OpenWay>();
 
   /** `environment`: where `HTTP_PROXY` and its like stand. */
   constructor(
@@ -24,12 +35,14 @@ export class Clients {
    * `proxy`: a URL, `none` = connect directly whatever the environment says, `null` = as the environment says.
    * `extraRoots`: certificates in PEM that are trusted beside the system's.
    */
-  get(proxy: string | null, extraRoots: string | null): KeptWay {
-    const name = `${proxy ?? "environment"}\n${extraRoots ?? ""}`;
+  get(proxy: string | null, extraRoots: string | null, rule: AddressRule = ANY): OpenWay {
+    const rules = `${rule.isPrivateAllowed} ${rule.listed.join()}`;
+    const name = `${proxy ?? "environment"}\n${rules}\n${extraRoots ?? ""}`;
     let way = this.#ways.get(name);
     if (way === undefined) {
       const proxyFor = chooseProxy(proxy, this.environment);
-      way = { proxyFor, roots: extraRoots, client: this.#clientOf(proxy, { proxyFor, roots: extraRoots }) };
+      const plain: WayOut = { proxyFor, roots: extraRoots, mayReach: judgeOf(rule) };
+      way = { ...plain, client: this.#clientOf(proxy, plain) };
       this.#ways.set(name, way);
     }
     return way;
@@ -41,11 +54,12 @@ export class Clients {
   }
 
   /** What web proxies ask for, the runtime's own client knows; the other ways are ours, and directly that costs half. */
-  #clientOf(proxy: string | null, { proxyFor, roots }: WayOut): Client {
+  #clientOf(proxy: string | null, { proxyFor, roots, mayReach }: WayOut): Client {
     const isOurs = proxyFor === DIRECT || proxy?.startsWith("socks5:") === true;
     if (!isOurs) return createFetchClient({ proxyFor, roots });
     return createClient({
       clock: this.clock,
+      mayReach,
       ...(proxyFor === DIRECT ? {} : { proxyFor }),
       ...(roots === null ? {} : { tls: { ca: roots } }),
     });

@@ -133,6 +133,9 @@ function createKey(
     const user = db.select({ isActive: users.isActive }).from(users).where(eq(users.id, key.userId)).get();
     if (!user?.isActive) return { type: "owner-refused" };
   }
+  if (db.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.hash, hash)).get() !== undefined) {
+    return { type: "known" };
+  }
   const live = db
     .select({ n: sql<number>`count(*)` })
     .from(apiKeys)

@@ -189,6 +189,8 @@ export type CreateKeyOutcome =
   | { readonly type: "created" | "replayed"; readonly key: ApiKey }
   /** The idempotency key came with something else before. */
   | { readonly type: "conflict" }
+  /** A key of this digest is here, revoked or not. */
+  | { readonly type: "known" }
   | { readonly type: "too-many" }
   | { readonly type: "org-not-found" }
   /** The owner is gone or inactive. */

@@ -514,12 +514,34 @@ describe("keys brought from elsewhere", () => {
     ["of other characters", "a key with spaces in it"],
     ["of the form of a token", "head.payload.signature"],
     ["beginning like ours", `mr_${"x".repeat(38)}`],
+    ["of one letter", "x".repeat(100)],
+    ["of too few bits", "passwordpassword"],
+    ["of digits, too few", "0123456789".repeat(3)],
+    ["out of published examples", "prisma-relay-change-me"],
+    ["the access key itself", "the-access-key-of-this-very-house"],
+    ["the access key before", "the-access-key-of-yesterday-0123"],
   ])("%s: 422", async (_name, text) => {
-    const house = await openHouse();
+    const house = await openHouse({
+      config: `server: { access_key: the-access-key-of-this-very-house, previous_access_key: the-access-key-of-yesterday-0123, previous_access_key_until: 2099-01-01T00:00:00Z }`,
+    });
     const alice = await house.person("alice");
     const made = async () => create(house, await alice.caller(), {}, { style: "imported", text });
     expect(await refusal(made)).toBe("422 validation_error");
   });
+});
+
+test("a key that is here already is taken in once, and a revoked one never again; lists show little of it", async () => {
+  const house = await openHouse();
+  const [alice, bob] = [await house.person("alice"), await house.person("bob")];
+  const text = "sk-somebody-elses-key-0123456789";
+  const take = async (by: typeof alice) => create(house, await by.caller(), {}, { style: "imported", text });
+  const { key } = await take(alice);
+  expect([key.prefix, key.last4, key.style, key.userId]).toEqual(["sk-s", "6789", "imported", alice.id]);
+  expect(await refusal(() => take(alice))).toBe("409 key_known");
+  expect(await refusal(() => take(bob))).toBe("409 key_known");
+  await house.services.apiKeys.revoke(key.id, await alice.caller());
+  expect(await find(house, text)).toBeUndefined();
+  expect(await refusal(() => take(bob))).toBe("409 key_known");
 });
 
 describe("Relay and OpenRelay styles", () => {

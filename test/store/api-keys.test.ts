@@ -1,5 +1,6 @@
 /** API keys in their table: found by the whole digest, over for good once revoked, and counted. */
-import { describe, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { describe, expect, spyOn, test } from "bun:test";
 import type { AccountRepositories, CreateKeyRules } from "../../src/store/types.ts";
 import { createManualClock, type ManualClock } from "../../src/support/clock.ts";
 import { makeDirectory, open, pathsIn } from "./fixtures.ts";
@@ -26,6 +27,26 @@ describe("finding", () => {
     for (const near of [alike, `${alike}2`, `${alike}0 `, "", "%"]) {
       expect(await accounts.apiKeys.standing(near)).toBeUndefined();
     }
+  });
+
+  test("R20 ★ by an index: a look-up reads one row, however many keys there are", async () => {
+    const directory = makeDirectory();
+    const paths = pathsIn(directory);
+    const prepared = spyOn(Database.prototype, "prepare");
+    const store = await open(paths);
+    const texts = prepared.mock.calls.map(([text]) => String(text));
+    prepared.mockRestore();
+    const lookups = texts.filter((text) => /^select/i.test(text) && /"hash" = /.test(text) && /api_keys/.test(text));
+    expect(lookups.length).toBeGreaterThan(0);
+    await store.close();
+    const database = new Database(paths.accountsPath, { readonly: true });
+    for (const text of lookups) {
+      const plan = database.query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${text.replaceAll("?", "''")}`).all();
+      const steps = plan.map(({ detail }) => detail);
+      expect(steps[0]).toMatch(/SEARCH api_keys USING (COVERING )?INDEX .*\(hash=\?\)/);
+      expect(steps.filter((step) => step.startsWith("SCAN"))).toEqual([]);
+    }
+    database.close();
   });
 
   test("with its owner and organisation as they are now", async () => {

@@ -9,6 +9,7 @@ import { formatProblem } from "../../src/config/problem.ts";
 import { secretValues } from "../../src/config/redact.ts";
 import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
+import { createRefusedWrites } from "../../src/http/refused-writes.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
 import type { HttpServices } from "../../src/http/services.ts";
 import { listen, outerBound } from "../../src/http/server.ts";
@@ -173,6 +174,7 @@ export async function startRelay(
   });
   const holder = new SnapshotHolder(snapshot, (error) => log.error("dispose", { error }));
   let port = 0;
+  const refused = parts === undefined ? undefined : createRefusedWrites(parts.auth.audit, clock);
   const http = {
     relay: services,
     auth: parts?.auth as AuthServices,
@@ -202,7 +204,7 @@ export async function startRelay(
     unixSocket: null,
     tls: null,
     bodyBytesMax: outerBound(loaded.config.limits.maxUpload),
-    handler: createEdge(http, createApi(apiRoutes(http, "/nonexistent"))),
+    handler: createEdge(http, createApi(apiRoutes(http, "/nonexistent"), refused)),
   });
   port = server.port;
   const url = `http://127.0.0.1:${port}`;

@@ -55,6 +55,7 @@ describe.skipIf(missingBinary !== undefined)(
     let origin: ReturnType<typeof startOrigin>;
     let web: StandInProxy;
     let socks: StandInProxy;
+    let ofKey: StandInProxy;
     let relay: RunningBinary;
 
     beforeAll(async () => {
@@ -62,6 +63,7 @@ describe.skipIf(missingBinary !== undefined)(
       const route = () => origin.port;
       web = await startProxy({ kind: "http", pass: PASS, route });
       socks = await startProxy({ kind: "socks5", pass: PASS, route });
+      ofKey = await startProxy({ kind: "socks5", route });
       const of = (host: string) => ({ base_url: `https://${host}/v1`, keys: [{ key: "vendor-key-0123" }] });
       relay = await startBinary({
         files: { "root.pem": authority.ca },
@@ -69,6 +71,14 @@ describe.skipIf(missingBinary !== undefined)(
           providers: {
             web: { ...of("vendor.test"), models: { include: ["web-*"] } },
             socks: { ...of("vendor.test"), proxy: socks.url, models: { include: ["socks-*"] } },
+            keyed: {
+              ...of("vendor.test"),
+              keys: [
+                { key: "vendor-key-0125", proxy: ofKey.url },
+                { key: "vendor-key-0126", label: "other" },
+              ],
+              models: { include: ["keyed-*"] },
+            },
             direct: { ...of(`localhost:${origin.port}`), proxy: "none", models: { include: ["direct-*"] } },
             gemini: {
               ...{ provider_type: "gemini", base_url: "https://vendor.test", keys: [{ key: "vendor-key-0124" }] },
@@ -88,7 +98,7 @@ describe.skipIf(missingBinary !== undefined)(
       expect(await relay.stop()).toBe(0);
       expect(log).not.toContain("proxy-password");
       expect([...web.refused, ...socks.refused]).toEqual([]);
-      await Promise.all([web.stop(), socks.stop(), origin.stop()]);
+      await Promise.all([web.stop(), socks.stop(), ofKey.stop(), origin.stop()]);
     });
 
     const chat = async (model: string, content: unknown = "hi", base: RunningBinary = relay): Promise<string> => {
@@ -109,6 +119,18 @@ describe.skipIf(missingBinary !== undefined)(
       expect(origin.asked).toEqual(
         ["vendor.test", "vendor.test", "localhost"].map((host) => `${host} /v1/chat/completions`),
       );
+    });
+
+    test("a key may have a way of its own, for calls and for Realtime", async () => {
+      expect([await chat("keyed-1"), await chat("keyed-1")]).toEqual(["hello", "hello"]);
+      expect(ofKey.asked).toEqual(["vendor.test:443"]);
+      ofKey.asked.length = 0;
+      expect([await sayHello(relay, "keyed-1"), await sayHello(relay, "keyed-1")]).toEqual([
+        "echo hello",
+        "echo hello",
+      ]);
+      expect(ofKey.asked).toEqual(["vendor.test:443"]);
+      expect(web.asked).toContain("vendor.test:443");
     });
 
     test("so do Realtime sessions", async () => {

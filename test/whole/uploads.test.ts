@@ -7,9 +7,9 @@ import type { AddressInfo } from "node:net";
 import { ACCESS_KEY, missingBinary, type RunningBinary, startBinary } from "../support/binary.ts";
 
 const MEGABYTE = 1024 * 1024;
-const SIZE = 160 * MEGABYTE;
+const SIZE = 256 * MEGABYTE;
 /** More than the relay may grow by while that much goes through it. */
-const GROWTH_MAX = 48 * MEGABYTE;
+const GROWTH_MAX = 96 * MEGABYTE;
 const BOUNDARY = "----large-upload";
 
 const isLinux = process.platform === "linux";
