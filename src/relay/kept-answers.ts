@@ -64,9 +64,9 @@ export class KeptAnswers {
   }
 }
 
-/** An organisation shares its answers, as at a vendor; who belongs to none shares with nobody. */
+/** Answers belong to the credential that asked for them: the access key, one API key, one user's sessions. */
 function ownerOf({ identity: { orgId, id } }: Call): string {
-  return orgId === null ? `caller:${id}` : `org:${orgId}`;
+  return `${orgId ?? ""}:${id}`;
 }
 
 /**
