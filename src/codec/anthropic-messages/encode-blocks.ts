@@ -9,6 +9,7 @@ import { decodeBase64Text, isTextual, mediaTypeOf } from "../shared/media.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
 import { writeCache } from "./content.ts";
+import { isSignedForAnthropic } from "./thinking.ts";
 import { MESSAGES } from "./wire.ts";
 
 export interface BlockContext {
@@ -53,13 +54,13 @@ function writeUnmarked(part: Part, context: BlockContext): JsonObject[] {
   }
 }
 
-/** Only what Anthropic itself has signed: one block that does not validate would spoil every later turn. */
+/** Only what Anthropic's models have signed: one block that does not validate would spoil every later turn. */
 function writeThinking(part: ReasoningPart, { lose, target, isNative }: BlockContext): JsonObject[] {
   const { signature } = part;
   const unsigned =
     isNative && target.traits.unsignedThinking === true ? formOf(part.vendor, MESSAGES)?.["unsigned"] : undefined;
   if (isObject(unsigned)) return [unsigned];
-  if (signature === undefined || signature.origin !== MESSAGES || signature.value.trim() === "") {
+  if (signature === undefined || !isSignedForAnthropic(part)) {
     lose("reasoning", "earlier reasoning without a signature of this upstream cannot be sent back to it");
     return [];
   }

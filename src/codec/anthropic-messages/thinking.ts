@@ -1,6 +1,7 @@
 /** Decides how an Anthropic model is asked to think, and what that costs the other parameters. */
-import type { ChatRequest, JsonObject, Message, Reasoning } from "../../contract/chat.ts";
+import type { ChatRequest, JsonObject, Message, Reasoning, ReasoningPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { CONVERSE } from "../bedrock-converse/wire.ts";
 import { sameJson } from "../shared/json.ts";
 import { budgetOf, effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
 import { isForced } from "../shared/tool-choice.ts";
@@ -20,20 +21,26 @@ export interface Thinking {
   readonly isAsWritten?: boolean;
 }
 
-/** Whose signatures an upstream takes: Anthropic's are good on all platforms that serve its models. */
-export const SIGNERS_AT_ANTHROPIC: readonly string[] = [MESSAGES];
+/**
+ * Is this thinking signed so that Anthropic's models take it back? What Converse gives out signed is theirs as well, for
+ * nobody else's models sign there; what it hides it alone can open.
+ */
+export function isSignedForAnthropic({ signature, redacted }: ReasoningPart): boolean {
+  if (signature === undefined || signature.value.trim() === "") return false;
+  return signature.origin === MESSAGES || (signature.origin === CONVERSE && redacted !== true);
+}
 
 /**
  * Without facts about the model: a budget, which every thinking model up to 2026 takes. A budget must stay below
  * `max_tokens`: the limit is raised when the client gave none, else the budget is lowered, and below the vendor's
  * minimum thinking is left out.
- * @param signers origins of the signatures that the upstream takes back
+ * @param isTaken does the upstream take this thinking back?
  */
 export function planThinking(
   request: ChatRequest,
   target: EncodeTarget,
   form: JsonObject | undefined,
-  signers = SIGNERS_AT_ANTHROPIC,
+  isTaken = isSignedForAnthropic,
 ): Thinking {
   const { reasoning } = request;
   const { traits, lose } = target;
@@ -45,7 +52,7 @@ export function planThinking(
 
   const asWritten = form === undefined ? undefined : writtenThinking(form, reasoning, traits.thinking);
   if (asWritten !== undefined) {
-    if (!asWritten.isBudgeted || !lacksSignedThinking(request.messages, signers)) {
+    if (!asWritten.isBudgeted || !lacksSignedThinking(request.messages, isTaken)) {
       return { ...off, ...asWritten, isAsWritten: true };
     }
     lose(field, "earlier thinking of this turn is missing");
@@ -64,7 +71,7 @@ export function planThinking(
     lose(field, "the model cannot think when a tool is forced on it");
     return off;
   }
-  if (lacksSignedThinking(request.messages, signers)) {
+  if (lacksSignedThinking(request.messages, isTaken)) {
     lose(field, "earlier thinking of this turn is missing");
     return off;
   }
@@ -119,9 +126,9 @@ function displayOf({ summary }: Reasoning): JsonObject {
 }
 
 /** Is the model in the middle of a round of calls whose turn did not begin with thinking that can be sent back? */
-function lacksSignedThinking(messages: readonly Message[], signers: readonly string[]): boolean {
+function lacksSignedThinking(messages: readonly Message[], isTaken: (part: ReasoningPart) => boolean): boolean {
   const turn = messages.findLast((message) => message.role === "assistant");
   const isInRound = messages.at(-1)?.parts.some((part) => part.type === "tool-result") === true;
   if (!isInRound || turn === undefined || !turn.parts.some((part) => part.type === "tool-call")) return false;
-  return !turn.parts.some((part) => part.type === "reasoning" && signers.includes(part.signature?.origin ?? ""));
+  return !turn.parts.some((part) => part.type === "reasoning" && isTaken(part));
 }

@@ -3,7 +3,7 @@ import type { ChatEvent, ChatResponse, JsonObject, PartTail, Usage } from "../..
 import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
 import { AWS_EXCEPTION } from "../../wire/aws-event-stream.ts";
-import { MESSAGES, OUTPUT_TOOL } from "../anthropic-messages/wire.ts";
+import { OUTPUT_TOOL } from "../anthropic-messages/wire.ts";
 import { collect } from "../fold.ts";
 import { PartSequencer } from "../order.ts";
 import { disguisedAwsError, readAwsException } from "../shared/aws-errors.ts";
@@ -200,14 +200,12 @@ class AnswerReader {
       return;
     }
     if (kind === "reasoning") {
-      // Of the models served here only Anthropic's sign what can be read; other forms are taken back here alone.
-      const tail: PartTail | undefined =
-        redacted !== ""
-          ? { signature: { origin: CONVERSE, value: redacted }, redacted: true }
-          : signature === ""
-            ? undefined
-            : { signature: { origin: MESSAGES, value: signature } };
-      if (tail !== undefined) this.#parts.textTail({ type: "reasoning" }, tail);
+      const blob = redacted === "" ? signature : redacted;
+      const tail = compact<PartTail>({
+        signature: blob === "" ? undefined : { origin: CONVERSE, value: blob },
+        redacted: redacted === "" ? undefined : true,
+      });
+      if (blob !== "") this.#parts.textTail({ type: "reasoning" }, tail);
     }
     this.#parts.endText();
   }

@@ -1,7 +1,7 @@
 /** Writes a request for Bedrock's Converse, reporting what the dialect cannot say. */
-import type { ChatRequest, JsonObject } from "../../contract/chat.ts";
+import type { ChatRequest, JsonObject, ReasoningPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
-import { planThinking, SIGNERS_AT_ANTHROPIC, type Thinking } from "../anthropic-messages/thinking.ts";
+import { isSignedForAnthropic, planThinking, type Thinking } from "../anthropic-messages/thinking.ts";
 import { repairConversation } from "../shared/conversation.ts";
 import { compact, isEmpty } from "../shared/json.ts";
 import { effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
@@ -43,7 +43,9 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
 }
 
 /** What it handed out itself, and what the maker of its models did. */
-const SIGNERS = [CONVERSE, ...SIGNERS_AT_ANTHROPIC];
+function isTakenBack(part: ReasoningPart): boolean {
+  return part.signature?.origin === CONVERSE || isSignedForAnthropic(part);
+}
 
 interface OwnThinking {
   /** As the model's own fields. */
@@ -59,7 +61,7 @@ function planOwnThinking(request: ChatRequest, target: EncodeTarget): OwnThinkin
   const { traits, lose } = target;
   const none: OwnThinking = { fields: {}, maxTokens: maxOutputTokens, isBudgeted: false };
   if (traits.family === "claude")
-    return fieldsOfClaude(planThinking(request, target, undefined, SIGNERS), request, target);
+    return fieldsOfClaude(planThinking(request, target, undefined, isTakenBack), request, target);
   if (reasoning === undefined || (isReasoningOff(reasoning) && traits.family !== "nova")) return none;
   if (traits.family !== "nova" || traits.thinking === "none") {
     if (isReasoningAsked(reasoning)) lose("reasoning_effort", "the model has no known switch for it");
