@@ -34,9 +34,10 @@ import { openPassThrough } from "./pass-through.ts";
 import { resolveFor } from "./reach.ts";
 import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
+import { seedOf } from "./seed.ts";
 import { continuedId, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
 import { withoutTools } from "./tool-downgrade.ts";
-import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
+import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents, readTold } from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
 import { codecOf, Sent, thrown } from "./sent.ts";
@@ -276,7 +277,7 @@ class ChatWork implements Work<Response> {
     call.lane = "translate";
     if (call.streaming) {
       const response = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, answer)));
-      return this.#streamEvents(readLocalEvents(iterate(replay(response)), call.attemptSignal), entry);
+      return this.#streamEvents(readTold(replay(response)), entry);
     }
     call.idleMs = entry.timeouts.idleMs;
     call.lastByteMs = call.services.active.now;
@@ -369,7 +370,7 @@ class ChatWork implements Work<Response> {
     return {
       request: this.request,
       createdAt: Math.floor(call.receivedAt / 1000),
-      seed: call.id.replace(/^req_|[^A-Za-z0-9]/g, ""),
+      seed: seedOf(call),
       inputTokensEstimate: Math.ceil(this.top.bytes.length / 4),
     };
   }
@@ -392,8 +393,4 @@ class ChatWork implements Work<Response> {
 /** Does the answer come in the envelope that its dialect streams in? */
 function isStreamOf(framing: Framing, contentType: string): boolean {
   return EVENT_STREAM.test(contentType) || contentType.startsWith(framing.contentType);
-}
-
-async function* iterate(events: readonly ChatEvent[]): AsyncGenerator<ChatEvent> {
-  yield* events;
 }

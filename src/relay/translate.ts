@@ -55,6 +55,19 @@ export function readLocalEvents(events: AsyncIterable<ChatEvent>, signal: AbortS
   };
 }
 
+/** Reads events that are all there. */
+export function readTold(events: readonly ChatEvent[]): EventReader {
+  let left: readonly ChatEvent[] | null = events;
+  return {
+    async next() {
+      const all = left;
+      left = null;
+      return all;
+    },
+    async drain() {},
+  };
+}
+
 /** What a stream of events says about the call, whoever it is written for. */
 export function noteEvent(call: Call, event: ChatEvent): void {
   switch (event.type) {
