@@ -1,5 +1,5 @@
 /** What a wire format promises; codecs are pure and synchronous, only the lanes touch streams. */
-import type { ChatEvent, ChatRequest, ChatResponse, Finish, JsonObject, MediaPart, Usage } from "./chat.ts";
+import type { ChatEvent, ChatRequest, ChatResponse, Effort, Finish, JsonObject, MediaPart, Usage } from "./chat.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { RelayError } from "./errors.ts";
 import type { RequestLayout } from "./layout.ts";
@@ -95,10 +95,15 @@ export interface Traits {
   readonly shortToolIds?: boolean;
   /** The model's own maximum of output tokens; used where the dialect demands a limit and the client gave none. */
   readonly maxOutputTokens?: number;
-  /** anthropic-messages: how thinking is asked for. */
+  /** How thinking is asked for: by level, by a budget of tokens, or not at all. */
   readonly thinking?: "adaptive" | "budget" | "none";
-  /** anthropic-messages: which sampling parameters the model still takes. `one`: temperature or top_p, not both. */
-  readonly sampling?: "all" | "one" | "none";
+  /** The levels that the model takes, lowest first; empty: it thinks, but takes no level. Absent: not known. */
+  readonly efforts?: readonly Effort[];
+  /**
+   * Which sampling parameters the model still takes. `one`: temperature or top_p, not both; `unless-thinking`: all while
+   * no level above `none` is asked for.
+   */
+  readonly sampling?: "all" | "one" | "none" | "unless-thinking";
   /** anthropic-messages: takes thinking in the history that nobody signed, as servers do that sign none. */
   readonly unsignedThinking?: boolean;
   /** anthropic-messages: accepts `role: "system"` inside `messages`. */
