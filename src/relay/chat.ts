@@ -29,7 +29,7 @@ import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
 import { seedOf } from "./seed.ts";
 import { continuedId, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
-import { withoutTools } from "./tool-downgrade.ts";
+import { toolsIn, withoutTools } from "./tool-downgrade.ts";
 import {
   type EventReader,
   noteEvent,
@@ -92,7 +92,8 @@ async function continueAnswer(call: Call, id: string, resolution: Resolution, wo
 /** One chat request, in the forms that its candidates may need; each is made once. */
 class ChatWork implements Work<Response> {
   #request: ChatRequest | undefined;
-  #isToolless = false;
+  /** What was taken out because the model cannot use tools. */
+  #toolless: string | undefined;
   #fetched: { readonly codec: Codec; readonly traits: Traits; readonly request: ChatRequest } | undefined;
 
   constructor(
@@ -140,16 +141,15 @@ class ChatWork implements Work<Response> {
     const hints = { model: this.call.requestedModel, stream: this.call.streaming };
     const request = this.call.route.codec.ingress!.decodeRequest(this.top.parse(), hints);
     const { tools = "kept" } = this.wishes ?? {};
-    if (tools === "kept" || request.tools.length === 0) return request;
-    this.#isToolless = true;
-    return withoutTools(request, tools === "described");
+    this.#toolless = tools === "kept" ? undefined : toolsIn(request);
+    return this.#toolless === undefined ? request : withoutTools(request, tools === "described");
   }
 
-  /** The operator says that the model cannot use the tools it is offered. */
+  /** The operator says that the model cannot use tools, and here are some, offered or used. */
   #losesTools(): boolean {
     if (this.wishes === undefined || this.wishes.tools === "kept") return false;
     void this.request;
-    return this.#isToolless;
+    return this.#toolless !== undefined;
   }
 
   #beginAsIs(target: Target, key: PoolKey): Sent | Promise<Response> {
@@ -356,7 +356,7 @@ class ChatWork implements Work<Response> {
     const losses = new Losses(call);
     const body = codec.egress!.encodeRequest({ ...request, model }, { model, traits, lose: losses.lose });
     if (this.wishes !== undefined) amendBody(body, this.wishes.upstream, codec.layout, { traits, unplaced });
-    if (this.#isToolless) losses.note("tools");
+    if (this.#toolless !== undefined) losses.note(this.#toolless);
     for (const field of unplaced) losses.note(field);
     losses.settle(body, top);
     return body;

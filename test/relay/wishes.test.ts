@@ -430,6 +430,18 @@ describe("models without tools", () => {
     expect((await under.recorded(1))[0]!.droppedParams).toEqual(["tools"]);
   });
 
+  test("are told so, too, when no tools are offered any more", async () => {
+    const { up, under } = await start('tool_calling: { unsupported_models: ["gpt-*"] }');
+    const { body, answer } = await sent(up, under, "chat", { messages: history });
+    expect(body.messages).toEqual([
+      ...messages,
+      { role: "assistant", content: "[called now with {}]" },
+      { role: "user", content: "[result of now: noon]" },
+      { role: "user", content: "thanks" },
+    ]);
+    expect(answer.headers.get("x-relay-dropped-params")).toBe("tool_calls");
+  });
+
   test("in every dialect, and towards every other", async () => {
     const { up, under } = await start('tool_calling: { unsupported_models: ["*"] }');
     const own = {
@@ -464,7 +476,7 @@ describe("models without tools", () => {
   });
 
   test.each([
-    ["no tools are offered", 'tool_calling: { unsupported_models: ["*"] }', {}],
+    ["no tools are offered or were used", 'tool_calling: { unsupported_models: ["*"] }', {}],
     ["the model is not named", "tool_calling: { unsupported_models: [llama2] }", { tools }],
     ["it is switched off", 'tool_calling: { auto_downgrade: false, unsupported_models: ["*"] }', { tools }],
   ])("nothing changes when %s", async (_name, config, more) => {
