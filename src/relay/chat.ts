@@ -16,6 +16,7 @@ import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
 import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
+import { inputGuess, noteEvent, noteResponse } from "./estimated-usage.ts";
 import { failureResponse } from "./failure-response.ts";
 import { forwardedHeaders, wholeResponse } from "./headers.ts";
 import { keepAnswer, keepingEncoder, recalled } from "./kept-answers.ts";
@@ -25,20 +26,13 @@ import { atPlace } from "./objects.ts";
 import { openPassThrough } from "./pass-through.ts";
 import { mayNotPass } from "./may-not-pass.ts";
 import { resolveFor } from "./reach.ts";
+import { inputTokensOf } from "./request-size.ts";
 import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
 import { seedOf } from "./seed.ts";
 import { continuedId, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
 import { toolsIn, withoutTools } from "./tool-downgrade.ts";
-import {
-  type EventReader,
-  noteEvent,
-  openTranslation,
-  readAnswer,
-  readEvents,
-  readLocalEvents,
-  readTold,
-} from "./translate.ts";
+import { type EventReader, openTranslation, readAnswer, readEvents, readLocalEvents, readTold } from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
 import { codecOf, Sent, thrown } from "./sent.ts";
@@ -138,6 +132,7 @@ class ChatWork implements Work<Response> {
   }
 
   #decode(): ChatRequest {
+    this.call.inputEstimate = inputTokensOf(this.top.bytes);
     const hints = { model: this.call.requestedModel, stream: this.call.streaming };
     const request = this.call.route.codec.ingress!.decodeRequest(this.top.parse(), hints);
     const { tools = "kept" } = this.wishes ?? {};
@@ -259,9 +254,8 @@ class ChatWork implements Work<Response> {
         return await this.#streamEvents(events, entry);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
-      const response = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
-      call.usage = response.usage;
-      call.finish = response.finish;
+      const told = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
+      const response = noteResponse(call, told);
       return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(response, this.#context())));
     } catch (cause) {
       call.abandonAttempt();
@@ -316,8 +310,7 @@ class ChatWork implements Work<Response> {
       call.lastByteMs = call.services.active.now;
       for (const event of batch) {
         if (event.type === "error") throw event.error;
-        noteEvent(call, event);
-        events.push(event);
+        events.push(noteEvent(call, event));
       }
     }
     call.idleMs = 0;
@@ -368,7 +361,7 @@ class ChatWork implements Work<Response> {
       request: this.request,
       createdAt: Math.floor(call.receivedAt / 1000),
       seed: seedOf(call),
-      inputTokensEstimate: Math.ceil(this.top.bytes.length / 4),
+      inputTokensEstimate: inputGuess(call),
       requestId: call.id,
     };
   }
