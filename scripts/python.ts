@@ -50,7 +50,7 @@ function install(): string | undefined {
     [
       "the packages could not be installed",
       [
-        ...[interpreterOf(home), "-m", "pip", "install", "--quiet", "--no-input", "--no-compile", "--retries=1"],
+        ...[interpreterOf(home), "-m", "pip", "install", "--quiet", "--no-input", "--no-compile", "--retries=3"],
         ...["--only-binary=:all:", "--require-hashes", `--requirement=${REQUIREMENTS}`],
       ],
     ],

@@ -1,18 +1,17 @@
 /** OpenAI's models at Azure. API: https://learn.microsoft.com/azure/ai-foundry/openai/reference */
 import {
-  createTokenSource,
   defineProvider,
-  fetchToken,
   listOpenaiModels,
   type Operation,
   openaiChat,
   openaiResponses,
-  type ProviderHost,
   RelayError,
   type Traits,
   Type,
   type UpstreamCall,
 } from "monorelay/plugin";
+import { entraTokens } from "../shared/entra.ts";
+import { isBearer } from "../shared/lent-token.ts";
 import { openaiPrice } from "../shared/openai-prices.ts";
 
 /** Below a deployment; all other paths belong to the whole resource. */
@@ -52,19 +51,21 @@ export default defineProvider({
     }),
     auth: Type.Union([Type.Literal("key"), Type.Literal("entra")], {
       default: "key",
-      description: "key: a key of the resource; entra: a token for tenant_id, client_id and client_secret",
+      description: "key: a key of the resource; entra: a token, for client_secret or as Azure's own tools find one",
     }),
     tenantId: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9.-]+$", description: "Entra tenant" })),
     clientId: Type.Optional(Type.String({ minLength: 1, description: "Entra application" })),
     clientSecret: Type.Optional(Type.Secret({ description: "Secret of that application" })),
-    authority: Type.String({
-      default: "https://login.microsoftonline.com",
-      pattern: "^https?://[^?#]+$",
-      description: "Where Entra tokens come from",
-    }),
+    authority: Type.Optional(
+      Type.String({ pattern: "^https?://[^?#]+$", description: "Where Entra tokens come from; Entra's public cloud" }),
+    ),
     scope: Type.String({
       default: "https://cognitiveservices.azure.com/.default",
       description: "What Entra tokens are asked for",
+    }),
+    allowMetadata: Type.Boolean({
+      default: false,
+      description: "May the machine's identity service be asked for tokens",
     }),
   }),
   setup(options, host) {
@@ -75,7 +76,9 @@ export default defineProvider({
       throw new Error("deployments need a dated api_version; under /openai/v1 use model_routing.model_overrides");
     }
     const root = `${host.baseUrl.replace(PATHS, "")}/openai`;
-    const sign = signer(options, host);
+    const token = options.auth === "entra" ? entraTokens(options, host) : undefined;
+    const credential = async (secret: string, waiter: { readonly signal: AbortSignal }): Promise<Fields> =>
+      token === undefined ? sign(secret) : { authorization: `Bearer ${await token(waiter)}` };
     const version = apiVersion === undefined ? "" : `api-version=${apiVersion}`;
 
     const urlOf = ({ operation, codec, path, query, model }: UpstreamCall): string => {
@@ -87,6 +90,7 @@ export default defineProvider({
       return `${root}/deployments/${encodeURIComponent(deployment)}${below}${joined}`;
     };
     const traits: Traits = {
+      fileUrls: false,
       maxTokensField: isDated && apiVersion < LIMIT_RENAMED ? "max_tokens" : "max_completion_tokens",
       ...(isDated && apiVersion < COUNTS_STREAMED ? { streamUsage: false } : {}),
     };
@@ -98,49 +102,28 @@ export default defineProvider({
       traits: () => traits,
       ...(models.length === 0 ? {} : { models }),
       async request(call) {
-        const headers: Record<string, string> = await sign(call.secret, call);
+        const headers = await credential(call.secret, call);
         if (call.body !== null) headers["content-type"] = call.contentType;
         const beta = call.headers["openai-beta"];
         if (beta !== undefined) headers["openai-beta"] = beta;
         return { url: urlOf(call), method: call.method, headers, body: call.body };
       },
+      ...(token === undefined
+        ? {}
+        : { renew: ({ headers }, { status }) => status === 401 && token.refused(isBearer(headers)) }),
       async listModels(secret, signal) {
         if (models.length > 0) return models;
         const url = `${root}${isDated ? "" : "/v1"}/models${version === "" ? "" : `?${version}`}`;
-        return listOpenaiModels(url, await sign(secret, { signal }), host.fetch, signal);
+        return listOpenaiModels(url, await credential(secret, { signal }), host.fetch, signal);
       },
     };
   },
 });
 
-interface Credentials {
-  readonly auth: "key" | "entra";
-  readonly tenantId?: string;
-  readonly clientId?: string;
-  readonly clientSecret?: string;
-  readonly authority: string;
-  readonly scope: string;
-}
-
-type Sign = (secret: string, waiter: { readonly signal: AbortSignal }) => MaybeHeaders;
-type MaybeHeaders = Record<string, string> | Promise<Record<string, string>>;
+type Fields = Record<string, string>;
 
 /** The one header that lets a call in. */
-function signer({ auth, tenantId, clientId, clientSecret, authority, scope }: Credentials, host: ProviderHost): Sign {
-  if (auth === "key") {
-    return (secret) => {
-      if (secret !== "") return { "api-key": secret };
-      throw new RelayError("unavailable", "The provider has no usable key.", { wireCode: "no_keys" });
-    };
-  }
-  if (tenantId === undefined || clientId === undefined || clientSecret === undefined) {
-    throw new Error("auth: entra needs tenant_id, client_id and client_secret");
-  }
-  const url = `${authority.replace(/\/+$/, "")}/${tenantId}/oauth2/v2.0/token`;
-  const form = { grant_type: "client_credentials", client_id: clientId, client_secret: clientSecret, scope };
-  const token = createTokenSource({
-    now: host.now,
-    issue: () => fetchToken({ url, form, send: host.fetch, signal: host.signal }),
-  });
-  return async (_secret, waiter) => ({ authorization: `Bearer ${await token(waiter)}` });
+function sign(secret: string): Fields {
+  if (secret !== "") return { "api-key": secret };
+  throw new RelayError("unavailable", "The provider has no usable key.", { wireCode: "no_keys" });
 }

@@ -15,13 +15,9 @@ import {
   Type,
   type UpstreamCall,
 } from "monorelay/plugin";
-import {
-  type AwsCredential,
-  credentialOfEnvironment,
-  keysOfRole,
-  pairOf,
-  readProfile,
-} from "../shared/aws-credentials.ts";
+import { findAwsAccess } from "../shared/aws-credentials.ts";
+import { domainOf, pairOf } from "../shared/aws-keys.ts";
+import { noCredentials } from "../shared/no-credentials.ts";
 import { hostedClaudeTraits } from "../shared/claude.ts";
 import { claudePrice } from "../shared/claude-prices.ts";
 
@@ -46,6 +42,11 @@ function traitsOf(model: string, betas: readonly string[]): Traits {
   return { mediaUrls: false };
 }
 
+/** How AWS says that it is not the permission but the credential that is wrong. */
+const RUN_OUT = /^(?:ExpiredToken|UnrecognizedClient|InvalidClientTokenId)/;
+
+type AwsCredential = { readonly bearer: string } | { readonly pair: AwsCredentials };
+
 /** `ID:SECRET` or `ID:SECRET:SESSION` as a provider key; anything else is a key of Bedrock's own. */
 const KEY_PAIR = /^(A[A-Z0-9]{15,127}):([^:\s]+)(?::([^:\s]+))?$/;
 
@@ -56,13 +57,16 @@ export default defineProvider({
   keys: "optional",
   options: Type.Object({
     region: Type.Optional(
-      Type.String({ pattern: "^[a-z]{2,4}(-[a-z]+)+-\\d+$", description: "AWS region; AWS_REGION, else us-east-1" }),
+      Type.String({
+        pattern: "^[a-z]{2,4}(-[a-z]+)+-\\d+$",
+        description: "AWS region; else AWS_REGION, that of the profile, us-east-1",
+      }),
     ),
     accessKeyId: Type.Optional(Type.Secret({ description: "AWS access key, for signed calls" })),
     secretAccessKey: Type.Optional(Type.Secret({ description: "Secret of that access key" })),
     sessionToken: Type.Optional(Type.Secret({ description: "Session token, for keys lent by STS" })),
     profile: Type.Optional(
-      Type.String({ minLength: 1, description: "Profile in AWS's own files that holds the keys" }),
+      Type.String({ minLength: 1, description: "Profile in AWS's own files: keys, a role, or a sign-in by SSO" }),
     ),
     anthropicBeta: Type.Array(Type.String({ minLength: 1 }), {
       default: [],
@@ -74,25 +78,19 @@ export default defineProvider({
         description: "Role that the keys take on for the calls",
       }),
     ),
+    allowMetadata: Type.Boolean({
+      default: false,
+      description: "May the container's or the instance's metadata service be asked for keys",
+    }),
   }),
   async setup(options, host) {
-    const { accessKeyId, secretAccessKey, sessionToken, roleArn } = options;
-    if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+    if ((options.accessKeyId === undefined) !== (options.secretAccessKey === undefined)) {
       throw new Error("access_key_id and secret_access_key are set both or not at all");
     }
-    const profile = options.profile === undefined ? undefined : await readProfile(options.profile);
-    const { env } = process;
-    const region = options.region ?? profile?.region ?? env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"] ?? "us-east-1";
-    const base = host.baseUrl === "" ? `https://bedrock-runtime.${region}.amazonaws.com` : host.baseUrl;
-    const own = pairOf(accessKeyId, secretAccessKey, sessionToken) ?? profile?.pair;
-    const standing: AwsCredential | undefined = own === undefined ? credentialOfEnvironment(base) : { pair: own };
-    if (roleArn !== undefined && (standing === undefined || "bearer" in standing)) {
-      throw new Error("role_arn needs keys that may take the role on: access_key_id, profile or AWS_ACCESS_KEY_ID");
-    }
-    const role =
-      roleArn === undefined || standing === undefined || "bearer" in standing
-        ? undefined
-        : keysOfRole({ roleArn, region, pair: standing.pair, host });
+    const baseUrlOf = (region: string): string =>
+      host.baseUrl === "" ? `https://bedrock-runtime.${region}.${domainOf(region)}` : host.baseUrl;
+    const { region, bearer, keys, tried } = await findAwsAccess(options, host, baseUrlOf);
+    const base = baseUrlOf(region);
     /** Pairs given as keys, so that what was derived from one is found again. */
     const pairs = new Map<string, AwsCredentials>();
 
@@ -107,9 +105,10 @@ export default defineProvider({
         return { pair };
       }
       if (secret !== "") return { bearer: secret };
-      if (role !== undefined) return role(waiter).then((pair) => ({ pair }));
-      if (standing !== undefined) return standing;
-      throw new RelayError("unavailable", "The provider has no credentials.", { wireCode: "no_keys" });
+      if (bearer !== undefined) return { bearer };
+      if (keys === undefined) throw noCredentials(host, tried);
+      const pair = keys.get(waiter);
+      return pair instanceof Promise ? pair.then((lent) => ({ pair: lent })) : { pair };
     };
 
     const signed = async (
@@ -138,6 +137,11 @@ export default defineProvider({
           ...(await signed(call.secret, call, { url, method: call.method, body })),
         };
         return { url, method: call.method, headers, body };
+      },
+      renew({ headers }, answer) {
+        if (!RUN_OUT.test(answer.header("x-amzn-errortype") ?? "")) return false;
+        const signature = headers["authorization"] ?? "";
+        return keys?.lent?.refused(({ accessKeyId }) => signature.includes(`Credential=${accessKeyId}/`)) === true;
       },
       async listModels(secret, signal) {
         // Models are told by another host, the one that also makes them.

@@ -3,9 +3,8 @@ import {
   type Codec,
   defineProvider,
   gemini,
+  type MaybePromise,
   type Operation,
-  type ProviderHost,
-  RelayError,
   Type,
   type UpstreamCall,
   vertexClaude,
@@ -16,7 +15,15 @@ import { hostedClaudeTraits } from "../shared/claude.ts";
 import { claudePrice } from "../shared/claude-prices.ts";
 import { geminiTraits } from "../shared/gemini.ts";
 import { geminiPrice } from "../shared/gemini-prices.ts";
-import { readServiceAccount, readServiceAccountKey, type ServiceAccount, tokensOf } from "../shared/service-account.ts";
+import {
+  accountOfKey,
+  findGoogleAccount,
+  type GoogleAccount,
+  type GoogleSearch,
+  readGoogleCredentials,
+} from "../shared/google-credentials.ts";
+import { isBearer } from "../shared/lent-token.ts";
+import { noCredentials } from "../shared/no-credentials.ts";
 
 const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings"]);
 
@@ -50,35 +57,54 @@ export default defineProvider({
       description: "Betas that every call of Claude asks for; clients' own are not passed on, as many are refused here",
     }),
     credentials: Type.Optional(
-      Type.Secret({ description: "Key file (JSON) of a service account; else GOOGLE_APPLICATION_CREDENTIALS" }),
+      Type.Secret({
+        description: "Credentials file (JSON) of any of Google's kinds; else those of Google's own tools",
+      }),
     ),
+    allowMetadata: Type.Boolean({
+      default: false,
+      description: "May the machine's metadata service be asked for tokens",
+    }),
   }),
-  async setup({ project, location, credentials, anthropicBeta }, host) {
+  async setup({ project, location, credentials, anthropicBeta, allowMetadata }, host) {
     const base = (host.baseUrl === "" ? hostOf(location) : host.baseUrl).replace(/\/v1(?:beta1)?$/, "");
     // Lent for Google's own hosts alone: whoever may point an entry elsewhere must not be sent its tokens.
     const isOwnHost = /^https:\/\/[^/?#@]+\.googleapis\.com(?:[:/]|$)/.test(base);
-    const json = credentials ?? (isOwnHost ? await keyFileOfEnvironment() : undefined);
-    const standing = json === undefined ? undefined : accountOf(readServiceAccount(json), host);
+    const { account: standing, tried }: GoogleSearch =
+      credentials !== undefined
+        ? { account: readGoogleCredentials(credentials, allowMetadata, host), tried: [] }
+        : isOwnHost
+          ? await findGoogleAccount(allowMetadata, host)
+          : { account: undefined, tried: ["what the surroundings lend is for Google's own hosts only"] };
     const ofEnvironment = process.env["GOOGLE_CLOUD_PROJECT"];
-    if (standing !== undefined && (project ?? standing.projectId ?? ofEnvironment) === undefined) {
-      throw new Error("it needs a project: the service account names none");
+    if (standing !== undefined && (project ?? standing.project ?? ofEnvironment) === undefined) {
+      throw new Error("it needs a project: the credentials name none");
     }
-    const accounts = new Map<string, Account>();
+    const accounts = new Map<string, GoogleAccount>();
 
-    const forKey = (secret: string): Account | undefined => {
+    const forKey = (secret: string): GoogleAccount | undefined => {
       if (!secret.startsWith("{")) return secret === "" ? standing : undefined;
       let account = accounts.get(secret);
-      if (account === undefined) accounts.set(secret, (account = accountOf(readServiceAccountKey(secret), host)));
+      if (account === undefined) accounts.set(secret, (account = accountOfKey(secret, host)));
       return account;
     };
-    const projectOf = (account: Account | undefined): string | undefined =>
-      project ?? account?.projectId ?? (account === undefined ? undefined : ofEnvironment);
+    const projectOf = (account: GoogleAccount | undefined, waiter: Waiter): MaybePromise<string | undefined> => {
+      if (project !== undefined || account === undefined) return project;
+      const own = account.project;
+      // What a machine belongs to has to be asked for; what the environment says is at hand.
+      if (typeof own === "function") return ofEnvironment ?? own(waiter);
+      return own ?? ofEnvironment;
+    };
 
-    const sign = async (secret: string, waiter: { readonly signal: AbortSignal }): Promise<Record<string, string>> => {
+    const sign = async (secret: string, waiter: Waiter): Promise<Record<string, string>> => {
       const account = forKey(secret);
-      if (account !== undefined) return { authorization: `Bearer ${await account.token(waiter)}` };
-      if (secret !== "") return { "x-goog-api-key": secret };
-      throw new RelayError("unavailable", "The provider has no credentials.", { wireCode: "no_keys" });
+      if (account === undefined) {
+        if (secret !== "") return { "x-goog-api-key": secret };
+        throw noCredentials(host, tried);
+      }
+      const { quotaProject } = account;
+      const authorization = `Bearer ${await account.token(waiter)}`;
+      return quotaProject === undefined ? { authorization } : { authorization, "x-goog-user-project": quotaProject };
     };
 
     return {
@@ -88,7 +114,7 @@ export default defineProvider({
       codecsFor: (model) => (isClaude(model) ? [vertexClaude] : [gemini]),
       traits: (model) => (isClaude(model) ? hostedClaudeTraits(model) : geminiTraits(model)),
       async request(call) {
-        const owner = projectOf(forKey(call.secret));
+        const owner = await projectOf(forKey(call.secret), call);
         // Keys of the express mode have no project to name.
         const path = owner === undefined ? "" : `/projects/${owner}/locations/${location}`;
         return {
@@ -102,11 +128,16 @@ export default defineProvider({
           body: bodyOf(call),
         };
       },
+      renew({ headers }, { status }) {
+        if (status !== 401) return false;
+        const candidates = standing === undefined ? accounts.values() : [standing, ...accounts.values()];
+        return [...candidates].some(({ token }) => token.refused(isBearer(headers)));
+      },
       async listModels(secret, signal) {
-        const owner = projectOf(forKey(secret));
+        const owner = await projectOf(forKey(secret), { signal });
         const headers = {
-          ...(await sign(secret, { signal })),
           ...(owner === undefined ? {} : { "x-goog-user-project": owner }),
+          ...(await sign(secret, { signal })),
         };
         const response = await host.fetch(`${base}/v1beta1/publishers/google/models?pageSize=1000`, {
           headers,
@@ -122,23 +153,8 @@ export default defineProvider({
   },
 });
 
-interface Account {
-  readonly projectId: string | undefined;
-  readonly token: ReturnType<typeof tokensOf>;
-}
-
-function accountOf(account: ServiceAccount, host: ProviderHost): Account {
-  return { projectId: account.projectId, token: tokensOf(account, host) };
-}
-
-async function keyFileOfEnvironment(): Promise<string | undefined> {
-  const path = process.env["GOOGLE_APPLICATION_CREDENTIALS"];
-  if (!path) return undefined;
-  try {
-    return await Bun.file(path).text();
-  } catch {
-    throw new Error("the file that GOOGLE_APPLICATION_CREDENTIALS names cannot be read");
-  }
+interface Waiter {
+  readonly signal: AbortSignal;
 }
 
 /** Versions of Claude stand behind an `@` here, where their maker writes a dash; either is understood. */

@@ -1,5 +1,5 @@
 /** Google's service accounts: a key file in, access tokens out. */
-import { createTokenSource, fetchToken, type ProviderHost, RelayError, signAssertion } from "monorelay/plugin";
+import { fetchToken, type LentToken, type ProviderHost, signAssertion } from "monorelay/plugin";
 
 /** https://cloud.google.com/iam/docs/service-account-creds#key-types */
 export interface ServiceAccount {
@@ -12,16 +12,10 @@ export interface ServiceAccount {
 }
 
 const TOKEN_URL = "https://oauth2.googleapis.com/token";
-const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
+export const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
 
-/** Reads the JSON of a key file. Throws a plain error that shows nothing of it. */
-export function readServiceAccount(json: string): ServiceAccount {
-  let file: Record<string, unknown>;
-  try {
-    file = (JSON.parse(json) ?? {}) as Record<string, unknown>;
-  } catch {
-    throw new Error("the credentials are not JSON"); // the parser's message would quote them
-  }
+/** Reads a key file. Throws a plain error that shows nothing of it. */
+export function readServiceAccount(file: Readonly<Record<string, unknown>>): ServiceAccount {
   const text = (name: string): string | undefined => {
     const value = file[name];
     return typeof value === "string" && value !== "" ? value : undefined;
@@ -39,32 +33,20 @@ export function readServiceAccount(json: string): ServiceAccount {
   };
 }
 
-/** The tokens of one account. */
-export function tokensOf({ email, privateKey, keyId, tokenUrl }: ServiceAccount, host: ProviderHost) {
+export function issueForAccount(account: ServiceAccount, host: ProviderHost): () => Promise<LentToken> {
+  const { email, privateKey, keyId, tokenUrl } = account;
   // It stands in the operator's own key file.
   host.allowOrigin(tokenUrl);
-  return createTokenSource({
-    now: host.now,
-    async issue() {
-      const assertion = await signAssertion({
-        issuer: email,
-        audience: tokenUrl,
-        scope: SCOPE,
-        privateKey,
-        now: host.now(),
-        ...(keyId === undefined ? {} : { keyId }),
-      });
-      const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion };
-      return fetchToken({ url: tokenUrl, form, send: host.fetch, signal: host.signal });
-    },
-  });
-}
-
-/** The same for a key file given as a provider key: what is wrong with it is wrong with that key alone. */
-export function readServiceAccountKey(json: string): ServiceAccount {
-  try {
-    return readServiceAccount(json);
-  } catch (cause) {
-    throw new RelayError("upstream-credential", "The provider's key is no service account.", { cause });
-  }
+  return async () => {
+    const assertion = await signAssertion({
+      issuer: email,
+      audience: tokenUrl,
+      scope: SCOPE,
+      privateKey,
+      now: host.now(),
+      ...(keyId === undefined ? {} : { keyId }),
+    });
+    const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion };
+    return fetchToken({ url: tokenUrl, form, send: host.fetch, signal: host.signal });
+  };
 }

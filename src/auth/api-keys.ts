@@ -16,15 +16,16 @@ import { type AccountsConfig, actorOf, type Caller } from "./caller.ts";
 import { grantScopes } from "./grants.ts";
 import { withinReach } from "./key-bounds.ts";
 import { checkKeyFields, type KeyFields, NO_LIMITS, wholeLimits, wholeModels } from "./key-fields.ts";
+import { checkImportedKey, shownPartsOfImported } from "./imported-key.ts";
 import { boundedExpiry, rotatedExpiry } from "./key-lifetime.ts";
-import { requireMastery, requireOwnership, requireUnlimited } from "./key-mastery.ts";
+import { requireMastery, requireOwnership } from "./key-mastery.ts";
 import { keyPatch } from "./key-patch.ts";
 import { createKeyLookup, type KeyLookup } from "./key-lookup.ts";
 import { prefixFor } from "./key-prefixes.ts";
 import { mintKey, shownParts } from "./key-text.ts";
 import { createKeyView } from "./key-view.ts";
 import { type FillRandom, randomBase62 } from "./randomness.ts";
-import { conflict, forbidden, invalid, notFound, problem } from "./refusals.ts";
+import { conflict, forbidden, notFound } from "./refusals.ts";
 import type { Revocations } from "./revocations.ts";
 
 export interface ApiKeysOptions {
@@ -81,10 +82,13 @@ export function statusOf(key: Pick<ApiKey, "revokedAt" | "expiresAt">, now: numb
 
 const IDEMPOTENT_MS = 24 * 3_600_000;
 const PUBLIC_ID_LENGTH = 20;
-const IMPORTED_TEXT = /^[A-Za-z0-9._~+/=-]{16,4096}$/;
 
 function tooManyKeys(max: number): Error {
   return conflict("too_many_keys", `There may be ${max} live keys; revoke one first`);
+}
+
+function lineTooLong(): Error {
+  return conflict("key_line_too_long", "This key descends from too many others; make a new one in a session");
 }
 
 export function createApiKeys(options: ApiKeysOptions): ApiKeys {
@@ -112,16 +116,10 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     if ((await view.roleIn(orgId, identity)) === undefined) throw notFound();
     return orgId;
   };
-  const secretOf = ({ style, text }: CreateKeyOptions): string => {
-    if (style !== "imported") return mintKey(prefixFor(style, config().apiKeys), fillRandom);
-    if (text === undefined || !IMPORTED_TEXT.test(text) || text.split(".").length === 3) {
-      throw invalid(problem("key", "must be 16 to 4096 characters of A-Z, a-z, 0-9 and ._~+/=-, and not a token"));
-    }
-    if (isOwn(text)) {
-      throw invalid(problem("key", "must not begin like the keys that are made here"));
-    }
-    return text;
-  };
+  const secretOf = ({ style, text }: CreateKeyOptions): string =>
+    style === "imported"
+      ? checkImportedKey(text, isOwn, config().server)
+      : mintKey(prefixFor(style, config().apiKeys), fillRandom);
 
   return {
     create: (request, { style, idempotencyKey, text }, caller) =>
@@ -132,7 +130,6 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
         if (identity.role === "user" && !apiKeys.userCreated) {
           throw forbidden("key_creation_disabled", "Only admins make API keys here (api_keys.user_created)");
         }
-        requireUnlimited(identity);
         checkKeyFields(request, style, now);
         const scopes = grantScopes(request.scopes, style, identity, apiKeys.defaultScopes);
         const isNative = style === "native";
@@ -151,7 +148,7 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
           id: newUuid(),
           publicId: `key_${randomBase62(PUBLIC_ID_LENGTH, fillRandom)}`,
           name: request.name,
-          ...shownParts(secret),
+          ...(style === "imported" ? shownPartsOfImported(secret) : shownParts(secret)),
           hash: digest(secret),
           orgId: await resolveOrg(request.orgId, identity),
           userId: identity.userId,
@@ -190,6 +187,10 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
             throw conflict("idempotency_key_reused", "This Idempotency-Key came with another request before");
           case "too-many":
             throw tooManyKeys(apiKeys.maxPerUser);
+          case "known":
+            throw conflict("key_known", "This key is known here already, perhaps as a revoked one");
+          case "line-too-long":
+            throw lineTooLong();
           case "org-not-found":
             throw notFound();
           case "owner-refused":
@@ -257,6 +258,8 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
             throw conflict("key_rotated", "The key has been rotated; rotate the one that replaces it");
           case "too-many":
             throw tooManyKeys(liveMax);
+          case "line-too-long":
+            throw lineTooLong();
         }
         revocations.emit({ type: "changed", principalId: key.publicId });
         for (const principalId of outcome.ended) revocations.emit({ type: "ended", principalId });

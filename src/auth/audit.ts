@@ -17,25 +17,28 @@ export interface AuditTrail {
   ): Promise<void>;
   /** Runs the work; when it is refused for who asks or what is there (403, 409), that is a line too. */
   refusing<T>(caller: Caller, action: string, target: string | null, work: () => Promise<T>): Promise<T>;
+  /** The same for what was refused before any work began. The refusal stands whether or not it can be written down. */
+  refused(caller: Caller, action: string, target: string | null, error: RelayError): Promise<void>;
   list(filter?: AuditFilter, page?: PageRequest): Promise<Page<AuditEntry>>;
 }
 
 const STATUS_WRITTEN: ReadonlySet<number> = new Set([403, 409]);
 
 export function createAuditTrail(audit: AuditRepository, log: Logger): AuditTrail {
+  const refused: AuditTrail["refused"] = async (caller, action, target, error) => {
+    const outcome = error.wireCode ?? error.code;
+    await audit.append(actorOf(caller), { action, target, outcome }).catch((cause: unknown) => {
+      log.error("a refused change could not be written to the audit trail", { action, target, error: cause });
+    });
+  };
   return {
+    refused,
     record: (caller, line) => audit.append(actorOf(caller), { ...line, outcome: "ok" }),
     async refusing(caller, action, target, work) {
       try {
         return await work();
       } catch (error) {
-        if (RelayError.is(error) && STATUS_WRITTEN.has(error.status)) {
-          const outcome = error.wireCode ?? error.code;
-          // The refusal stands whether or not it can be written down.
-          await audit.append(actorOf(caller), { action, target, outcome }).catch((cause: unknown) => {
-            log.error("a refused change could not be written to the audit trail", { action, target, error: cause });
-          });
-        }
+        if (RelayError.is(error) && STATUS_WRITTEN.has(error.status)) await refused(caller, action, target, error);
         throw error;
       }
     },

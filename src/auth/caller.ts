@@ -9,7 +9,10 @@ import { isWholeAdmin } from "./roles.ts";
 
 /** What the services read of the configuration; asked for each time, so that a reload rules at once. */
 export type AccountsConfig = Pick<Config, "auth" | "apiKeys" | "sso"> & {
-  readonly server: Pick<Config["server"], "jwtSecret" | "publicHost" | "accessKeyEnabled" | "accessKeyScopes" | "host">;
+  readonly server: Pick<
+    Config["server"],
+    "jwtSecret" | "publicHost" | "accessKey" | "previousAccessKey" | "accessKeyEnabled" | "accessKeyScopes" | "host"
+  >;
 };
 
 /** Where a request comes from. */

@@ -61,7 +61,7 @@ export function inOrg(
  * may do at this moment; `serviceScopes` are the bound of keys that the access key made, `null` while it is switched off.
  */
 export function keyIdentity(
-  { key, owner, orgRole, orgLimits }: ApiKeyStanding,
+  { key, owner, orgRole, orgLimits, makers }: ApiKeyStanding,
   serviceScopes: readonly string[] | null,
   now: number,
 ): Identity | undefined {
@@ -88,6 +88,7 @@ export function keyIdentity(
     ...(orgRole === null ? {} : { orgRole }),
     ...(key.expiresAt === null ? {} : { expiresAt: key.expiresAt }),
     ...(key.countsAs === key.id ? {} : { countsAs: key.countsAs }),
+    ...(makers.length === 0 ? {} : { makers }),
     ...limitsOf("limits", limits),
     ...limitsOf("orgLimits", orgLimits),
     ...(key.ipAllow.length === 0 ? {} : { ipAllow: key.ipAllow }),

@@ -8,8 +8,8 @@ import { StoreError } from "../store/errors.ts";
 import { openStore } from "../store/open.ts";
 import { systemClock } from "../support/clock.ts";
 import { originsIn } from "../net/destinations.ts";
+import { chooseProxy } from "../net/proxy.ts";
 import { createPluginFetch } from "../snapshot/plugin-fetch.ts";
-import { hasEnvironmentProxy } from "./surroundings.ts";
 import { openAuth } from "./auth.ts";
 import type { Desk } from "./desk.ts";
 import { CliError, EXIT } from "./exit.ts";
@@ -29,9 +29,8 @@ export async function withDesk<T>(
 ): Promise<T> {
   if (options.url !== undefined) {
     const send = createPluginFetch({
-      network: { proxy: null, allowPrivateNetworks: [] },
-      extraRoots: null,
-      hasEnvironmentProxy: hasEnvironmentProxy(process.env),
+      way: { proxyFor: chooseProxy(null, process.env), roots: null },
+      allowed: [],
       trusted: originsIn(options.url),
     });
     return work(createRemoteDesk({ url: options.url, token: process.env[TOKEN_VARIABLE], send }));

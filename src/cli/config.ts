@@ -11,7 +11,6 @@ import { VERSION } from "../support/build-info.ts";
 import { systemClock } from "../support/clock.ts";
 import { EXIT } from "./exit.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
-import { hasEnvironmentProxy } from "./surroundings.ts";
 import { configError, locateHere, readEnvironment, readWorld, type World } from "./world.ts";
 
 const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -68,7 +67,6 @@ async function setUpOnce(world: World): Promise<readonly Problem[]> {
       accounts: NO_ACCOUNTS,
       accessKeyDigest: null,
       version: VERSION,
-      hasEnvironmentProxy: hasEnvironmentProxy(process.env),
       extraRoots: null,
     });
     await snapshot.dispose();

@@ -33,6 +33,8 @@ export interface Desk {
   setPassword(id: number, password: string): Promise<void>;
   /** `owner`: a name; absent = the super admin's, or the caller's own. */
   createKey(body: typeof CreateKey.static, owner: string | undefined): Promise<MadeKeyView>;
+  /** `secret`: the key that people have already. On a data directory only. */
+  importKey(body: typeof CreateKey.static, secret: string, owner: string | undefined): Promise<KeyView>;
   /** Those that are not revoked, newest first. */
   keys(userId: number | undefined): Promise<readonly KeyView[]>;
   revokeKey(id: string): Promise<void>;

@@ -63,6 +63,10 @@ const EXAMPLES: Readonly<Record<string, readonly (readonly [line: string, says: 
     ["monorelay key create ci --models 'gpt-*' --expires 90d", "some models, for a while"],
     ["monorelay key create app --user bob --budget 20/month --rpm 60", "somebody's, with limits"],
   ],
+  "key import": [
+    ["monorelay key import legacy-ci < key.txt", "people go on using the key they have"],
+    ["monorelay key import legacy-app --user bob --models 'gpt-*' < key.txt", "somebody's, for some models"],
+  ],
   "key list": [
     ["monorelay key list", "all that are not revoked"],
     ["monorelay key list --user bob --json", "those of one account, for a program"],

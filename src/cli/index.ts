@@ -68,7 +68,7 @@ export function createProgram(builtins: Builtins, wantsJson: boolean, ended: (co
     .exitOverride()
     .showSuggestionAfterError(true)
     .allowExcessArguments(false)
-    .configureOutput({ outputError: (text, write) => (wantsJson ? undefined : write(text)) })
+    .configureOutput({ outputError: (text, write) => (wantsJson ? undefined : write(withoutArguments(text))) })
     .configureHelp({ showGlobalOptions: true })
     .option("--config <path>", "configuration file (default: ./config.yml, then the user's, then /etc/monorelay)")
     .option("--data-dir <path>", "where databases and generated secrets live")
@@ -172,11 +172,16 @@ function unknownCommand(word: string, program: Command): CliError {
   return new CliError(EXIT.usage, "unknown_command", `monorelay has no command "${word.slice(0, 64)}".`, hint);
 }
 
+/** What was too much on the line may be a secret in the wrong place: how much it was says enough. */
+function withoutArguments(message: string): string {
+  return message.replace(/(too many arguments.* but got \d+)[\s\S]*/, "$1.\n");
+}
+
 function report(error: unknown, wantsJson: boolean): number {
   if (error instanceof CommanderError) {
     // commander has printed its message already unless JSON is wanted, and calls help and version errors too.
     if (error.exitCode !== 0 && wantsJson) {
-      printError(new CliError(EXIT.usage, "usage", error.message.replace(/^error: /, "")));
+      printError(new CliError(EXIT.usage, "usage", withoutArguments(error.message.replace(/^error: /, ""))));
     }
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }

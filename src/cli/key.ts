@@ -1,4 +1,4 @@
-/** `monorelay key`: makes, lists, revokes and rotates API keys. */
+/** `monorelay key`: makes, imports, lists, revokes and rotates API keys. */
 import type { Command } from "commander";
 import { withDesk } from "./accounts.ts";
 import { RelayError } from "../contract/errors.ts";
@@ -6,7 +6,7 @@ import type { Desk, KeyView, MadeKeyView } from "./desk.ts";
 import { EXIT } from "./exit.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
 import { type KeyOptions, readGrace, readKeyOptions } from "./key-options.ts";
-import { confirm } from "./prompt.ts";
+import { askSecret, canAsk, confirm, readSecretInput } from "./prompt.ts";
 import { printJson, renderList, say, timeText } from "./output.ts";
 
 interface CreateOptions extends GlobalOptions, KeyOptions {
@@ -21,24 +21,16 @@ interface RotateOptions extends GlobalOptions {
 
 export function addKeyCommands(program: Command, builtins: Builtins, ended: (code: number) => void): void {
   const globals = () => program.opts<GlobalOptions>();
-  const key = program.command("key").description("make, list, revoke and rotate API keys");
-  key
-    .command("create <name>")
+  const key = program.command("key").description("make, import, list, revoke and rotate API keys");
+  withKeyOptions(key.command("create <name>"))
     .description("make an API key and print it; it is stored as a hash and never shown again")
-    .option("--user <name>", "whose key it is (default: the super admin's)")
-    .option("--models <globs>", "models it may call, separated by commas")
-    .option("--scopes <scopes>", "what it may do, separated by commas (default: api_keys.default_scopes)")
-    .option("--expires <when>", "90d, never, or an instant")
-    .option("--rpm <count>", "requests per minute")
-    .option("--tpm <count>", "tokens per minute")
-    .option("--concurrency <count>", "requests at once")
-    .option("--budget <usd/window>", "20/month; may be given several times", (text: string, all: string[] = []) => [
-      ...all,
-      text,
-    ])
-    .option("--cidr <networks>", "addresses and networks it may be used from, separated by commas")
     .action(async (name: string, options: CreateOptions) =>
       ended(await keyCreate(name, { ...globals(), ...options }, builtins)),
+    );
+  withKeyOptions(key.command("import <name>"))
+    .description("take in a key that people have already, from standard input; it is stored as a hash")
+    .action(async (name: string, options: CreateOptions) =>
+      ended(await keyImport(name, { ...globals(), ...options }, builtins)),
     );
   key
     .command("list")
@@ -58,12 +50,39 @@ export function addKeyCommands(program: Command, builtins: Builtins, ended: (cod
     );
 }
 
+function withKeyOptions(command: Command): Command {
+  return command
+    .option("--user <name>", "whose key it is (default: the super admin's)")
+    .option("--models <globs>", "models it may call, separated by commas")
+    .option("--scopes <scopes>", "what it may do, separated by commas (default: api_keys.default_scopes)")
+    .option("--expires <when>", "90d, never, or an instant")
+    .option("--rpm <count>", "requests per minute")
+    .option("--tpm <count>", "tokens per minute")
+    .option("--concurrency <count>", "requests at once")
+    .option("--budget <usd/window>", "20/month; may be given several times", (text: string, all: string[] = []) => [
+      ...all,
+      text,
+    ])
+    .option("--cidr <networks>", "addresses and networks it may be used from, separated by commas");
+}
+
 async function keyCreate(name: string, options: CreateOptions, builtins: Builtins): Promise<number> {
   const body = readKeyOptions(options, Date.now());
   return withDesk(options, builtins, async (desk) => {
     const made = await desk.createKey({ ...body, name }, options.user);
     show(made, options);
     say(options, `${made.name} (${made.public_id}): shown once, stored as a hash`);
+    return EXIT.done;
+  });
+}
+
+async function keyImport(name: string, options: CreateOptions, builtins: Builtins): Promise<number> {
+  const body = readKeyOptions(options, Date.now());
+  return withDesk(options, builtins, async (desk) => {
+    const secret = canAsk(options) ? await askSecret("Key: ") : await readSecretInput("key import");
+    const taken = await desk.importKey({ ...body, name }, secret, options.user);
+    if (options.json === true) printJson(taken);
+    say(options, `${taken.name} (${taken.public_id}, ${taken.prefix}…${taken.last4}): taken in, stored as a hash`);
     return EXIT.done;
   });
 }

@@ -74,6 +74,11 @@ export function createLocalDesk(services: AuthServices, url: string, now: () => 
       const { key, secret } = await apiKeys.create(request, { style: "native" }, caller);
       return { ...keyView(key, now()), key: secret! };
     },
+    async importKey({ name, org_id: orgId, ...body }, text, owner) {
+      const caller = await inPlaceOf(owner === undefined ? await superAdmin() : await find(owner));
+      const request = { ...keyFields(body), name, ...(orgId === undefined ? {} : { orgId }) };
+      return keyView((await apiKeys.create(request, { style: "imported", text }, caller)).key, now());
+    },
     async keys(userId) {
       const filter = { status: "not-revoked", ...(userId === undefined ? {} : { userId }) } as const;
       const found = await allPages((page) => apiKeys.list(filter, page, operator.identity));

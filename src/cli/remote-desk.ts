@@ -92,6 +92,10 @@ export function createRemoteDesk({ url, token, send }: RemoteOptions): Desk {
       }
       return call<MadeKeyView>("POST", "/api/keys", body);
     },
+    async importKey() {
+      // The interface takes no key that somebody else has made up.
+      throw new CliError(EXIT.usage, "bad_option", "key import works on a data directory only, not over --url.");
+    },
     async keys(userId) {
       const owner = userId === undefined ? "" : `user_id=${userId}&`;
       const [active, expired] = await Promise.all(

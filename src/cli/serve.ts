@@ -1,5 +1,4 @@
 /** `monorelay serve`: starts everything in order, runs until told to stop, and stops without losing anything. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AuthServices } from "../auth/services.ts";
 import { createSignInServices } from "../auth/sign-in-services.ts";
@@ -9,13 +8,15 @@ import { secretValues } from "../config/redact.ts";
 import type { Config } from "../config/types.ts";
 import { createApi } from "../http/api.ts";
 import { createEdge } from "../http/edge.ts";
+import { createRefusedWrites } from "../http/refused-writes.ts";
 import { apiRoutes } from "../http/routes.ts";
-import { listen, type RunningServer } from "../http/server.ts";
+import { listen, outerBound, type RunningServer } from "../http/server.ts";
 import { createElysiaJwtEngine } from "../http/jwt-engine.ts";
 import { Limiter } from "../limits/limiter.ts";
-import { Spending } from "../limits/spending.ts";
+import type { Spending } from "../limits/spending.ts";
 import { ActiveCalls } from "../relay/active.ts";
 import { HeldBytes } from "../relay/held-bytes.ts";
+import { KeptAnswers } from "../relay/kept-answers.ts";
 import { Ledger } from "../relay/ledger.ts";
 import { cutRevokedCalls } from "../relay/revoked.ts";
 import { createGuardedFetcher } from "../net/guarded.ts";
@@ -23,7 +24,6 @@ import type { RelayServices } from "../relay/services.ts";
 import { RetryBudget, RoutingState } from "../routing/state.ts";
 import { BuildError, buildSnapshot } from "../snapshot/build.ts";
 import { Clients } from "../snapshot/clients.ts";
-import { createPluginFetch } from "../snapshot/plugin-fetch.ts";
 import { type Snapshot, SnapshotHolder } from "../snapshot/snapshot.ts";
 import { claimMarkIn } from "../store/claim-mark.ts";
 import { type DataDirectory, findServer, openDataDirectory } from "../store/data-dir.ts";
@@ -40,13 +40,15 @@ import { createLogSink, inspectStderr } from "../support/log-sink.ts";
 import { createRedactor } from "../support/redact.ts";
 import { ensureAccessKey } from "./access-key.ts";
 import { openAuth } from "./auth.ts";
+import { openCounting } from "./counting.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { greet, printSetupToken, warnOfOpenSetup } from "./greet.ts";
 import type { Builtins, GlobalOptions } from "./index.ts";
+import { createOutside, rootsOf } from "./outside.ts";
 import { prunePeriodically } from "./prune.ts";
 import { requestCap } from "./runtime-settings.ts";
 import { runUntilStopped } from "./shutdown.ts";
-import { checkSurroundings, hasEnvironmentProxy } from "./surroundings.ts";
+import { checkSurroundings } from "./surroundings.ts";
 import { configError, locateHere, readEnvironment, readWorld, type World } from "./world.ts";
 
 export interface ServeOptions extends GlobalOptions {
@@ -121,11 +123,10 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     auth = accounts;
 
     const state = new RoutingState();
-    const clients = new Clients(systemClock);
-    const { spending } = store;
-    const spent = new Spending({ clock: systemClock, schedule: systemSchedule, repository: spending, log });
-    await spent.start();
-    const services = createRelayServices(store, log, (text) => redactor.redact(text), spent);
+    const clients = new Clients(systemClock, env);
+    const fetchOutside = createOutside(configNow, clients);
+    const counting = await openCounting(store, log, config, fetchOutside);
+    const services = createRelayServices(store, log, (text) => redactor.redact(text), counting.spending);
     const build = (from: World, checked: Config, generation: number): Promise<Snapshot> =>
       buildSnapshot({
         generation,
@@ -139,8 +140,8 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
         accounts: accounts.directory,
         accessKeyDigest: key.digest,
         version: VERSION,
-        hasEnvironmentProxy: hasEnvironmentProxy(env),
         extraRoots: rootsOf(checked),
+        prices: counting.prices,
       });
     const first = await build(world, config, 1);
     const disposeFailed = (error: unknown) => log.warn("an old generation could not be disposed of", { error });
@@ -186,6 +187,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
           world = pending;
           current = snapshot.config;
           applyLogging(log, snapshot.config, world);
+          counting.prices.follow(snapshot.config.prices);
           log.setFields({ gen: snapshot.generation });
           watcher?.setFiles(world.watched);
           void server?.reloadTls(snapshot.config.server.tls);
@@ -207,11 +209,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       store,
       backupDir: join(located.dataDir, "backups"),
       showSetupToken: printSetupToken,
-      fetchOutside: (input: string, init: RequestInit) => {
-        const now = configNow();
-        const options = { extraRoots: rootsOf(now), hasEnvironmentProxy: hasEnvironmentProxy(env), trusted: NONE };
-        return createPluginFetch({ network: now.network, ...options })(input, init);
-      },
+      fetchOutside,
       holder,
       ids: createIds(),
       version: VERSION,
@@ -220,7 +218,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       notReady: () => (isDraining ? "draining" : undefined),
       sync,
     };
-    const api = createApi(apiRoutes(http, located.dataDir));
+    const api = createApi(apiRoutes(http, located.dataDir), createRefusedWrites(accounts.audit, systemClock));
     server = await startListening(config, createEdge(http, api));
     log.setFields({ gen: 1 });
     announce();
@@ -256,7 +254,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     watcher?.close();
     services.active.stop();
     services.ledger.flush();
-    await spent.flush();
+    await counting.stop();
     return code;
   } catch (error) {
     throw toCliError(error, located.configFile);
@@ -267,13 +265,6 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
     directory.release();
     await sink.flush(1000);
   }
-}
-
-/** What the house itself asks outside goes to addresses that stand in its code. */
-const NONE: ReadonlySet<string> = new Set();
-
-function rootsOf({ network }: Config): string | null {
-  return network.caFile === null ? null : readFileSync(network.caFile, "utf8");
 }
 
 function flagsOf({ host, port, unix, logLevel, logFormat }: ServeOptions) {
@@ -330,6 +321,7 @@ function createRelayServices(
     media: createGuardedFetcher(systemClock),
     active: new ActiveCalls(systemClock),
     held: new HeldBytes(),
+    kept: new KeptAnswers(systemClock),
     budget: new RetryBudget(),
     limiter: new Limiter(systemClock, spending),
     redact,
@@ -358,7 +350,7 @@ async function startListening(config: Config, handler: ReturnType<typeof createE
       port,
       unixSocket,
       tls,
-      bodyBytesMax: Math.max(maxBody, maxUpload, maxAdminBody),
+      bodyBytesMax: outerBound(Math.max(maxBody, maxUpload, maxAdminBody)),
       handler,
     });
   } catch (error) {

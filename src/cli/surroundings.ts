@@ -3,7 +3,6 @@ import { CliError, EXIT } from "./exit.ts";
 
 /** Change what this process runs or whom it trusts. */
 const NAMED = ["BUN_OPTIONS", "BUN_INSPECT", "NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"] as const;
-const PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -28,8 +27,4 @@ export function checkSurroundings(env: Environment): string[] {
   return NAMED.filter((name) => (env[name] ?? "") !== "").map(
     (name) => `${name} is set and changes how this process runs`,
   );
-}
-
-export function hasEnvironmentProxy(env: Environment): boolean {
-  return PROXIES.some((name) => (env[name] ?? "") !== "");
 }

@@ -7,6 +7,7 @@ import { interpolate } from "./interpolate.ts";
 import { warnPending } from "./pending.ts";
 import { atValue, ProblemList } from "./problem.ts";
 import { checkApiKeys, checkAuth } from "./rules/accounts.ts";
+import { checkAddresses } from "./rules/addresses.ts";
 import { checkProviders } from "./rules/providers.ts";
 import { checkRouting } from "./rules/routing.ts";
 import { checkServer } from "./rules/server.ts";
@@ -102,6 +103,7 @@ export async function loadConfig(input: LoadInput): Promise<LoadResult> {
     plugins: await checkPlugins(decoder, settings, auth.chain, catalog),
     secrets: { ...settings.secrets, fileDirs: settings.secrets.fileDirs ?? defaultFileDirs(input) },
   };
+  checkAddresses(decoder, settings);
   warnPending(decoder);
   return {
     config: errors.size === 0 ? deepFreeze(config) : null,

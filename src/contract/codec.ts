@@ -1,5 +1,5 @@
 /** What a wire format promises; codecs are pure and synchronous, only the lanes touch streams. */
-import type { ChatEvent, ChatRequest, ChatResponse, Finish, JsonObject, Usage } from "./chat.ts";
+import type { ChatEvent, ChatRequest, ChatResponse, Finish, JsonObject, MediaPart, Usage } from "./chat.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { RelayError } from "./errors.ts";
 import type { RequestLayout } from "./layout.ts";
@@ -100,6 +100,8 @@ export interface Traits {
   readonly structuredOutput?: boolean;
   /** Forwards image URLs; false = only bytes. */
   readonly mediaUrls?: boolean;
+  /** openai-chat: forwards the URLs of documents; false = only bytes, as the first party wants it. */
+  readonly fileUrls?: boolean;
   /**
    * bedrock-converse: whose fields the model takes beside those that all models have (thinking, top-k, cache points).
    * Absent: nobody's, and what would need them is lost.
@@ -165,8 +167,8 @@ export interface Egress {
   /** What `readFacts` would say of usage and finish, cheaper; `undefined` where only parsing tells. */
   skimFacts?(answer: Uint8Array): Pick<AnswerFacts, "usage" | "finish"> | undefined;
   watcher(): StreamWatcher;
-  /** With `mediaUrls: false`: addresses that the upstream reads all the same, e.g. of files it keeps itself. */
-  readsUrl?(url: string): boolean;
+  /** Whether the upstream itself gets what lies at this address; default: unless `mediaUrls` is false. */
+  readsUrl?(url: string, kind: MediaPart["kind"], traits: Traits): boolean;
   /**
    * Texts one of which stands in every event that can be the last, where such an event may be large. The pass-through
    * lane keeps the end of a stream from there on; without them its last 16 KiB.

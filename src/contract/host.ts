@@ -32,6 +32,8 @@ export interface Identity {
   readonly limits?: CallerLimits;
   /** Under whose id this key is counted: that of the first key it descends from by rotation. Absent = its own. */
   readonly countsAs?: string;
+  /** Of the keys that made this one, each with the id it is counted under; they hold beside its own. Absent = none. */
+  readonly makers?: readonly { readonly countsAs: string; readonly limits: CallerLimits }[];
   /** Of the organisation, beside those of the key; absent = none. */
   readonly orgLimits?: CallerLimits;
   /** Addresses or networks this key may be used from; absent = any. */
@@ -105,4 +107,9 @@ export interface Host {
 export interface ProviderHost extends Host {
   /** The entry's `base_url` without a trailing slash, else the plugin's own; empty if neither exists. */
   readonly baseUrl: string;
+  /**
+   * The metadata service of this machine: http past every proxy, link-local and loopback addresses only, ≤ 2 s. It
+   * rejects unless the entry says `allow_metadata: true`, an option that the plugin has to declare.
+   */
+  readonly metadata: (url: string, init?: RequestInit) => Promise<Response>;
 }

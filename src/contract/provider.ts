@@ -59,6 +59,13 @@ export interface UpstreamRequest {
   readonly body?: UpstreamCall["body"];
 }
 
+/** What an upstream said instead of an answer, before its body. */
+export interface Refusal {
+  readonly status: number;
+  /** Value of a header by its lower-case name; `null` if absent. */
+  header(name: string): string | null;
+}
+
 /** Money at an upstream, in USD. */
 export interface Credits {
   /** Ever bought or given. */
@@ -100,6 +107,11 @@ export interface Provider {
   answer?(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>;
   /** The raw lane of a provider without an upstream. */
   respond?(call: UpstreamCall): Response | Promise<Response>;
+  /**
+   * For lent credentials: the upstream has answered 401 or 403 to a request that `request` had made. `true` = its
+   * credential was lent, counts as run out from now on, and the relay shall ask for the request once more and send that.
+   */
+  renew?(refused: UpstreamRequest, answer: Refusal): boolean;
   /** Facts about a model of this upstream. Called once per model and generation. */
   traits?: (model: string) => Traits;
   /** Models offered without asking anybody (globs allowed), for entries whose `models.include` is empty. */

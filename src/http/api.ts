@@ -8,6 +8,7 @@ import { type BodyCheck, checkBody, compileBody, readBody, refuseOtherTypes } fr
 import { originOf } from "./caller.ts";
 import { errorResponse, familyOf } from "./errors.ts";
 import { enforce, type Policy } from "./policy.ts";
+import type { RefusedWrite } from "./refused-writes.ts";
 
 /** What a handler gets. `identity` is there unless the policy is public. */
 export interface ApiContext {
@@ -64,7 +65,8 @@ export function done(message: string): { readonly status: "ok"; readonly message
   return { status: "ok", message };
 }
 
-export function createApi(routes: readonly ApiRoute[]): Api {
+/** `refused`: told of every request that its route's policy turns away. */
+export function createApi(routes: readonly ApiRoute[], refused: RefusedWrite = async () => {}): Api {
   const calls = new WeakMap<Request, ApiCall>();
   const app = new Elysia({ aot: true, normalize: false });
   app.onError(({ error, request }) => {
@@ -83,14 +85,26 @@ export function createApi(routes: readonly ApiRoute[]): Api {
         if (call === undefined) throw new RelayError("internal", "Internal error");
         const isPublic = route.policy.type === "public";
         let identity = isPublic ? undefined : await call.identify();
-        enforce(route.policy, identity);
+        const { requestId, snapshot, identify, address } = call;
+        const origin = originOf(request, address, requestId, snapshot);
+        const judge = async (): Promise<void> => {
+          try {
+            enforce(route.policy, identity);
+          } catch (cause) {
+            await refused(route, identity, origin, cause);
+            throw cause;
+          }
+        };
+        await judge();
         if (route.body !== undefined) check ??= compileBody(route.body);
         else if (!isPublic) refuseOtherTypes(request);
-        const { requestId, snapshot, identify, address } = call;
         let body: unknown;
         if (check !== undefined) {
           const bytes = await readBody(request, snapshot);
-          if (identity !== undefined) identity = await stillThere(identity, route.policy, call);
+          if (identity !== undefined) {
+            identity = await stillThere(identity, call);
+            await judge();
+          }
           body = checkBody(bytes, check);
         }
         const answer = await route.handler({
@@ -99,7 +113,7 @@ export function createApi(routes: readonly ApiRoute[]): Api {
           snapshot,
           identity,
           identify,
-          origin: originOf(request, address, requestId, snapshot),
+          origin,
           params: params ?? {},
           query: new URL(request.url).searchParams,
           body,
@@ -124,9 +138,8 @@ export function createApi(routes: readonly ApiRoute[]): Api {
 }
 
 /** Who calls, once more: its sender decides how long a body takes, and may have lost his rights meanwhile. */
-async function stillThere(before: Identity, policy: Policy, { identify }: ApiCall): Promise<Identity> {
+async function stillThere(before: Identity, { identify }: ApiCall): Promise<Identity> {
   const now = await identify();
-  enforce(policy, now);
   if (now?.id !== before.id || now.kind !== before.kind) throw new RelayError("unauthenticated", "Unauthorized");
   return now;
 }

@@ -22,6 +22,8 @@ import type { HttpServices } from "./services.ts";
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 /** The server itself refuses header blocks over 16 KiB or 200 fields with 431, and doubled framing with 400. */
 const URL_BYTES_MAX = 16 * 1024;
+/** So much of a body that nobody reads is taken in for the sake of the connection. */
+const UNREAD_BYTES_MAX = 64 * 1024;
 
 const BY_PATH = new Map<string, RelayRoute>(RELAY_ROUTES.map((route) => [route.path, route]));
 
@@ -73,17 +75,31 @@ export function createEdge(
       const answer = dispatch(services, api, snapshot, request, path, query, requestId, connection, family);
       return isInference(path) ? withCors(request, snapshot, answer) : answer;
     } catch (cause) {
-      const answer = failed(services, family, cause, requestId);
+      const answer = failed(services, family, cause, requestId, request);
       return rawPath?.startsWith("/v1") === true ? withCors(request, snapshot, answer) : answer;
     }
   };
 }
 
-function failed(services: HttpServices, family: Family, cause: unknown, requestId: string): Response {
+/** Nothing of the body has been read then. */
+function failed(
+  services: HttpServices,
+  family: Family,
+  cause: unknown,
+  requestId: string,
+  { headers }: Request,
+): Response {
   const error = RelayError.from(cause);
   if (error.code === "internal")
     services.relay.log.error("a request failed inside the relay", { req: requestId, error });
-  return errorResponse(family, error, requestId);
+  const answer = errorResponse(family, error, requestId);
+  if (bringsMuch(headers)) answer.headers.set("connection", "close");
+  return answer;
+}
+
+/** The server would take in the whole body, however slowly it comes, before it takes the next request. */
+function bringsMuch(headers: Headers): boolean {
+  return Number(headers.get("content-length") ?? 0) > UNREAD_BYTES_MAX || headers.has("transfer-encoding");
 }
 
 function checkEnvelope(request: Request, hostCheck: HostCheck): void {
@@ -166,7 +182,7 @@ async function relayLater(
   try {
     return await begin(services, route, request, requestId, query, said, connection, address, await identity);
   } catch (cause) {
-    return failed(services, family, cause, requestId);
+    return failed(services, family, cause, requestId, request);
   }
 }
 
@@ -245,7 +261,7 @@ async function dispatch(
     const answer = await api.handle(inner, { requestId, snapshot, address, identify: who });
     return finish(answer, request, requestId, path.startsWith("/api") || family === "openrelay");
   } catch (cause) {
-    return failed(services, family, cause, requestId);
+    return failed(services, family, cause, requestId, request);
   }
 }
 
@@ -293,6 +309,9 @@ function unknownPath(family: Family, path: string): RelayError {
   return new RelayError("not-found", "Not found", { wireCode: "not_found" });
 }
 
+/** Refusals that are pronounced before the body, or in the middle of it. */
+const LEFT_UNREAD: ReadonlySet<number> = new Set([401, 413, 415]);
+
 /** What every answer carries that did not come from the relay's lanes. */
 function finish(answer: Response, request: Request, requestId: string, isApi = false): Response {
   const { headers } = answer;
@@ -300,6 +319,7 @@ function finish(answer: Response, request: Request, requestId: string, isApi = f
   headers.set("request-id", requestId);
   headers.set("x-content-type-options", "nosniff");
   if (isApi && !headers.has("cache-control")) headers.set("cache-control", "no-store");
+  if (LEFT_UNREAD.has(answer.status) && bringsMuch(request.headers)) headers.set("connection", "close");
   return request.method === "HEAD" ? new Response(null, { status: answer.status, headers }) : answer;
 }
 

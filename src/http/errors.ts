@@ -7,7 +7,8 @@ export type Family = "openai" | "anthropic" | "gemini" | "native" | "relay" | "o
 
 /** By path alone; the model list also looks at a header, which its handler does. */
 export function familyOf(path: string): Family {
-  if (path === "/v1/me" || path === "/v1/orgs" || path.startsWith("/v1/orgs/")) return "openrelay";
+  if (path === "/v1/me" || path === "/v1/whoami" || path === "/v1/orgs" || path.startsWith("/v1/orgs/"))
+    return "openrelay";
   if (path === "/v1/messages" || path.startsWith("/v1/messages/") || path.startsWith("/v1/anthropic/"))
     return "anthropic";
   if (path.startsWith("/v1beta/") || path.startsWith("/v1alpha/")) return "gemini";

@@ -148,8 +148,18 @@ async function remoteModels({ provider, keys }: ProviderEntry): Promise<string[]
   const key = keys.pick(undefined);
   if (provider.listModels === undefined || !isKey(key)) return [];
   try {
-    return await provider.listModels(key.secret, AbortSignal.timeout(REMOTE_LIST_MAX_MS));
+    const signal = AbortSignal.timeout(REMOTE_LIST_MAX_MS);
+    const names: unknown = await Promise.race([provider.listModels(key.secret, signal), aborted(signal)]);
+    if (!Array.isArray(names) || names.some((name) => typeof name !== "string")) {
+      throw new TypeError("the plugin's model list is not a list of names");
+    }
+    return names;
   } catch (cause) {
     throw new RelayError("upstream-unavailable", "The provider's own model list could not be had.", { cause });
   }
+}
+
+/** Rejects then: a plugin may overlook the signal. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
 }

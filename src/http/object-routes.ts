@@ -151,6 +151,11 @@ for (const each of OBJECT_ROUTES) {
   else same.routes.set(each.method, each);
 }
 
+/** What may be fetched may also be looked at. */
+function allowedOf({ routes }: Pattern): readonly string[] {
+  return routes.has("GET") ? [...routes.keys(), "HEAD"] : [...routes.keys()];
+}
+
 export interface FoundObjectRoute {
   readonly route: RelayRoute;
   readonly id: string | undefined;
@@ -163,7 +168,7 @@ export function findObjectRoute(path: string, method: string): FoundObjectRoute 
     const match = pattern.path.exec(path);
     if (match === null) continue;
     const found = pattern.routes.get(method);
-    return found === undefined ? [...pattern.routes.keys()] : { route: found, id: match.groups?.["id"] };
+    return found === undefined ? allowedOf(pattern) : { route: found, id: match.groups?.["id"] };
   }
   return undefined;
 }

@@ -113,7 +113,10 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     ...MODEL,
     input: "string or array",
   }),
-  post("/v1/moderations", openaiChat, "moderations", "moderations:write", "json", { ...MODEL, input: "any" }),
+  {
+    ...post("/v1/moderations", openaiChat, "moderations", "moderations:write", "json", { ...MODEL, input: "any" }),
+    usualModel: "omni-moderation-latest",
+  },
   post(
     "/v1/images/generations",
     openaiChat,

@@ -33,6 +33,11 @@ export interface ListenOptions {
   readonly handler: Handler;
 }
 
+/** The runtime's own refusal has no body: routes are to be the first to refuse, in the words of their family. */
+export function outerBound(routesMax: number): number {
+  return routesMax * 4;
+}
+
 /** Throws when the port is taken: a second listener on it would silently share the connections. */
 export async function listen(options: ListenOptions): Promise<RunningServer> {
   const { handler } = options;

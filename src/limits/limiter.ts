@@ -128,7 +128,7 @@ export class Limiter {
     if (microUsd === 0) return;
     let accounts = this.#accounts.get(identity);
     if (accounts === undefined) {
-      accounts = Object.values(subjectsOf(identity)).map((subject) => this.spending.account(subject));
+      accounts = subjectsOf(identity).map((subject) => this.spending.account(subject));
       this.#accounts.set(identity, accounts);
     }
     for (const account of accounts) this.spending.book(account, microUsd);

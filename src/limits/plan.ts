@@ -2,8 +2,8 @@
 import type { Config } from "../config/types.ts";
 import type { CallerLimits, Identity } from "../contract/host.ts";
 
-/** Whose limit it is, as refusals name it. */
-export type HolderKind = "key" | "user" | "organisation" | "access key";
+/** Whose limit it is; `maker`: of a key that made the caller's. */
+export type HolderKind = "key" | "maker" | "user" | "organisation" | "access key";
 
 /** What the configuration says for everybody of a kind; absent = nothing. */
 export interface GeneralLimits {
@@ -30,34 +30,45 @@ export function generalLimits({ user, org, accessKey }: Config["limits"]): Gener
 }
 
 /** Whether anything at all may limit this caller: a few properties, read for every call. */
-export function isLimited({ limits, orgLimits }: Identity, general: GeneralLimits | undefined): boolean {
-  return limits !== undefined || orgLimits !== undefined || general !== undefined;
+export function isLimited({ limits, makers, orgLimits }: Identity, general: GeneralLimits | undefined): boolean {
+  return limits !== undefined || orgLimits !== undefined || makers !== undefined || general !== undefined;
 }
 
 /** Names under which a caller is counted; they outlive sessions, reloads and restarts. */
-export function subjectsOf(identity: Identity): { readonly [Kind in HolderKind]?: string } {
-  const { apiKeyId, userId, orgId, kind } = identity;
-  return {
-    ...(apiKeyId === null ? {} : { key: `key:${identity.countsAs ?? apiKeyId}` }),
-    ...(userId === null ? {} : { user: `user:${userId}` }),
-    ...(orgId === null ? {} : { organisation: `org:${orgId}` }),
-    ...(kind === "service" ? { "access key": "access-key" } : {}),
-  };
+export function subjectsOf(identity: Identity): readonly string[] {
+  return holdersOf(identity, {}).map(({ subject }) => subject);
 }
 
 export function plannedLimits(identity: Identity, general: GeneralLimits = {}): readonly PlannedLimits[] {
-  const subjects = subjectsOf(identity);
-  const limits: { readonly [Kind in HolderKind]: CallerLimits | undefined } = {
-    key: identity.limits,
-    user: general.user,
-    organisation: tighter(identity.orgLimits, general.org),
-    "access key": general.accessKey,
-  };
-  return (["key", "user", "organisation", "access key"] as const).flatMap((kind) => {
-    const subject = subjects[kind];
-    const own = limits[kind];
-    return subject === undefined || own === undefined || isNone(own) ? [] : [{ kind, subject, limits: own }];
-  });
+  return holdersOf(identity, general).flatMap(({ limits, ...holder }) =>
+    limits === undefined || isNone(limits) ? [] : [{ ...holder, limits }],
+  );
+}
+
+interface PossibleLimits extends Omit<PlannedLimits, "limits"> {
+  readonly limits: CallerLimits | undefined;
+}
+
+function holdersOf(identity: Identity, general: GeneralLimits): readonly PossibleLimits[] {
+  const { apiKeyId, countsAs, userId, orgId, kind, makers = [] } = identity;
+  const holders: PossibleLimits[] = [];
+  if (apiKeyId !== null)
+    holders.push({ kind: "key", subject: keySubject(countsAs ?? apiKeyId), limits: identity.limits });
+  for (const maker of makers) {
+    holders.push({ kind: "maker", subject: keySubject(maker.countsAs), limits: maker.limits });
+  }
+  if (userId !== null) holders.push({ kind: "user", subject: `user:${userId}`, limits: general.user });
+  if (orgId !== null) {
+    const limits = tighter(identity.orgLimits, general.org);
+    holders.push({ kind: "organisation", subject: `org:${orgId}`, limits });
+  }
+  if (kind === "service") holders.push({ kind: "access key", subject: "access-key", limits: general.accessKey });
+  return holders;
+}
+
+/** `countsAs`: the key's id, or that of the first one of its line. */
+export function keySubject(countsAs: string): string {
+  return `key:${countsAs}`;
 }
 
 /** Both hold: of each rate the lower one, and all budgets. */

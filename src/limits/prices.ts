@@ -20,22 +20,43 @@ export interface Served {
 /** `undefined`: nobody knows. */
 export type PriceBook = (served: Served) => ModelCost | undefined;
 
-export function createPriceBook({ source, overrides }: Config["prices"]): PriceBook {
-  const exact = new Map(Object.entries(overrides));
-  const globs = Object.entries(overrides)
+/** In a table whose names are a model, `model@provider` or a glob. */
+export type PriceFinder = (model: string, provider: string) => ModelPrice | undefined;
+
+/** Exact with provider before exact before glob. */
+function ranksIn(prices: Readonly<Record<string, ModelPrice>>): readonly PriceFinder[] {
+  const exact = new Map(Object.entries(prices));
+  const globs = Object.entries(prices)
     .filter(([name]) => isGlob(name))
     .map(([name, price]) => ({ matches: compileGlob(name), price }));
+  return [
+    (model, provider) => exact.get(`${model}@${provider}`),
+    (model) => exact.get(model),
+    (model, provider) => globs.find(({ matches }) => matches(`${model}@${provider}`) || matches(model))?.price,
+  ];
+}
+
+export function findPrice(prices: Readonly<Record<string, ModelPrice>>): PriceFinder {
+  const ranks = ranksIn(prices);
+  return (model, provider) => {
+    for (const rank of ranks) {
+      const price = rank(model, provider);
+      if (price !== undefined) return price;
+    }
+    return undefined;
+  };
+}
+
+/** `newer`: a list that goes before the built-in ones. */
+export function createPriceBook({ source, overrides }: Config["prices"], newer?: PriceFinder): PriceBook {
+  const ranks = ranksIn(overrides);
   return ({ model, provider, costPerMInput, costPerMOutput, listed }) => {
-    const own: readonly (ModelPrice | undefined)[] = [
-      exact.get(`${model}@${provider}`),
-      exact.get(model),
-      globs.find(({ matches }) => matches(`${model}@${provider}`) || matches(model))?.price,
-      ofEntry(costPerMInput, costPerMOutput),
-    ];
-    const sources = [...own, source === "none" ? undefined : listed].filter((price) => price !== undefined);
+    const own = [...ranks.map((rank) => rank(model, provider)), ofEntry(costPerMInput, costPerMOutput)];
+    const lists = [newer?.(model, provider), source === "none" ? undefined : listed];
+    const sources = [...own, ...lists].filter((price) => price !== undefined);
     const [first] = sources;
     if (first === undefined) return undefined;
-    return merge(sources, first === listed ? versionOf(first) : "config");
+    return merge(sources, own.includes(first) ? "config" : versionOf(first));
   };
 }
 
@@ -78,16 +99,24 @@ function says(price: ModelPrice, name: PriceName): boolean {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
+/** No call of any model comes near it. */
+const TOKENS_MAX = 1_000_000_000;
+
+/** Upstreams are not ours either: a count that is none must not unsettle what is summed up for months. */
+export function countOf(tokens: number | undefined): number {
+  return tokens !== undefined && tokens > 0 ? Math.min(Math.ceil(tokens), TOKENS_MAX) : 0;
+}
+
 /** Sums of doubles may lie a hair above the whole number that they stand for. */
 const HAIR = 1e-6;
 
 /** Whole micro-USD, rounded up: many small calls must not come to nothing. `images`: made by the call. */
 export function costOf(price: ModelCost, usage: Usage, images = 0): number {
-  const input = usage.inputTokens ?? 0;
-  const cacheRead = Math.min(usage.cacheReadTokens ?? 0, input);
-  const cacheWrite = Math.min(usage.cacheWriteTokens ?? 0, input - cacheRead);
-  const output = usage.outputTokens ?? 0;
-  const reasoning = Math.min(usage.reasoningTokens ?? 0, output);
+  const input = countOf(usage.inputTokens);
+  const cacheRead = Math.min(countOf(usage.cacheReadTokens), input);
+  const cacheWrite = Math.min(countOf(usage.cacheWriteTokens), input - cacheRead);
+  const output = countOf(usage.outputTokens);
+  const reasoning = Math.min(countOf(usage.reasoningTokens), output);
   const microUsd =
     (input - cacheRead - cacheWrite) * price.input +
     cacheRead * price.cacheRead +

@@ -9,6 +9,14 @@ const HINT_MAX_MS = 60_000;
 
 export type RateName = "rpm" | "tpm" | "concurrency";
 
+const NAMES: { readonly [Kind in HolderKind]: string } = {
+  key: "this key",
+  maker: "the key that made this one",
+  user: "this user",
+  organisation: "this organisation",
+  "access key": "the access key",
+};
+
 const UNITS: { readonly [Name in RateName]: string } = {
   rpm: "requests per minute (rpm)",
   tpm: "tokens per minute (tpm)",
@@ -20,7 +28,7 @@ export function rateLimited(kind: HolderKind, name: RateName, limit: number, res
   const retryAfterMs = Math.min(HINT_MAX_MS, Math.max(HINT_MIN_MS, Math.ceil(resetMs)));
   const reset =
     name === "concurrency" ? "It frees up when one of them ends." : `It resets in ${seconds(retryAfterMs)}.`;
-  return new RelayError("rate-limited", `The limit of this ${kind} is reached: ${limit} ${UNITS[name]}. ${reset}`, {
+  return new RelayError("rate-limited", `The limit of ${NAMES[kind]} is reached: ${limit} ${UNITS[name]}. ${reset}`, {
     retryAfterMs,
   });
 }
@@ -38,8 +46,8 @@ export function quotaExceeded(
   const reset = Number.isFinite(endsAt) ? ` It begins anew at ${new Date(endsAt).toISOString()}.` : "";
   const message =
     leftMicroUsd <= 0
-      ? `The budget of this ${kind} is used up: ${what} (budget:${window}).${reset}`
-      : `The budget of this ${kind} does not cover the call: ${what} (budget:${window}), ${inUsd(leftMicroUsd)} USD left, ` +
+      ? `The budget of ${NAMES[kind]} is used up: ${what} (budget:${window}).${reset}`
+      : `The budget of ${NAMES[kind]} does not cover the call: ${what} (budget:${window}), ${inUsd(leftMicroUsd)} USD left, ` +
         `and the call might cost ${inUsd(askedMicroUsd)} USD; a lower maximum of tokens makes it cheaper.${reset}`;
   // Clients that know the word do not ask again, whatever they think of the status.
   return new RelayError("quota-exceeded", message, { wireCode: "insufficient_quota" });

@@ -7,6 +7,7 @@ import { Dial, type DialOwner, type Lookup } from "./dial.ts";
 import { NetError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { Origin } from "./origin.ts";
+import type { ProxyChoice } from "./proxy.ts";
 import { type Target, targetOf } from "./request-head.ts";
 import { rootsWith } from "./roots.ts";
 import type { Socket } from "./socket.ts";
@@ -35,6 +36,10 @@ export interface ClientOptions {
   readonly headerBytesMax?: number;
   /** Decides which addresses a name has. Default: the runtime resolves, remembers for a while and tries all of them. */
   readonly lookup?: Lookup;
+  /** Through which proxy an origin is reached. Default: none. */
+  readonly proxyFor?: ProxyChoice;
+  /** Whether an address may be connected to. Default: any may. */
+  readonly mayReach?: ((address: string) => boolean) | undefined;
 }
 
 export interface ClientStats {
@@ -58,6 +63,8 @@ class HttpClient implements DirectClient, ConnectionOwner, DialOwner {
   readonly clock: Clock;
   readonly lookup: Lookup | undefined;
   readonly roots: readonly string[] | undefined;
+  readonly proxyFor: ProxyChoice | undefined;
+  readonly mayReach: ((address: string) => boolean) | undefined;
   readonly #schedule: Schedule;
   readonly #idleMs: number;
   readonly #maxIdle: number;
@@ -74,6 +81,8 @@ class HttpClient implements DirectClient, ConnectionOwner, DialOwner {
   constructor(options: ClientOptions) {
     this.clock = options.clock;
     this.lookup = options.lookup;
+    this.proxyFor = options.proxyFor;
+    this.mayReach = options.mayReach;
     this.#schedule = options.schedule ?? systemSchedule;
     this.#idleMs = options.idleMs ?? IDLE_MS;
     this.#maxIdle = options.maxIdlePerOrigin ?? IDLE_PER_ORIGIN_MAX;

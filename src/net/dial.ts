@@ -4,7 +4,10 @@ import { NetError } from "./errors.ts";
 import type { Carrier, Exchange } from "./exchange.ts";
 import { failureOf } from "./failure.ts";
 import type { Origin } from "./origin.ts";
+import type { ProxyChoice } from "./proxy.ts";
 import { HANDLERS, type Socket, type SocketUser } from "./socket.ts";
+import { StreamSocket } from "./stream-socket.ts";
+import { Tunnel } from "./tunnel.ts";
 
 /** Addresses of a name in the order in which to try them. */
 export type Lookup = (hostname: string) => Promise<readonly string[]>;
@@ -13,6 +16,10 @@ export interface DialOwner {
   readonly lookup: Lookup | undefined;
   /** Roots that are trusted, in PEM; `undefined` = the runtime's. */
   readonly roots: readonly string[] | undefined;
+  /** `undefined` = always directly. */
+  readonly proxyFor: ProxyChoice | undefined;
+  /** Whether an address may be connected to; `undefined` = any may. */
+  readonly mayReach: ((address: string) => boolean) | undefined;
   /** The connection stands; the socket is the owner's now. */
   connected(dial: Dial, socket: Socket): void;
   /** Given up or failed; the exchange knows. */
@@ -32,6 +39,7 @@ export class Dial implements Carrier, SocketUser {
   #isConnecting = false;
   #socket: Socket | null = null;
   #knock: NodeSocket | null = null;
+  #tunnel: Tunnel | null = null;
 
   constructor(owner: DialOwner, origin: Origin, exchange: Exchange, deadlineMs: number) {
     this.#owner = owner;
@@ -77,6 +85,10 @@ export class Dial implements Carrier, SocketUser {
     this.#isConnecting = false;
     if (this.#isOver) return socket.terminate();
     this.#socket = socket;
+    // Nothing of the request has been said yet; which of its addresses a name led to is known only now.
+    if (this.#owner.mayReach?.(socket.remoteAddress) === false) {
+      return this.#fail(new NetError("address", "The address of the upstream is one that is not allowed."));
+    }
     if (!this.origin.isTls) this.#hand(socket);
   }
 
@@ -113,6 +125,12 @@ export class Dial implements Carrier, SocketUser {
 
   async #connect(address: string): Promise<void> {
     const { origin } = this;
+    const proxy = this.#owner.proxyFor?.(origin) ?? null;
+    if (proxy !== null) {
+      this.#tunnel = new Tunnel({ proxy, to: origin, address, roots: this.#owner.roots });
+      const stream = await this.#tunnel.stream;
+      return this.#isOver ? void stream.destroy() : this.#hand(new StreamSocket(stream, this));
+    }
     if (origin.isSuspect) await this.#tryOut(address);
     if (this.#isOver) return;
     this.#isConnecting = true;
@@ -180,6 +198,7 @@ export class Dial implements Carrier, SocketUser {
   #end(): void {
     this.#isOver = true;
     this.#knock?.destroy();
+    this.#tunnel?.abort();
     this.#socket?.terminate();
     this.#owner.ended(this);
   }

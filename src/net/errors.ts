@@ -5,6 +5,8 @@ export type NetFailure =
   | "unreachable"
   | "dns"
   | "tls"
+  | "proxy"
+  | "address"
   | "connect-timeout"
   | "reset"
   | "closed"

@@ -3,28 +3,20 @@ import type { Answer, Client, NetRequest, Sending } from "./answer.ts";
 import { codingOf, DecodedAnswer } from "./decode.ts";
 import { NetError } from "./errors.ts";
 import { failureOf } from "./failure.ts";
+import type { ProxyChoice } from "./proxy.ts";
 import { isSent, targetOf } from "./request-head.ts";
 import { ResponseAnswer } from "./response-answer.ts";
 import { rootsWith } from "./roots.ts";
-
-export interface FetchClientOptions {
-  /** A URL; `none` = connect directly whatever the environment says; `null` = as the environment says. */
-  readonly proxy: string | null;
-  /** Certificates in PEM, trusted beside those of the runtime. */
-  readonly ca: string | null;
-}
+import type { WayOut } from "./way-out.ts";
 
 /**
  * `connectMs` has no effect here: nobody is told when the connection stands, and the proxy may answer long before it
  * does. Limit the time until the answer instead.
  */
-export function createFetchClient({ proxy, ca }: FetchClientOptions): Client {
-  const session = new Bun.FetchSession({
-    ...(proxy === null || proxy === "none" ? {} : { proxy: { url: proxy, respectNoProxy: false } }),
-    ...(ca === null ? {} : { tls: { ca: [...rootsWith(ca)] } }),
-  });
+export function createFetchClient({ proxyFor, roots }: WayOut): Client {
+  const session = new Bun.FetchSession(roots === null ? {} : { tls: { ca: [...rootsWith(roots)] } });
   return {
-    send: (request) => new FetchSending(session, request, proxy === "none"),
+    send: (request) => new FetchSending(session, request, proxyFor),
     // Kept connections are the runtime's, which closes them when they have been idle for long enough.
     close: () => {},
   };
@@ -35,9 +27,9 @@ class FetchSending implements Sending {
   readonly #controller = new AbortController();
   #received: Answer | null = null;
 
-  constructor(session: Bun.FetchSession, request: NetRequest, isDirect: boolean) {
+  constructor(session: Bun.FetchSession, request: NetRequest, proxyFor: ProxyChoice) {
     // Refuses other schemes, for which fetch has further meanings.
-    targetOf(request.url);
+    const proxy = proxyFor(targetOf(request.url));
     const headers: Record<string, string> = {};
     for (const name in request.headers) if (isSent(name)) headers[name] = request.headers[name]!;
     this.answer = session
@@ -51,7 +43,8 @@ class FetchSending implements Sending {
         // The caller has its own limits for silence; the runtime's would cut a thinking model at five minutes.
         timeout: false,
         decompress: false,
-        ...(isDirect ? { proxy: false as const } : {}),
+        // Decided here, for all alike: the runtime would look at the environment once more.
+        proxy: proxy === null ? false : { url: proxy.url, respectNoProxy: false },
       })
       .then(
         (response) => this.#take(response),

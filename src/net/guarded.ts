@@ -6,6 +6,8 @@ import type { Answer, Client, Sending } from "./answer.ts";
 import { createClient } from "./client.ts";
 import type { Lookup } from "./dial.ts";
 import { isReachableAddress } from "./public-addresses.ts";
+import { DIRECT } from "./proxy.ts";
+import type { WayOut } from "./way-out.ts";
 
 const REDIRECTS_MAX = 3;
 const CONNECT_MAX_MS = 5000;
@@ -14,6 +16,8 @@ const URL_CHARS_MAX = 8192;
 export interface GuardedOptions {
   /** Networks that are none the less permitted. */
   readonly allowed: readonly string[];
+  /** A proxy is asked for the checked address, never for a name, and with CONNECT also for http. */
+  readonly way: WayOut;
   readonly bytesMax: number;
   /** For everything: names, connections, redirects and the body. */
   readonly totalMs: number;
@@ -28,18 +32,26 @@ export interface GuardedFetcher {
 
 /** `names`: all addresses of a name; default: the system's resolver. */
 export function createGuardedFetcher(clock: Clock, names: Lookup = allAddresses): GuardedFetcher {
-  const clients = new WeakMap<readonly string[], Client>();
-  const clientFor = (allowed: readonly string[]): Client => {
-    let client = clients.get(allowed);
+  const clients = new WeakMap<WayOut, WeakMap<readonly string[], Client>>();
+  const clientFor = ({ allowed, way }: GuardedOptions): Client => {
+    let ofWay = clients.get(way);
+    if (ofWay === undefined) clients.set(way, (ofWay = new WeakMap()));
+    let client = ofWay.get(allowed);
     if (client === undefined) {
       const lookup: Lookup = async (hostname) => checked(await names(hostname), allowed);
-      // No connection is kept: the next call may come from somebody else.
-      client = createClient({ clock, lookup, maxIdlePerOrigin: 0 });
-      clients.set(allowed, client);
+      client = createClient({
+        clock,
+        lookup,
+        // No connection is kept: the next call may come from somebody else.
+        maxIdlePerOrigin: 0,
+        ...(way.proxyFor === DIRECT ? {} : { proxyFor: way.proxyFor }),
+        ...(way.roots === null ? {} : { tls: { ca: way.roots } }),
+      });
+      ofWay.set(allowed, client);
     }
     return client;
   };
-  return { get: (url, options) => new Fetch(clientFor(options.allowed), options).run(url) };
+  return { get: (url, options) => new Fetch(clientFor(options), options).run(url) };
 }
 
 async function allAddresses(hostname: string): Promise<readonly string[]> {

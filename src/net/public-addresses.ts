@@ -30,11 +30,30 @@ const SPECIAL: readonly string[] = [
   "ff00::/8",
 ];
 
-const special = new BlockList();
-for (const network of SPECIAL) {
-  const [address = "", bits = ""] = network.split("/");
-  special.addSubnet(address, Number(bits), isIP(address) === 4 ? "ipv4" : "ipv6");
+/** Of these, those that nobody serves models at: this host, link-local and multicast, where clouds have their metadata. */
+const CLOSED: readonly string[] = [
+  "0.0.0.0/8",
+  "100.100.100.200/32",
+  "169.254.0.0/16",
+  "224.0.0.0/4",
+  "255.255.255.255/32",
+  "::/128",
+  "fd00:ec2::/32",
+  "fe80::/10",
+  "ff00::/8",
+];
+
+function listOf(networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = "", bits = ""] = network.split("/");
+    list.addSubnet(address, Number(bits), isIP(address) === 4 ? "ipv4" : "ipv6");
+  }
+  return list;
 }
+
+const special = listOf(SPECIAL);
+const closed = listOf(CLOSED);
 
 /** IPv6 forms that carry an IPv4 address: mapped, NAT64, 6to4. What counts is where they lead. */
 const CARRIERS: readonly (readonly [prefix: string, bits: number, at: number])[] = [
@@ -45,14 +64,23 @@ const CARRIERS: readonly (readonly [prefix: string, bits: number, at: number])[]
 
 /** `allowed`: networks that are none the less permitted, as the operator wrote them. */
 export function isReachableAddress(address: string, allowed: readonly string[]): boolean {
+  return isOutside(special, address, allowed);
+}
+
+/** Whether an address needs a listing even where loopback and private ones do not; what is no address is closed too. */
+export function isClosedAddress(address: string, allowed: readonly string[]): boolean {
+  return !isOutside(closed, address, allowed);
+}
+
+function isOutside(list: BlockList, address: string, allowed: readonly string[]): boolean {
   const plain = address.replace(/^\[|\]$|%.*$/g, "");
   const version = isIP(plain);
   if (version === 0) return false;
   if (isInNetworks(plain, allowed)) return true;
-  if (version === 4) return !special.check(plain, "ipv4");
+  if (version === 4) return !list.check(plain, "ipv4");
   const carried = carriedAddress(plain);
-  if (carried !== undefined) return isReachableAddress(carried, allowed);
-  return !special.check(plain, "ipv6");
+  if (carried !== undefined) return isOutside(list, carried, allowed);
+  return !list.check(plain, "ipv6");
 }
 
 function carriedAddress(address: string): string | undefined {

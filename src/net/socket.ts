@@ -1,6 +1,16 @@
 /** What the runtime's sockets tell us, passed on to whoever uses a socket at the moment. */
 
-export type Socket = Bun.Socket<SocketUser>;
+/** As much of the runtime's sockets as is used, so that what leads through a proxy can stand in for one. */
+export interface Socket {
+  data: SocketUser;
+  readonly authorized: boolean;
+  readonly remoteAddress: string;
+  /** How many bytes were taken; negative: the connection is broken. */
+  write(bytes: Uint8Array, from: number, length: number): number;
+  pause(): void;
+  resume(): void;
+  terminate(): void;
+}
 
 /** Somebody who dials, then the connection that came of it. */
 export interface SocketUser {

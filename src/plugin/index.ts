@@ -43,5 +43,6 @@ export {
   type LentToken,
   signAssertion,
   type TokenRequest,
+  type TokenSource,
   type TokenSourceOptions,
 } from "./tokens.ts";

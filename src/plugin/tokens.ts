@@ -1,15 +1,15 @@
 /** Access tokens that a vendor lends for a while: fetched once for all callers, renewed before they run out. */
 import { RelayError } from "../contract/errors.ts";
 
-export interface LentToken {
-  readonly value: string;
-  /** How long it is good from now on, ms. */
+export interface LentToken<Value = string> {
+  readonly value: Value;
+  /** How long it is good from now on, ms; `Infinity` = until it is refused. */
   readonly lifetimeMs: number;
 }
 
-export interface TokenSourceOptions {
+export interface TokenSourceOptions<Value = string> {
   /** Asks the vendor; the signal ends with the plugin's generation, not with a call. */
-  readonly issue: () => Promise<LentToken>;
+  readonly issue: () => Promise<LentToken<Value>>;
   /** ms since epoch. */
   readonly now: () => number;
   /** A token that has less left is renewed while it still serves. Default five minutes, at most half its life. */
@@ -17,10 +17,30 @@ export interface TokenSourceOptions {
 }
 
 const EARLY_MS = 5 * 60_000;
+/** Whoever refuses a token as young as this means something else than its age. */
+const YOUNG_MS = 30_000;
+const REMEMBERED_MAX = 4;
+
+interface Held<Value> {
+  readonly value: Value;
+  /** All three in ms since epoch. */
+  readonly lentAt: number;
+  readonly renewAt: number;
+  readonly endsAt: number;
+}
 
 /** Whoever waits: a call that ends does not wait on. */
 interface Waiter {
   readonly signal: AbortSignal;
+}
+
+export interface TokenSource<Value = string> {
+  (waiter: Waiter): Value | Promise<Value>;
+  /**
+   * A request with a token was refused. `true` = it came from here, and a request with the next one is worth a try: it
+   * is forgotten, or has been replaced already. `false` for a token of the last half minute: that one is not too old.
+   */
+  refused(isIt: (value: Value) => boolean): boolean;
 }
 
 /**
@@ -31,15 +51,20 @@ interface Waiter {
  * const token = createTokenSource({ issue: () => exchange(host), now: host.now });
  * const headers = { authorization: `Bearer ${await token(call)}` };
  */
-export function createTokenSource({ issue, now, earlyMs = EARLY_MS }: TokenSourceOptions) {
-  let current: { value: string; renewAt: number; endsAt: number } | undefined;
-  let pending: Promise<string> | undefined;
+export function createTokenSource<Value = string>(options: TokenSourceOptions<Value>): TokenSource<Value> {
+  const { issue, now, earlyMs = EARLY_MS } = options;
+  let current: Held<Value> | undefined;
+  /** The latest last; late refusals of a token that has been replaced are still told from those of others. */
+  const lent: Held<Value>[] = [];
+  let pending: Promise<Value> | undefined;
 
-  const renew = (): Promise<string> => {
+  const renew = (): Promise<Value> => {
     pending ??= issue()
       .then(({ value, lifetimeMs }) => {
-        const endsAt = now() + lifetimeMs;
-        current = { value, endsAt, renewAt: endsAt - Math.min(earlyMs, lifetimeMs / 2) };
+        const at = now();
+        const endsAt = at + lifetimeMs;
+        current = { value, lentAt: at, endsAt, renewAt: endsAt - Math.min(earlyMs, lifetimeMs / 2) };
+        if (lent.push(current) > REMEMBERED_MAX) lent.shift();
         return value;
       })
       .finally(() => {
@@ -48,17 +73,24 @@ export function createTokenSource({ issue, now, earlyMs = EARLY_MS }: TokenSourc
     return pending;
   };
 
-  return (waiter: Waiter): string | Promise<string> => {
+  const give = (waiter: Waiter): Value | Promise<Value> => {
     const at = now();
     if (current === undefined || at >= current.endsAt) return unlessGone(renew(), waiter);
     // A failure here is nobody's yet: the token still serves, and is asked for again.
     if (at >= current.renewAt && pending === undefined) renew().catch(() => {});
     return current.value;
   };
+  const refused = (isIt: (value: Value) => boolean): boolean => {
+    const found = lent.findLast(({ value }) => isIt(value));
+    if (found === undefined || (found === current && now() - found.lentAt < YOUNG_MS)) return false;
+    if (found === current) current = undefined;
+    return true;
+  };
+  return Object.assign(give, { refused });
 }
 
-function unlessGone(token: Promise<string>, { signal }: Waiter): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
+function unlessGone<Value>(token: Promise<Value>, { signal }: Waiter): Promise<Value> {
+  const { promise, resolve, reject } = Promise.withResolvers<Value>();
   const leave = (): void => reject(new RelayError("client-closed", "The call ended before its token came."));
   if (signal.aborted) leave();
   signal.addEventListener("abort", leave, { once: true });

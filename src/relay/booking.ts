@@ -1,5 +1,5 @@
 /** What a call has used and cost when it is over: as the upstream told, else as far as it can be guessed. */
-import { costOf } from "../limits/prices.ts";
+import { costOf, countOf } from "../limits/prices.ts";
 import type { ModelCost, Operation, RelayError, Usage } from "../plugin/index.ts";
 import type { Call } from "./call.ts";
 
@@ -55,7 +55,7 @@ export function costSoFar(call: Call): number | undefined {
 }
 
 export function tokensOf(usage: Usage | undefined): number {
-  return (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0);
+  return countOf(usage?.inputTokens) + countOf(usage?.outputTokens);
 }
 
 /** Of things that lie with an upstream, answers tell usage that is old news, or none: only requests are counted. */

@@ -1,7 +1,16 @@
 /** A chat call: chooses the lane for each candidate, and answers whole or streamed. */
 import { collect, replay } from "../codec/fold.ts";
 import type { Answer } from "../net/answer.ts";
-import type { AnswerContext, ChatEvent, ChatRequest, Codec, Framing, JsonObject, RelayError } from "../plugin/index.ts";
+import type {
+  AnswerContext,
+  ChatEvent,
+  ChatRequest,
+  Codec,
+  Framing,
+  JsonObject,
+  RelayError,
+  Traits,
+} from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Wishes } from "../routing/layers.ts";
@@ -17,8 +26,9 @@ import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { failureResponse } from "./failure-response.ts";
 import { forwardedHeaders, wholeResponse } from "./headers.ts";
+import { keepAnswer, keepingEncoder, recalled } from "./kept-answers.ts";
 import { Losses } from "./losses.ts";
-import { withMediaBytes } from "./media.ts";
+import { needsMedia, withMediaBytes } from "./media.ts";
 import { atPlace } from "./objects.ts";
 import { openPassThrough } from "./pass-through.ts";
 import { resolveFor } from "./reach.ts";
@@ -43,7 +53,7 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 export async function runChat(call: Call, body?: Uint8Array<ArrayBuffer>): Promise<Response> {
   try {
     const read = body ?? readJsonBody(call);
-    const top = lookAt(call, read instanceof Promise ? await read : read);
+    const top = recalled(call, lookAt(call, read instanceof Promise ? await read : read));
     call.streaming = call.said?.stream ?? top.kind("stream") === 0x74;
     const found = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
     const resolution = isLimited(call) ? admitChat(call, found, top) : found;
@@ -83,7 +93,7 @@ async function continueAnswer(call: Call, id: string, resolution: Resolution, wo
 class ChatWork implements Work<Response> {
   #request: ChatRequest | undefined;
   #isToolless = false;
-  #fetched: { readonly codec: Codec; readonly request: ChatRequest } | undefined;
+  #fetched: { readonly codec: Codec; readonly traits: Traits; readonly request: ChatRequest } | undefined;
 
   constructor(
     private readonly call: Call,
@@ -232,8 +242,9 @@ class ChatWork implements Work<Response> {
     const { call } = this;
     const { entry, model } = target;
     call.lane = "translate";
-    const needsBytes = entry.traits(model).mediaUrls === false;
-    const request = needsBytes ? await this.#withBytes(codec) : this.request;
+    const traits = entry.traits(model);
+    const needsBytes = needsMedia(call, this.request, codec, traits);
+    const request = needsBytes ? await this.#withBytes(codec, traits) : this.request;
     const body = encoder.encode(JSON.stringify(this.#encode(request, target, codec))) as Uint8Array<ArrayBuffer>;
     const isSame = codec.id === call.route.codec.id;
     const headers = isSame ? this.#headers() : {};
@@ -265,7 +276,7 @@ class ChatWork implements Work<Response> {
     call.lane = "translate";
     if (call.streaming) {
       const response = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, answer)));
-      return this.#streamEvents(readLocalEvents(iterate(replay(response))), entry);
+      return this.#streamEvents(readLocalEvents(iterate(replay(response)), call.attemptSignal), entry);
     }
     call.idleMs = entry.timeouts.idleMs;
     call.lastByteMs = call.services.active.now;
@@ -278,7 +289,8 @@ class ChatWork implements Work<Response> {
     call.beginAttempt(entry);
     call.limitStep("first-byte", entry.timeouts.firstTokenMs);
     try {
-      const events = readLocalEvents(entry.provider.answer!({ ...this.request, model }, call.attemptSignal));
+      const { attemptSignal } = call;
+      const events = readLocalEvents(entry.provider.answer!({ ...this.request, model }, attemptSignal), attemptSignal);
       return call.streaming ? await this.#streamEvents(events, entry) : await this.#collect(events);
     } catch (cause) {
       call.abandonAttempt();
@@ -290,7 +302,7 @@ class ChatWork implements Work<Response> {
     const { call } = this;
     const { framing } = call;
     const { ingress } = call.route.codec;
-    const encode = ingress!.streamEncoder(this.#context());
+    const encode = keepingEncoder(call, this.top, ingress!.streamEncoder(this.#context()));
     const source = await openTranslation(call, events, encode, framing, entry.timeouts.idleMs);
     return streamToClient(call, source, framing, framing.contentType);
   }
@@ -313,10 +325,10 @@ class ChatWork implements Work<Response> {
     return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(collect(events), this.#context())));
   }
 
-  /** Fetched once, however many candidates of the same dialect are tried. */
-  async #withBytes(codec: Codec): Promise<ChatRequest> {
-    if (this.#fetched?.codec !== codec) {
-      this.#fetched = { codec, request: await withMediaBytes(this.call, this.request, codec) };
+  /** Fetched once, however many candidates of the same kind are tried. */
+  async #withBytes(codec: Codec, traits: Traits): Promise<ChatRequest> {
+    if (this.#fetched?.codec !== codec || this.#fetched.traits !== traits) {
+      this.#fetched = { codec, traits, request: await withMediaBytes(this.call, this.request, codec, traits) };
     }
     return this.#fetched.request;
   }
@@ -363,6 +375,7 @@ class ChatWork implements Work<Response> {
   }
 
   #write(body: JsonObject): Uint8Array<ArrayBuffer> {
+    keepAnswer(this.call, this.top, body);
     return encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>;
   }
 

@@ -106,7 +106,7 @@ async function translated(
   const request = requestOf(call, top);
   const losses = new Losses(call);
   const shapes = piecesOf(request, inputsMax?.(model)).map((piece) => {
-    const body = encodeRequest(piece, { model, lose: losses.lose });
+    const body = encodeRequest(piece, { model, lose: (field, reason) => losses.lose(nameOf(call, field), reason) });
     losses.settle(body, top);
     const bytes = encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>;
     return {
@@ -120,6 +120,11 @@ async function translated(
     return counted === undefined ? answer : { ...answer, inputTokens: counted };
   });
   return writeAnswer(call, request, joined(answers));
+}
+
+/** What the client called it. */
+function nameOf({ route }: Call, field: string): string {
+  return field === "taskType" && route.codec.id === openaiChat.id ? "input_type" : field;
 }
 
 function countOf(text: string | null): number | undefined {

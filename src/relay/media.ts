@@ -1,5 +1,5 @@
 /** Brings media by URL to upstreams that take only bytes: for callers who are trusted with it, through the guarded fetcher. */
-import { type ChatRequest, type Codec, type MediaPart, type Part, RelayError } from "../plugin/index.ts";
+import { type ChatRequest, type Codec, type MediaPart, type Part, RelayError, type Traits } from "../plugin/index.ts";
 import { kindOfBytes } from "../support/file-kinds.ts";
 import type { Call } from "./call.ts";
 import { bufferOf } from "../wire/part.ts";
@@ -14,13 +14,29 @@ export function mayFetch({ identity }: Call): boolean {
   return identity.role !== "user";
 }
 
-/** The same request with the bytes in place of addresses that this upstream cannot read; itself where there are none. */
-export async function withMediaBytes(call: Call, request: ChatRequest, codec: Codec): Promise<ChatRequest> {
-  const needsBytes = (part: Part): part is MediaPart =>
-    part.type === "media" &&
-    part.source.type === "url" &&
-    /^https?:/i.test(part.source.url) &&
-    codec.egress?.readsUrl?.(part.source.url) !== true;
+/** What stands at an address that this upstream cannot read. A dialect's own clients know what it reads. */
+function isUnread(call: Call, part: Part, { id, egress }: Codec, traits: Traits): part is MediaPart {
+  if (part.type !== "media" || part.source.type !== "url" || !/^https?:/i.test(part.source.url)) return false;
+  const reads = traits.mediaUrls !== false;
+  if (egress?.readsUrl === undefined || (reads && id === call.route.codec.id)) return !reads;
+  return !egress.readsUrl(part.source.url, part.kind, traits);
+}
+
+/** Whether anything of the request has to be fetched for this upstream. */
+export function needsMedia(call: Call, { messages }: ChatRequest, codec: Codec, traits: Traits): boolean {
+  const look = (part: Part): boolean =>
+    part.type === "tool-result" ? part.parts.some(look) : isUnread(call, part, codec, traits);
+  return messages.some(({ parts }) => parts.some(look));
+}
+
+/** The same request with the bytes in place of addresses that this upstream cannot read. */
+export async function withMediaBytes(
+  call: Call,
+  request: ChatRequest,
+  codec: Codec,
+  traits: Traits,
+): Promise<ChatRequest> {
+  const needsBytes = (part: Part): part is MediaPart => isUnread(call, part, codec, traits);
   const urls = new Set<string>();
   const look = (parts: readonly Part[]): void => {
     for (const part of parts) {
@@ -29,7 +45,7 @@ export async function withMediaBytes(call: Call, request: ChatRequest, codec: Co
     }
   };
   for (const { parts } of request.messages) look(parts);
-  if (urls.size === 0 || !mayFetch(call)) return request;
+  if (!mayFetch(call)) return request;
   if (urls.size > PIECES_MAX) {
     throw new RelayError("bad-request", `At most ${PIECES_MAX} pieces of media by URL are fetched for one call.`, {
       param: "messages",
@@ -50,10 +66,11 @@ export async function withMediaBytes(call: Call, request: ChatRequest, codec: Co
 
 /** One answer for everything that can go wrong: whoever names an address is not told what lies there. */
 async function fetchOne(call: Call, url: string): Promise<{ data: string; mediaType: string }> {
-  const { allowPrivateNetworks } = call.snapshot.config.network;
+  const { config, way } = call.snapshot;
   try {
     const bytes = await call.services.media.get(url, {
-      allowed: allowPrivateNetworks,
+      allowed: config.network.allowPrivateNetworks,
+      way,
       bytesMax: BYTES_MAX,
       totalMs: TOTAL_MS,
       headers: { accept: "image/*, application/pdf, audio/*, video/*", "user-agent": "monorelay" },

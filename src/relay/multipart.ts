@@ -1,12 +1,15 @@
-/** Finds the `model` field of a multipart form by scanning its bytes; files are never parsed. RFC 7578, RFC 2046. */
+/** Finds one field of a multipart form while its bytes go by; files are never parsed. RFC 7578, RFC 2046. */
 import { RelayError } from "../contract/errors.ts";
 import { bufferOf } from "../wire/part.ts";
 
 const PART_HEAD_MAX = 8 * 1024;
-const MODEL_LENGTH_MAX = 512;
+const VALUE_MAX = 512;
 const CRLF2 = Buffer.from("\r\n\r\n");
+const CR = 0x0d;
+const LF = 0x0a;
+const DASH = 0x2d;
 
-/** Where the value of a form field lies. */
+/** Where the value of a form field lies, counted from the first byte of the form. */
 export interface FormField {
   readonly start: number;
   readonly end: number;
@@ -27,49 +30,123 @@ export function boundaryOf(contentType: string | null): string {
 }
 
 /**
- * The field named `name` in the first bytes of a form. `undefined`: not seen yet, more bytes may tell. `null`: the form
- * is complete and has none. Throws `bad-request` when the bytes are no such form.
+ * Reads a form piece by piece and keeps no more of it than the head of one part. A field given twice is refused, as
+ * parsers do not agree which of the two counts; so is a delimiter that not all of them would take for one.
  */
-export function findField(
-  bytes: Uint8Array,
-  boundary: string,
-  name: string,
-  isWhole: boolean,
-): FormField | null | undefined {
-  const buffer = bufferOf(bytes);
-  const delimiter = Buffer.from(`--${boundary}`);
-  const inner = Buffer.from(`\r\n--${boundary}`);
-  let at = buffer.indexOf(delimiter);
-  if (at < 0) {
-    if (isWhole || buffer.length > PART_HEAD_MAX)
-      throw new RelayError("bad-request", "The multipart body has no parts.");
-    return undefined;
-  }
-  for (;;) {
-    const afterDelimiter = at + delimiter.length;
-    if (buffer[afterDelimiter] === 0x2d && buffer[afterDelimiter + 1] === 0x2d) return null;
-    const headEnd = buffer.indexOf(CRLF2, afterDelimiter);
-    if (headEnd < 0) return unfinished(isWhole);
-    if (headEnd - afterDelimiter > PART_HEAD_MAX)
-      throw new RelayError("bad-request", "A part of the form has too long a head.");
-    const start = headEnd + CRLF2.length;
-    const next = buffer.indexOf(inner, headEnd + 2);
-    if (next < 0) return unfinished(isWhole);
-    const head = buffer.toString("utf8", afterDelimiter, headEnd);
-    if (fieldName(head) === name) {
-      const value = buffer.toString("utf8", start, next);
-      if (value.length > MODEL_LENGTH_MAX) {
-        throw new RelayError("bad-request", `The field "${name}" is too long.`, { param: name });
-      }
-      return { start, end: next, value };
-    }
-    at = next + 2;
-  }
-}
+export class FormScan {
+  /** Once its value is complete. */
+  field: FormField | undefined;
+  readonly #delimiter: Buffer;
+  readonly #inner: Buffer;
+  #state: "preamble" | "head" | "file" | "value" | "end" = "preamble";
+  /** Bytes that may still turn out to belong to something, and where the first of them lies. */
+  #rest: Buffer = Buffer.alloc(0);
+  #restAt = 0;
+  #valueAt = 0;
 
-function unfinished(isWhole: boolean): undefined {
-  if (isWhole) throw new RelayError("bad-request", "The multipart body ends in the middle of a part.");
-  return undefined;
+  constructor(
+    boundary: string,
+    private readonly name: string,
+  ) {
+    this.#delimiter = Buffer.from(`--${boundary}`);
+    this.#inner = Buffer.from(`\r\n--${boundary}`);
+  }
+
+  /** The last delimiter has been seen. */
+  get isOver(): boolean {
+    return this.#state === "end";
+  }
+
+  /** The next bytes. Throws `bad-request` when they cannot be those of a form, or say the field once more. */
+  feed(bytes: Uint8Array): void {
+    const buffer = this.#rest.length === 0 ? bufferOf(bytes) : Buffer.concat([this.#rest, bytes]);
+    const base = this.#restAt;
+    let at: number | undefined = 0;
+    let kept = 0;
+    while (at !== undefined && this.#state !== "end") {
+      kept = at;
+      at = this.#step(buffer, at, base);
+    }
+    if (at === undefined) kept = this.#keptFrom(buffer, kept);
+    // The bytes are the reader's own and may be filled anew.
+    this.#rest = this.#state === "end" ? Buffer.alloc(0) : Buffer.from(buffer.subarray(kept));
+    this.#restAt = base + kept;
+  }
+
+  /** The form is over. Throws `bad-request` when it broke off. */
+  finish(): void {
+    if (this.#state === "preamble") throw new RelayError("bad-request", "The multipart body has no parts.");
+    if (this.#state !== "end") {
+      throw new RelayError("bad-request", "The multipart body ends in the middle of a part.");
+    }
+  }
+
+  /** From where the next step begins; `undefined`: more bytes are needed. */
+  #step(buffer: Buffer, at: number, base: number): number | undefined {
+    switch (this.#state) {
+      case "preamble": {
+        const found = buffer.indexOf(this.#delimiter, at);
+        if (found < 0) {
+          if (base + buffer.length > PART_HEAD_MAX)
+            throw new RelayError("bad-request", "The multipart body has no parts.");
+          return undefined;
+        }
+        this.#state = "head";
+        return found + this.#delimiter.length;
+      }
+      case "head":
+        return this.#readHead(buffer, at, base);
+      default: {
+        const found = buffer.indexOf(this.#inner, at);
+        if (this.#state === "value") {
+          const end = found < 0 ? buffer.length - this.#inner.length : found;
+          if (base + end - this.#valueAt > VALUE_MAX) {
+            throw new RelayError("bad-request", `The field "${this.name}" is too long.`, { param: this.name });
+          }
+          if (found >= 0) this.#take(buffer, base, found);
+        }
+        if (found < 0) return undefined;
+        this.#state = "head";
+        return found + this.#inner.length;
+      }
+    }
+  }
+
+  #readHead(buffer: Buffer, at: number, base: number): number | undefined {
+    if (buffer.length < at + 2) return undefined;
+    if (buffer[at] === DASH && buffer[at + 1] === DASH) {
+      this.#state = "end";
+      return at;
+    }
+    if (buffer[at] !== CR || buffer[at + 1] !== LF) {
+      throw new RelayError("bad-request", "The multipart body has a malformed delimiter.");
+    }
+    const end = buffer.indexOf(CRLF2, at);
+    if ((end < 0 ? buffer.length : end) - at > PART_HEAD_MAX) {
+      throw new RelayError("bad-request", "A part of the form has too long a head.");
+    }
+    if (end < 0) return undefined;
+    const isField = fieldName(buffer.toString("utf8", at, end)) === this.name;
+    if (isField && this.field !== undefined) {
+      throw new RelayError("bad-request", `The field "${this.name}" was given twice.`, { param: this.name });
+    }
+    this.#state = isField ? "value" : "file";
+    this.#valueAt = base + end + CRLF2.length;
+    // The line end in front of the next delimiter may be that of the head: the part is empty then.
+    return end + 2;
+  }
+
+  #take(buffer: Buffer, base: number, end: number): void {
+    const start = this.#valueAt;
+    const last = Math.max(start, base + end);
+    this.field = { start, end: last, value: buffer.toString("utf8", start - base, last - base) };
+  }
+
+  /** Of a part's inside, only what may be the beginning of a delimiter is needed again; of the field's own, all. */
+  #keptFrom(buffer: Buffer, at: number): number {
+    if (this.#state === "head" || this.#state === "value") return at;
+    return Math.max(at, buffer.length - this.#inner.length + 1);
+  }
 }
 
 function fieldName(head: string): string | undefined {

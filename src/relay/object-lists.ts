@@ -15,10 +15,10 @@ const PAGES_MAX = 20;
 const LIMIT_DEFAULT = 20;
 const LIMIT_MAX = 100;
 
-/** Names of the cursors: vendors agree on the shape of their lists, but for these. */
+/** Names of the cursors, and what a list says of itself: vendors agree on the shape of their lists, but for these. */
 const CURSORS = {
-  "anthropic-messages": { after: "after_id", before: "before_id" },
-  others: { after: "after", before: "before" },
+  "anthropic-messages": { after: "after_id", before: "before_id", own: {} },
+  others: { after: "after", before: "before", own: { object: "list" } },
 } as const;
 
 interface Page {
@@ -49,7 +49,7 @@ export async function listObjects(call: Call): Promise<Response> {
     data.push(...page.data);
     hasMore = page.hasMore;
   }
-  return write(call, { object: "list", data: data as Json[], has_more: hasMore, ...ends(data) });
+  return write(call, { ...names.own, data: data as Json[], has_more: hasMore, ...ends(data) });
 }
 
 interface Group {

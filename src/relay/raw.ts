@@ -1,22 +1,21 @@
 /** Raw lane: everything under `/v1` that is not chat travels as it is, but for the model's name. */
-import { join } from "../net/bytes.ts";
 import type { Answer } from "../net/answer.ts";
-import { RelayError, type UpstreamCall, type Usage } from "../plugin/index.ts";
+import { RelayError, type UpstreamCall } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
 import { admitChat, admitOther } from "./admission.ts";
 import { amendTop } from "./amend.ts";
 import { attempt } from "./attempt.ts";
-import { declaredLength, readJsonBody } from "./body.ts";
+import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { type Source, streamToClient } from "./client-stream.ts";
 import { editBody } from "./edits.ts";
+import { readForm } from "./forms.ts";
 import { answerHeaders, forwardedHeaders, returnedHeaders } from "./headers.ts";
-import { boundaryOf, findField } from "./multipart.ts";
+import { UsageAtEnd, usageIn } from "./raw-usage.ts";
 import { resolveFor } from "./reach.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
-import { splice } from "./splice.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
 import { readWhole } from "./whole.ts";
@@ -26,12 +25,6 @@ const WHOLE_BYTES_MAX = 1024 * 1024;
 
 /** More than any vendor makes in one call. */
 const PICTURES_MAX = 100;
-
-/** The runtime's own type of a body's reader has more members than the standard's; only these are used. */
-interface UploadReader {
-  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
-  cancel(): Promise<void>;
-}
 
 type Body = UpstreamCall["body"];
 
@@ -46,7 +39,16 @@ export interface RawBody {
 }
 
 export async function runRaw(call: Call): Promise<Response> {
-  const body = call.route.body === "multipart" ? await readForm(call) : await readJson(call);
+  if (call.route.body !== "multipart") return routed(call, await readJson(call));
+  const form = await readForm(call);
+  try {
+    return await routed(call, form);
+  } finally {
+    await form.release();
+  }
+}
+
+async function routed(call: Call, body: RawBody): Promise<Response> {
   call.requestedModel = body.model;
   return passOn(call, resolveFor(call.snapshot.router, call.identity, body.model), body);
 }
@@ -71,7 +73,7 @@ export function serving(call: Call, resolution: Resolution): readonly Target[] {
 
 async function readJson(call: Call): Promise<RawBody> {
   const top = scanTopLevel(await readJsonBody(call));
-  validateFields(top, call.route);
+  validateFields(top, call.route, call.route.usualModel === undefined ? undefined : "model");
   return jsonBody(call, top);
 }
 
@@ -79,7 +81,7 @@ export function jsonBody(call: Call, top: TopLevel): RawBody {
   call.streaming = top.kind("stream") === 0x74;
   if (call.route.operation === "images") call.images = picturesIn(top.value("n"));
   return {
-    model: top.value("model") as string,
+    model: top.text("model") ?? call.route.usualModel!,
     contentType: "application/json",
     isRepeatable: true,
     admit: (resolution) =>
@@ -101,108 +103,6 @@ function wished(call: Call, top: TopLevel, model: string, { layers }: ProviderEn
   if (wishes === undefined) return top;
   const changes = [...wishes.client, ...wishes.upstream].filter(({ type }) => type !== "prompt");
   return amendTop(top, changes, call.route.codec.layout!);
-}
-
-/** A form is read until its model is known; what follows is passed on as it comes. */
-async function readForm(call: Call): Promise<RawBody> {
-  const { request } = call;
-  const { limits } = call.snapshot.config;
-  const contentType = request.headers.get("content-type");
-  const boundary = boundaryOf(contentType);
-  const length = declaredLength(request, limits.maxUpload, "limits.max_upload");
-  const isSmall = length !== undefined && length <= limits.maxBody;
-  if (request.body === null) throw new RelayError("bad-request", "The request has no body; a form was expected.");
-
-  const reader: UploadReader = request.body.getReader();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  let isWhole = false;
-  let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-  let model: ReturnType<typeof findField>;
-  /** Looking again from the start costs; so the next look waits until there is twice as much. */
-  let lookAt = 1;
-  for (;;) {
-    const { done, value } = await readFrom(reader);
-    if (done || value === undefined) isWhole = true;
-    else {
-      size += value.length;
-      call.bytesIn = size;
-      call.hold(value.length);
-      chunks.push(value);
-    }
-    if (isWhole || (size >= lookAt && !isSmall)) {
-      bytes = join(chunks, size);
-      model = findField(bytes, boundary, "model", isWhole);
-      lookAt = size * 2;
-      if (model !== undefined) break;
-    }
-    if (size > limits.maxBody) {
-      reader.cancel().catch(() => {});
-      throw new RelayError(
-        "body-too-large",
-        `The form's "model" is not among its first ${limits.maxBody} bytes (limits.max_body); put it before the files.`,
-        { wireCode: "request_too_large", param: "model" },
-      );
-    }
-  }
-  if (model === null || model.value === "") {
-    throw new RelayError("bad-request", 'The field "model" is missing; it must be a non-empty string.', {
-      param: "model",
-      wireCode: "missing_required_parameter",
-    });
-  }
-  const field = model;
-  const edited = (name: string) =>
-    name === field.value ? bytes : splice(bytes, [{ start: field.start, end: field.end, text: name }]);
-  return {
-    model: field.value,
-    contentType: contentType!,
-    isRepeatable: isWhole,
-    // How many tokens are in sounds and pictures nobody can tell from their bytes.
-    admit: (resolution) => admitOther(call, resolution, undefined),
-    forModel: (name) => (isWhole ? edited(name) : joined(call, edited(name), reader, limits.maxUpload)),
-  };
-}
-
-async function readFrom(reader: UploadReader) {
-  try {
-    return await reader.read();
-  } catch (cause) {
-    throw new RelayError("client-closed", "The client left before its body was complete.", { cause });
-  }
-}
-
-/** A form nobody looks into, at the upstream's pace. Throws 413 and 415. */
-export function upload(call: Call): ReadableStream<Uint8Array> {
-  const { request } = call;
-  const { maxUpload } = call.snapshot.config.limits;
-  boundaryOf(request.headers.get("content-type"));
-  declaredLength(request, maxUpload, "limits.max_upload");
-  if (request.body === null) throw new RelayError("bad-request", "The request has no body; a form was expected.");
-  return joined(call, new Uint8Array(0), request.body.getReader(), maxUpload);
-}
-
-/** The bytes already read, then the rest of the upload at the upstream's pace. */
-function joined(call: Call, first: Uint8Array, reader: UploadReader, limit: number): ReadableStream<Uint8Array> {
-  let head: Uint8Array | undefined = first;
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        if (head !== undefined) {
-          const first = head;
-          head = undefined;
-          if (first.length > 0) return controller.enqueue(first);
-        }
-        const { done, value } = await reader.read();
-        if (done || value === undefined) return controller.close();
-        call.bytesIn += value.length;
-        if (call.bytesIn > limit) return controller.error(new Error("the upload is larger than limits.max_upload"));
-        controller.enqueue(value);
-      },
-      cancel: () => reader.cancel(),
-    },
-    { highWaterMark: 0 },
-  );
 }
 
 async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: PoolKey): Promise<Response> {
@@ -268,31 +168,21 @@ export async function pass(
   const fail = (cause: unknown): never => {
     throw failureOf(call, cause);
   };
+  const counted = isJson || /^text\/event-stream\b/i.test(contentType) ? new UsageAtEnd() : undefined;
+  const seen = (chunk: Uint8Array<ArrayBuffer> | null): Uint8Array<ArrayBuffer> | null => {
+    if (chunk !== null) counted?.see(chunk);
+    else call.usage = counted?.read();
+    return chunk;
+  };
   const source: Source = {
     next() {
       call.lastByteMs = call.services.active.now;
       const chunk = answer.read();
-      return chunk instanceof Promise ? chunk.catch(fail) : chunk;
+      return chunk instanceof Promise ? chunk.then(seen, fail) : seen(chunk);
     },
     stop: () => call.abandonAttempt(),
   };
   const streamed = streamToClient(call, source, undefined, contentType);
   returnedHeaders(answer, streamed.headers);
   return streamed;
-}
-
-/** `usage` of OpenAI-shaped answers, whichever of its two spellings. */
-function usageIn(bytes: Uint8Array): Usage | undefined {
-  try {
-    const { usage } = JSON.parse(new TextDecoder().decode(bytes)) as { usage?: Record<string, unknown> };
-    if (typeof usage !== "object" || usage === null) return undefined;
-    const input = usage["prompt_tokens"] ?? usage["input_tokens"];
-    const output = usage["completion_tokens"] ?? usage["output_tokens"];
-    return {
-      ...(typeof input === "number" ? { inputTokens: input } : {}),
-      ...(typeof output === "number" ? { outputTokens: output } : {}),
-    };
-  } catch {
-    return undefined;
-  }
 }

@@ -92,11 +92,19 @@ async function connect(call: Call, asked: URLSearchParams, { entry, model }: Tar
     const own = request instanceof Request ? Object.fromEntries(request.headers) : request.headers;
     const session = new Session(call);
     const url = request.url.replace(/^http/, "ws");
-    const { connectMs } = entry.timeouts;
-    const opening = openWebSocket(url, { ...own, ...entry.extraHeaders }, protocolsOf(call), connectMs, {
-      message: (data) => session.told(data),
-      closed: (code, reason) => session.upstreamClosed(code, reason),
-    });
+    const opening = openWebSocket(
+      {
+        url,
+        headers: { ...own, ...entry.extraHeaders },
+        protocols: protocolsOf(call),
+        connectMs: entry.timeouts.connectMs,
+        way: key.way ?? entry.way,
+      },
+      {
+        message: (data) => session.told(data),
+        closed: (code, reason) => session.upstreamClosed(code, reason),
+      },
+    );
     call.carryBy(opening);
     session.upstream = await opening.socket;
     return session;

@@ -11,6 +11,7 @@ import {
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
 import { parseJsonAnswer } from "./answer-text.ts";
+import { admitOther } from "./admission.ts";
 import { lookAt } from "./asked.ts";
 import { amendTop } from "./amend.ts";
 import { attempt } from "./attempt.ts";
@@ -47,7 +48,8 @@ export async function runRerank(call: Call): Promise<Response> {
   if (targets.length === 0) {
     throw new RelayError("not-found", "No provider of this model sorts documents.", { wireCode: "not_found" });
   }
-  return attempt(call, { ...resolution, targets }, { tryOne: (target, key) => tryOne(call, top, asked, target, key) });
+  const admitted = admitOther(call, { ...resolution, targets }, top.bytes);
+  return attempt(call, admitted, { tryOne: (target, key) => tryOne(call, top, asked, target, key) });
 }
 
 function readAsked(top: TopLevel): Asked {

@@ -60,6 +60,8 @@ export interface RelayRoute {
   readonly asChat?: RelayRoute;
   /** The path alone says that the answer is a stream. */
   readonly streams?: true;
+  /** Raw lane: the model that the vendor takes where a request names none. */
+  readonly usualModel?: string;
   /** Top-level fields that must be there, and what their text must begin with. */
   readonly required: Readonly<Record<string, FieldKind>>;
   /** Top-level fields that may be there, and what their text must begin with; `null` is always allowed. */

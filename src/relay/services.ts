@@ -7,6 +7,7 @@ import type { CallRecord, ObjectRepository } from "../store/types.ts";
 import type { Clock } from "../support/clock.ts";
 import type { ActiveCalls } from "./active.ts";
 import type { HeldBytes } from "./held-bytes.ts";
+import type { KeptAnswers } from "./kept-answers.ts";
 import type { Ledger } from "./ledger.ts";
 
 export interface RelayServices {
@@ -22,6 +23,8 @@ export interface RelayServices {
   readonly media: GuardedFetcher;
   readonly active: ActiveCalls;
   readonly held: HeldBytes;
+  /** Translated answers that clients may continue by their ids. */
+  readonly kept: KeptAnswers;
   readonly budget: RetryBudget;
   /** Counts what callers use; outlives every generation. */
   readonly limiter: Limiter;

@@ -3,6 +3,7 @@ import type { Answer } from "../net/answer.ts";
 import { type ChatEvent, type Codec, type Framing, RelayError, type StreamEncoder } from "../plugin/index.ts";
 import type { Call } from "./call.ts";
 import type { Source } from "./client-stream.ts";
+import { orAborted } from "./patience.ts";
 import { failureOf } from "./upstream.ts";
 
 /** Events as they come, several at a time; `null` = end. */
@@ -39,15 +40,15 @@ export function readEvents(answer: Answer, framing: Framing, codec: Codec): Even
 }
 
 /** Reads the events of a provider that answers by itself. */
-export function readLocalEvents(events: AsyncIterable<ChatEvent>): EventReader {
+export function readLocalEvents(events: AsyncIterable<ChatEvent>, signal: AbortSignal): EventReader {
   const iterator = events[Symbol.asyncIterator]();
   return {
     async next() {
-      const { done, value } = await iterator.next();
+      const { done, value } = await orAborted(signal, iterator.next());
       return done === true ? null : [value];
     },
     async drain() {
-      while ((await iterator.next()).done !== true) {
+      while ((await orAborted(signal, iterator.next())).done !== true) {
         // Nothing after the end is for anybody.
       }
     },

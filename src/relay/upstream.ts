@@ -1,5 +1,5 @@
 /** One try at one upstream: connect, send, judge the status. */
-import type { Answer } from "../net/answer.ts";
+import type { Answer, Client } from "../net/answer.ts";
 import { NetError } from "../net/errors.ts";
 import { answerOf } from "../net/response-answer.ts";
 import { type Codec, type Operation, RelayError, type UpstreamCall, type UpstreamRequest } from "../plugin/index.ts";
@@ -7,6 +7,7 @@ import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Call } from "./call.ts";
 import { HOP_BY_HOP, upstreamIdOf } from "./headers.ts";
+import { orAborted } from "./patience.ts";
 
 /** Of a failure's body, this much is read to find out what it says. */
 const FAILURE_BODY_MAX = 64 * 1024;
@@ -65,17 +66,41 @@ export function callUpstream(call: Call, entry: ProviderEntry, shape: Shape): Pr
   call.beginAttempt(entry);
   call.limitTotal(timeouts.totalMs);
   call.limitStep("first-byte", timeouts.firstTokenMs);
+  const { client } = call.key?.way ?? entry;
+  if (provider.renew !== undefined) return sendRenewing(call, call, entry, client, shape);
   const built = provider.request(shape);
-  return built instanceof Promise ? transmitLater(call, entry, built, shape) : transmit(call, entry, built, shape);
+  return built instanceof Promise
+    ? transmitLater(call, entry, client, built, shape)
+    : transmit(call, entry, client, built, shape);
 }
 
 async function transmitLater(
-  call: Call,
+  carrier: Carrier,
   entry: ProviderEntry,
+  client: Client,
   built: Promise<UpstreamRequest | Request>,
   shape: Shape,
 ): Promise<Answer> {
-  return transmit(call, entry, await built, shape);
+  return transmit(carrier, entry, client, await orAborted(shape.signal, built), shape);
+}
+
+/** With a credential that was lent: should it have run out early, the same call goes out once more with a new one. */
+async function sendRenewing(
+  call: Call,
+  carrier: Carrier,
+  entry: ProviderEntry,
+  client: Client,
+  shape: Shape,
+): Promise<Answer> {
+  const { provider } = entry;
+  const request = await requestOf(entry, shape);
+  const answer = await transmit(carrier, entry, client, request, shape);
+  const isRefused = answer.status === 401 || answer.status === 403;
+  if (!isRefused || request instanceof Request || shape.body instanceof ReadableStream) return answer;
+  if (provider.renew?.(request, answer) !== true) return answer;
+  answer.abort();
+  call.services.log.info("a lent credential was refused and is asked for anew", { req: call.id, provider: entry.name });
+  return transmit(carrier, entry, client, await requestOf(entry, shape), shape);
 }
 
 /** `undefined` for an answer whose status is good; else what the upstream says instead of one, to be thrown. */
@@ -88,13 +113,14 @@ export function accept(call: Call, codec: Codec, answer: Answer, key: PoolKey): 
 function transmit(
   carrier: Carrier,
   entry: ProviderEntry,
+  client: Client,
   request: UpstreamRequest | Request,
   shape: Shape,
 ): Promise<Answer> {
   const { provider } = entry;
   return provider.send === undefined
-    ? send(carrier, entry, request)
-    : carriedLater(carrier, provider.send(request, shape.signal));
+    ? send(carrier, entry, client, request)
+    : carriedLater(carrier, orAborted(shape.signal, provider.send(request, shape.signal)));
 }
 
 async function carriedLater(carrier: Carrier, response: Promise<Response>): Promise<Answer> {
@@ -109,7 +135,7 @@ export async function answerWithin(
   shape: Shape,
   carrier: Carrier,
 ): Promise<Answer> {
-  const answer = await transmit(carrier, entry, await entry.provider.request(shape), shape);
+  const answer = await sendRenewing(call, carrier, entry, (key.way ?? entry).client, shape);
   const refusal = accept(call, shape.codec, answer, key);
   if (refusal !== undefined) throw await refusal;
   return answer;
@@ -120,12 +146,21 @@ export async function answerFrom(call: Call, entry: ProviderEntry, key: PoolKey,
   const { respond } = entry.provider;
   if (respond !== undefined) {
     call.beginAttempt(entry);
-    return carried(call, answerOf(await respond(shape)));
+    const response = respond(shape);
+    return carried(call, answerOf(response instanceof Promise ? await orAborted(shape.signal, response) : response));
   }
   const answer = await callUpstream(call, entry, shape);
   const refusal = accept(call, shape.codec, answer, key);
   if (refusal !== undefined) throw await refusal;
   return answer;
+}
+
+function requestOf(
+  { provider }: ProviderEntry,
+  shape: Shape,
+): UpstreamRequest | Request | Promise<UpstreamRequest | Request> {
+  const built = provider.request(shape);
+  return built instanceof Promise ? orAborted(shape.signal, built) : built;
 }
 
 /** From here on an abort of the attempt drops this answer. */
@@ -134,9 +169,14 @@ export function carried(carrier: Carrier, answer: Answer): Answer {
   return answer;
 }
 
-function send(carrier: Carrier, entry: ProviderEntry, request: UpstreamRequest | Request): Promise<Answer> {
+function send(
+  carrier: Carrier,
+  entry: ProviderEntry,
+  client: Client,
+  request: UpstreamRequest | Request,
+): Promise<Answer> {
   const isStandard = request instanceof Request;
-  const sending = entry.client.send({
+  const sending = client.send({
     method: request.method ?? "POST",
     url: request.url,
     headers: withEntryHeaders(entry, isStandard ? Object.fromEntries(request.headers) : request.headers),
@@ -234,7 +274,7 @@ export function failureOf(call: Call, cause: unknown): RelayError {
   if (call.abortReason !== undefined) return call.abortReason;
   if (call.attemptReason !== undefined) return call.attemptReason;
   if (RelayError.is(cause)) return cause;
-  if (cause instanceof NetError) return netFailure(cause);
+  if (cause instanceof NetError) return RelayError.is(cause.cause) ? cause.cause : netFailure(cause);
   // A plugin's own `send` may throw what fetch throws.
   if (cause instanceof TypeError || (cause instanceof Error && /^(Timeout|Abort)Error$/.test(cause.name))) {
     return new RelayError("upstream-unavailable", "The upstream could not be reached, or broke the connection.", {
@@ -248,6 +288,14 @@ function netFailure(cause: NetError): RelayError {
   switch (cause.code) {
     case "connect-timeout":
       return new RelayError("upstream-timeout", "The upstream could not be reached in time.", { cause });
+    case "address":
+      return new RelayError(
+        "upstream-unavailable",
+        "The upstream has an address that the configuration does not allow.",
+        {
+          cause,
+        },
+      );
     case "malformed":
       return new RelayError("upstream-malformed", "The upstream's answer is not proper HTTP.", { cause });
     case "too-large":

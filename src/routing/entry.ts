@@ -1,6 +1,7 @@
 /** A configured provider, ready to be routed to. */
 import type { ProviderConfig } from "../config/types.ts";
 import type { Client } from "../net/answer.ts";
+import type { WayOut } from "../net/way-out.ts";
 import type { Codec, ModelCost, Provider, Traits } from "../plugin/index.ts";
 import type { KeyPool } from "./key-pool.ts";
 import type { Layers } from "./layers.ts";
@@ -34,6 +35,8 @@ export interface ProviderEntry {
   readonly client: Client;
   /** What a model costs here, remembered for the life of this generation; `undefined` = nobody knows. */
   price(model: string): ModelCost | undefined;
+  /** The same proxy and roots, for what is no request: WebSockets. */
+  readonly way: WayOut;
   /** Traits of a model, remembered for the life of this generation. */
   traits(model: string): Traits;
 }

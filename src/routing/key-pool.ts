@@ -1,5 +1,6 @@
 /** The keys of one provider: which one pays for the next try, and which ones have to rest. */
 import type { KeyStrategy, ProviderKeyConfig } from "../config/types.ts";
+import type { OpenWay } from "../net/way-out.ts";
 import type { KeyState } from "./state.ts";
 
 /** A key the upstream refused is left alone this long, unless it is the only one left. */
@@ -16,6 +17,8 @@ export interface PoolKey {
   /** ms since epoch; `null` = never. */
   readonly expiresAt: number | null;
   readonly state: KeyState;
+  /** Its own way to the upstream; absent = the provider's. */
+  readonly way: OpenWay | undefined;
 }
 
 export interface PoolClock {
@@ -63,6 +66,8 @@ export class KeyPool {
       readonly clock: PoolClock;
       readonly random: () => number;
       readonly stateOf: (keyId: string) => KeyState;
+      /** `proxy`: of a key, as configured. */
+      readonly wayOf: (proxy: string) => OpenWay;
     },
   ) {
     this.configured = keys.length;
@@ -75,6 +80,7 @@ export class KeyPool {
       weight: key.weight,
       expiresAt: key.expiresAt,
       state: options.stateOf(key.id),
+      way: key.proxy === null ? undefined : options.wayOf(key.proxy),
     }));
   }
 

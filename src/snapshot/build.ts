@@ -6,6 +6,7 @@ import type { SignInEntry } from "../auth/sign-in.ts";
 import { signInOptions } from "../config/sso-options.ts";
 import type { Config, Problem, ProviderConfig } from "../config/types.ts";
 import { generalLimits } from "../limits/plan.ts";
+import type { PriceFeed } from "../limits/price-feed.ts";
 import { createPriceBook, type PriceBook } from "../limits/prices.ts";
 import { originsIn } from "../net/destinations.ts";
 import type {
@@ -25,7 +26,9 @@ import { createLayers } from "../routing/layers.ts";
 import { Router } from "../routing/resolve.ts";
 import type { RoutingState } from "../routing/state.ts";
 import type { Clock } from "../support/clock.ts";
+import type { OpenWay, WayOut } from "../net/way-out.ts";
 import type { Clients } from "./clients.ts";
+import { fetchMetadata, refuseMetadata } from "./metadata-fetch.ts";
 import { createPluginFetch } from "./plugin-fetch.ts";
 import type { ProviderStatus, Snapshot } from "./snapshot.ts";
 
@@ -53,10 +56,15 @@ export interface BuildInput {
   readonly version: string;
   /** Lives as long as the process: connections survive the build. */
   readonly clients: Clients;
-  /** `HTTP_PROXY` or its like is set: it rules where the configuration is silent. */
-  readonly hasEnvironmentProxy: boolean;
   /** The text of `network.ca_file`; `null` = not set. */
   readonly extraRoots: string | null;
+  /** Lives as long as the process: a newer price list, if the configuration names one. */
+  readonly prices?: PriceFeed;
+}
+
+interface Disposable {
+  readonly name: string;
+  readonly dispose: () => unknown;
 }
 
 /** What went wrong while plugins were set up; nothing has been kept. */
@@ -71,7 +79,7 @@ export class BuildError extends Error {
 export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const { config, plugins } = input;
   const end = new AbortController();
-  const disposables: { name: string; dispose: () => unknown }[] = [];
+  const disposables: Disposable[] = [];
   const problems: Problem[] = [];
   const { accessKeyDigest, accounts, clock } = input;
   const findByAccessKey = createAccessKeyLookup(
@@ -84,25 +92,34 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
   const directory = createDirectory(accounts, findByAccessKey);
 
   const setUp = async <T extends object>(path: string, run: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      const made = await within(SETUP_MAX_MS, run);
+    let isGivenUp = false;
+    const disposing = (made: T): Disposable[] => {
       const { dispose } = made as { dispose?: () => unknown };
-      if (dispose !== undefined) disposables.push({ name: path, dispose: () => dispose.call(made) });
-      return made;
+      return dispose === undefined ? [] : [{ name: path, dispose: () => dispose.call(made) }];
+    };
+    try {
+      return await within(SETUP_MAX_MS, async () => {
+        const made = await run();
+        // Too late: nobody will use it, and nobody else knows of it.
+        if (isGivenUp) for (const each of disposing(made)) void disposeOf(each, input.log);
+        else disposables.push(...disposing(made));
+        return made;
+      });
     } catch (cause) {
+      isGivenUp = true;
       problems.push(problemOf(path, cause));
       return undefined;
     }
   };
 
-  const hostOf = (pluginId: string, entry: string, ...written: readonly unknown[]): Host => {
+  const commonWay = input.clients.get(config.network.proxy, input.extraRoots);
+  const hostOf = (pluginId: string, entry: string, way: WayOut, ...written: readonly unknown[]): Host => {
     const trusted = originsIn(written);
-    const { extraRoots, hasEnvironmentProxy } = input;
     return {
       pluginId,
       entry,
       log: tagged(input.log, pluginId),
-      fetch: createPluginFetch({ network: config.network, extraRoots, hasEnvironmentProxy, trusted }),
+      fetch: createPluginFetch({ way, allowed: config.network.allowPrivateNetworks, trusted }),
       allowOrigin: (url) => void trusted.add(new URL(url).origin),
       now: input.clock.now,
       directory,
@@ -115,7 +132,9 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       const plugin = plugins.auth.get(id);
       if (plugin === undefined) return undefined;
       const options = (config.plugins.options[id] ?? {}) as never;
-      const auth = await setUp(`auth.chain.${id}`, () => plugin.setup(options, hostOf(plugin.id, id, options)));
+      const auth = await setUp(`auth.chain.${id}`, () =>
+        plugin.setup(options, hostOf(plugin.id, id, commonWay, options)),
+      );
       return auth === undefined ? undefined : { id, auth };
     }),
   );
@@ -126,7 +145,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
       if (plugin === undefined) return undefined;
       const path = `sso.providers.${entry.id}`;
       const options = signInOptions(entry, plugin.options) as never;
-      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id, options)));
+      const auth = await setUp(path, () => plugin.setup(options, hostOf(plugin.id, entry.id, commonWay, options)));
       if (auth === undefined) return undefined;
       if (auth.signIn !== undefined) return { config: entry, signIn: auth.signIn };
       problems.push(problemOf(path, new Error(`the plugin "${entry.type}" recognises callers, but signs nobody in`)));
@@ -134,7 +153,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     }),
   );
 
-  const prices = createPriceBook(config.prices);
+  const prices = createPriceBook(config.prices, input.prices?.find);
   const statuses = await Promise.all(
     config.providers.map(async (entryConfig): Promise<ProviderStatus> => {
       const plugin = plugins.providers.get(entryConfig.type);
@@ -147,19 +166,34 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
         type: entryConfig.type,
       };
       if (!entryConfig.enabled || plugin === undefined) return status;
-      const host = { ...hostOf(plugin.id, entryConfig.name, baseUrl, entryConfig.options), baseUrl };
+      const wayBy = (proxy: string | null): OpenWay =>
+        input.clients.get(proxy, input.extraRoots, {
+          isPrivateAllowed: entryConfig.allowPrivate !== false,
+          listed: config.network.allowPrivateNetworks,
+        });
+      const way = wayBy(entryConfig.proxy ?? config.network.proxy);
+      const { allowMetadata } = entryConfig.options as { allowMetadata?: unknown };
+      const metadata = allowMetadata === true ? fetchMetadata : refuseMetadata;
+      const host = { ...hostOf(plugin.id, entryConfig.name, way, baseUrl, entryConfig.options), baseUrl, metadata };
       const provider = await setUp(`providers.${entryConfig.name}`, () =>
         plugin.setup(entryConfig.options as never, host),
       );
       if (provider === undefined) return status;
+      const lack = lackOf(provider);
+      if (lack !== undefined) {
+        problems.push(problemOf(`providers.${entryConfig.name}`, new Error(`the plugin "${plugin.id}" ${lack}`)));
+        return status;
+      }
       const codecs = chooseCodecs(entryConfig, provider, problems);
-      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices) };
+      return { ...status, entry: createEntry(input, entryConfig, plugin, provider, codecs, baseUrl, prices, wayBy) };
     }),
   );
 
+  let disposed: Promise<unknown> | undefined;
   const dispose = async (): Promise<void> => {
     end.abort();
-    await Promise.all(disposables.map(({ name, dispose }) => disposeOf(name, dispose, input.log)));
+    disposed ??= Promise.all(disposables.map((each) => disposeOf(each, input.log)));
+    await disposed;
   };
   if (problems.length > 0) {
     await dispose();
@@ -174,6 +208,7 @@ export async function buildSnapshot(input: BuildInput): Promise<Snapshot> {
     providers: statuses,
     router: new Router(entries, config.modelRouting),
     generalLimits: generalLimits(config.limits),
+    way: commonWay,
     dispose,
   };
 }
@@ -186,11 +221,12 @@ function createEntry(
   codecs: readonly Codec[],
   baseUrl: string,
   prices: PriceBook,
+  wayBy: (proxy: string | null) => OpenWay,
 ): ProviderEntry {
-  const { timeouts, keySelection, network } = input.config;
+  const way = wayBy(config.proxy ?? input.config.network.proxy);
+  const { timeouts, keySelection } = input.config;
   const remembered = new Map<string, Traits>();
   const extra = { ...config.cloaking, ...config.headers };
-  const proxy = config.proxy ?? network.proxy;
   const isLocal = provider.answer !== undefined;
   return {
     name: config.name,
@@ -206,6 +242,7 @@ function createEntry(
       clock: input.clock,
       random: input.random,
       stateOf: (keyId) => input.state.key(config.name, keyId),
+      wayOf: wayBy,
     }),
     layers: createLayers(input.config, config),
     baseUrl: isLocal ? "" : baseUrl,
@@ -217,8 +254,9 @@ function createEntry(
       idleMs: config.timeouts.idleMs ?? timeouts.idleMs,
       totalMs: config.timeouts.totalMs ?? timeouts.totalMs,
     },
-    client: input.clients.get(proxy, input.hasEnvironmentProxy, input.extraRoots),
-    price: byPrice(config, plugin, prices, input.log),
+    client: way.client,
+    way,
+    price: byPrice(config, plugin, prices, input),
     traits(model) {
       let traits = remembered.get(model);
       if (traits === undefined) {
@@ -235,7 +273,7 @@ function byPrice(
   { name: provider, costPerMInput, costPerMOutput }: ProviderConfig,
   plugin: AnyProviderPlugin,
   prices: PriceBook,
-  log: Logger,
+  { log, prices: feed }: BuildInput,
 ): ProviderEntry["price"] {
   const listedAt = (model: string): ModelPrice | undefined => {
     try {
@@ -246,7 +284,12 @@ function byPrice(
     }
   };
   const remembered = new Map<string, ModelCost | undefined>();
+  let version = feed?.version;
   return (model) => {
+    if (feed?.version !== version) {
+      version = feed?.version;
+      remembered.clear();
+    }
     const known = remembered.get(model);
     if (known !== undefined || remembered.has(model)) return known;
     const price = prices({ model, provider, costPerMInput, costPerMOutput, listed: listedAt(model) });
@@ -272,6 +315,13 @@ function byModel({ codecsFor }: Provider, codecs: readonly Codec[]): ProviderEnt
 
 function usableSso({ sso }: Config): Config["sso"]["providers"] {
   return sso.enabled ? sso.providers.filter(({ enabled }) => enabled) : [];
+}
+
+/** What a provider written without types may lack to be asked anything. */
+function lackOf({ codecs, request }: Provider): string | undefined {
+  if (!Array.isArray(codecs) || codecs.length === 0) return "names no dialect";
+  if (codecs.some((codec) => typeof codec?.id !== "string")) return "names a dialect that is none";
+  return typeof request === "function" ? undefined : "has no request";
 }
 
 /** The entry's `dialects` choose and order what the plugin knows. */
@@ -304,7 +354,7 @@ async function within<T>(ms: number, run: () => T | Promise<T>): Promise<T> {
   }
 }
 
-async function disposeOf(name: string, dispose: () => unknown, log: Logger): Promise<void> {
+async function disposeOf({ name, dispose }: Disposable, log: Logger): Promise<void> {
   try {
     await within(SETUP_MAX_MS, async () => dispose());
   } catch (error) {

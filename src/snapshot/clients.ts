@@ -1,35 +1,67 @@
-/** The connections to upstreams, kept over reloads: one client for each way out of the house. */
+/** The ways out of the house, kept over reloads: one for each proxy and each set of trusted roots. */
 import type { Client } from "../net/answer.ts";
 import { createClient } from "../net/client.ts";
 import { createFetchClient } from "../net/fetch-client.ts";
+import { chooseProxy, DIRECT } from "../net/proxy.ts";
+import { isClosedAddress, isReachableAddress } from "../net/public-addresses.ts";
+import type { OpenWay, WayOut } from "../net/way-out.ts";
 import type { Clock } from "../support/clock.ts";
+
+/** Which addresses may be connected to. */
+export interface AddressRule {
+  /** Loopback and private ones; others that are not public need a listing always. */
+  readonly isPrivateAllowed: boolean;
+  /** Networks that are permitted in any case. */
+  readonly listed: readonly string[];
+}
+
+const ANY: AddressRule = { isPrivateAllowed: true, listed: ["0.0.0.0/0", "::/0"] };
+
+function judgeOf({ isPrivateAllowed, listed }: AddressRule): WayOut["mayReach"] {
+  return (address) => (isPrivateAllowed ? !isClosedAddress(address, listed) : isReachableAddress(address, listed));
+}
 
 /** A way out that no generation has used for a while is not worth counting: there are as many as proxies in use. */
 export class Clients {
-  readonly #clients = new Map<string, Client>();
+  readonly #ways = new Map<string, OpenWay>();
 
-  constructor(private readonly clock: Clock) {}
+  /** `environment`: where `HTTP_PROXY` and its like stand. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly environment: Readonly<Record<string, string | undefined>> = {},
+  ) {}
 
   /**
    * `proxy`: a URL, `none` = connect directly whatever the environment says, `null` = as the environment says.
    * `extraRoots`: certificates in PEM that are trusted beside the system's.
    */
-  get(proxy: string | null, hasEnvironmentProxy: boolean, extraRoots: string | null): Client {
-    const isDirect = proxy === "none" || (proxy === null && !hasEnvironmentProxy);
-    const name = `${isDirect ? "direct" : (proxy ?? "environment")}\n${extraRoots ?? ""}`;
-    let client = this.#clients.get(name);
-    if (client === undefined) {
-      // What proxies ask for, the runtime's own client knows; the direct way is ours and costs half.
-      client = isDirect
-        ? createClient({ clock: this.clock, ...(extraRoots === null ? {} : { tls: { ca: extraRoots } }) })
-        : createFetchClient({ proxy, ca: extraRoots });
-      this.#clients.set(name, client);
+  get(proxy: string | null, extraRoots: string | null, rule: AddressRule = ANY): OpenWay {
+    const rules = `${rule.isPrivateAllowed} ${rule.listed.join()}`;
+    const name = `${proxy ?? "environment"}\n${rules}\n${extraRoots ?? ""}`;
+    let way = this.#ways.get(name);
+    if (way === undefined) {
+      const proxyFor = chooseProxy(proxy, this.environment);
+      const plain: WayOut = { proxyFor, roots: extraRoots, mayReach: judgeOf(rule) };
+      way = { ...plain, client: this.#clientOf(proxy, plain) };
+      this.#ways.set(name, way);
     }
-    return client;
+    return way;
   }
 
   close(): void {
-    for (const client of this.#clients.values()) client.close();
-    this.#clients.clear();
+    for (const { client } of this.#ways.values()) client.close();
+    this.#ways.clear();
+  }
+
+  /** What web proxies ask for, the runtime's own client knows; the other ways are ours, and directly that costs half. */
+  #clientOf(proxy: string | null, { proxyFor, roots, mayReach }: WayOut): Client {
+    const isOurs = proxyFor === DIRECT || proxy?.startsWith("socks5:") === true;
+    if (!isOurs) return createFetchClient({ proxyFor, roots });
+    return createClient({
+      clock: this.clock,
+      mayReach,
+      ...(proxyFor === DIRECT ? {} : { proxyFor }),
+      ...(roots === null ? {} : { tls: { ca: roots } }),
+    });
   }
 }

@@ -3,6 +3,7 @@ import type { ChainLink } from "../auth/chain.ts";
 import type { SignIns } from "../auth/sign-in.ts";
 import type { Config } from "../config/types.ts";
 import type { GeneralLimits } from "../limits/plan.ts";
+import type { WayOut } from "../net/way-out.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { Router } from "../routing/resolve.ts";
 
@@ -19,6 +20,8 @@ export interface Snapshot {
   readonly router: Router;
   /** Limits for everybody of a kind; absent = the configuration limits nobody. */
   readonly generalLimits: GeneralLimits | undefined;
+  /** For what belongs to no provider: media that callers name. */
+  readonly way: WayOut;
   /** Ends what the plugins of this generation hold. */
   dispose(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { and, desc, eq, gt, isNotNull, isNull, lt, lte, or, type SQL, sql } from
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
 import { requireStanding } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
+import { COUNTS_AS, lineAbove, MAKERS } from "./key-lines.ts";
 import { idCursor, pageSize, toPage } from "./paging.ts";
 import { apiKeys, memberships, orgs, users } from "./schema-accounts.ts";
 import type {
@@ -44,13 +45,7 @@ const KEY_COLUMNS = {
   lastUsedAt: apiKeys.lastUsedAt,
   revokedAt: apiKeys.revokedAt,
   replaces: apiKeys.replaces,
-  countsAs: sql<string>`CASE WHEN ${apiKeys.replaces} IS NULL THEN ${apiKeys.id} ELSE (
-    WITH RECURSIVE line (id, replaces, age) AS (
-      SELECT ${apiKeys.id}, ${apiKeys.replaces}, 0
-      UNION ALL SELECT older.id, older.replaces, line.age + 1 FROM api_keys older JOIN line ON older.id = line.replaces
-    )
-    SELECT id FROM line ORDER BY age DESC LIMIT 1
-  ) END`,
+  countsAs: COUNTS_AS,
 };
 
 export function createApiKeys(file: AccountsFile): ApiKeyRepository {
@@ -137,7 +132,11 @@ function createKey(
     const user = db.select({ isActive: users.isActive }).from(users).where(eq(users.id, key.userId)).get();
     if (!user?.isActive) return { type: "owner-refused" };
   }
+  if (db.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.hash, hash)).get() !== undefined) {
+    return { type: "known" };
+  }
   if (countLive(db, now, key.userId) >= liveMax) return { type: "too-many" };
+  if (lineAbove(db, eq(apiKeys.publicId, key.createdBy)).isFull) return { type: "line-too-long" };
   db.insert(apiKeys)
     .values({
       ...key,
@@ -189,6 +188,8 @@ function rotateKey(
   if (before === undefined || before.revokedAt !== null || isExpired(before, now)) return { type: "not-active" };
   const replaced = and(eq(apiKeys.replaces, before.id), conditions({ status: "active" }, now));
   if (selectKeys(db, replaced, 1).length > 0) return { type: "has-successor" };
+  const line = lineAbove(db, eq(apiKeys.id, before.id));
+  if (line.isFull && line.hasMaker) return { type: "line-too-long" };
   const ancestors = liveAncestors(db, now, before);
   const endingNow = ancestors.length + (graceMs > 0 ? 0 : 1);
   if (countLive(db, now, before.userId) - endingNow >= liveMax) return { type: "too-many" };
@@ -250,6 +251,7 @@ function selectStanding(db: AccountsDb, where: SQL) {
       owner: { username: users.username, role: users.role, isActive: users.isActive },
       orgRole: memberships.role,
       orgLimits: orgs.limits,
+      makers: MAKERS,
     })
     .from(apiKeys)
     .leftJoin(users, eq(users.id, apiKeys.userId))
@@ -258,8 +260,10 @@ function selectStanding(db: AccountsDb, where: SQL) {
     .where(where);
 }
 
-function toStanding(row: ApiKeyStanding | undefined): ApiKeyStanding | undefined {
-  return row;
+type StandingRow = Omit<ApiKeyStanding, "makers"> & { readonly makers: string };
+
+function toStanding(row: StandingRow | undefined): ApiKeyStanding | undefined {
+  return row === undefined ? undefined : { ...row, makers: JSON.parse(row.makers) };
 }
 
 function conditions({ orgId, userId, isOwnerless, style, status }: ApiKeyFilter, now: number): SQL | undefined {

@@ -153,6 +153,14 @@ export interface ApiKeyStanding {
   /** The owner's role in the key's organisation. */
   readonly orgRole: OrgRole | null;
   readonly orgLimits: StoredLimits | null;
+  /** Keys that made this one, or made its maker, and so on: what it uses they use. */
+  readonly makers: readonly KeyMaker[];
+}
+
+export interface KeyMaker {
+  /** As in `ApiKey`. */
+  readonly countsAs: string;
+  readonly limits: StoredLimits;
 }
 
 export interface ApiKeyFilter {
@@ -181,7 +189,11 @@ export type CreateKeyOutcome =
   | { readonly type: "created" | "replayed"; readonly key: ApiKey }
   /** The idempotency key came with something else before. */
   | { readonly type: "conflict" }
+  /** A key of this digest is here, revoked or not. */
+  | { readonly type: "known" }
   | { readonly type: "too-many" }
+  /** It would descend from so many keys that their limits could not be read with every call. */
+  | { readonly type: "line-too-long" }
   | { readonly type: "org-not-found" }
   /** The owner is gone or inactive. */
   | { readonly type: "owner-refused" };
@@ -198,7 +210,7 @@ export type RotateKeyOutcome =
   | { readonly type: "not-active" }
   /** Another live key is in its place already. */
   | { readonly type: "has-successor" }
-  | { readonly type: "too-many" };
+  | { readonly type: "too-many" | "line-too-long" };
 
 export interface ApiKeyRepository {
   create(key: NewApiKey, rules: CreateKeyRules, by: Actor): Promise<CreateKeyOutcome>;

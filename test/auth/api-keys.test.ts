@@ -327,6 +327,7 @@ describe("R24 making a key never escalates", () => {
       models: { allow: ["gpt-4o*"], deny: ["gpt-4o-pro"] },
       providers: ["openai"],
       ipAllow: ["10.0.0.0/8"],
+      limits: { rpm: 10, tpm: 0, concurrency: 0, budgets: [{ usd: 5, window: "day" }] },
     });
     const base: Request = { scopes: ["chat:write"] };
     const { key: made } = await create(house, key, base);
@@ -335,6 +336,7 @@ describe("R24 making a key never escalates", () => {
       models: { allow: ["gpt-4o*"], deny: ["gpt-4o-pro"] },
       providers: ["openai"],
       ipAllow: ["10.0.0.0/8"],
+      limits: { rpm: 10, budgets: [{ usd: 5, window: "day" }] },
       userId: 1,
     });
     const asks: [request: Request, expected: string][] = [
@@ -351,7 +353,11 @@ describe("R24 making a key never escalates", () => {
       [{ ipAllow: ["10.0.0.0/7"] }, "403 forbidden"],
       [{ ipAllow: ["0.0.0.0/0"] }, "403 forbidden"],
       [{ ipAllow: ["::ffff:10.0.0.1"] }, "403 forbidden"],
-      [{ limits: { rpm: 5 } }, "none"],
+      [{ limits: { rpm: 5, budgets: [{ usd: 5, window: "day" }] } }, "none"],
+      [{ limits: { rpm: 0, budgets: [{ usd: 5, window: "day" }] } }, "403 forbidden"],
+      [{ limits: { rpm: 11, budgets: [{ usd: 5, window: "day" }] } }, "403 forbidden"],
+      [{ limits: { rpm: 5 } }, "403 forbidden"],
+      [{ limits: { rpm: 5, budgets: [{ usd: 6, window: "day" }] } }, "403 forbidden"],
     ];
     for (const [request, expected] of asks) {
       const outcome = await refusal(() => create(house, key, { ...base, ...request }));
@@ -361,25 +367,24 @@ describe("R24 making a key never escalates", () => {
     expect(denied.key.models.deny).toEqual(["gpt-4o-pro"]);
   });
 
-  test.each<[limits: object]>([
-    [{ rpm: 5 }],
-    [{ tpm: 5000 }],
-    [{ concurrency: 1 }],
-    [{ budgets: [{ usd: 20, window: "month" }] }],
-  ])("R24 a key with limits %p makes no other key, which would have them once more", async (limits) => {
+  test("R24 a key with limits gets hold of no key that is counted by itself: it rotates itself alone", async () => {
     const house = await openHouse();
     const alice = await house.person("alice");
-    const key = await callerOf(house, await alice.caller(), { scopes: ["keys:write", "chat:write"], limits });
-    for (const style of ["native", "relay", "openrelay"] as const) {
-      expect(await refusal(() => create(house, key, { scopes: ["chat:write"], limits }, { style }))).toBe(
-        "403 key_limited",
-      );
-    }
-    // Nor does it get hold of one that has limits of its own; but it may be renewed by itself.
-    const twin = await create(house, await alice.caller(), { scopes: ["chat:write"], limits });
+    const by = await alice.caller();
+    const limits = { rpm: 5 } as Request["limits"];
+    const request: Request = { scopes: ["keys:write", "chat:write"], limits: limits! };
+    const key = await callerOf(house, by, request);
+    const twin = await create(house, by, { scopes: ["chat:write"], limits: limits! });
     expect(await refusal(() => house.services.apiKeys.rotate(twin.key.id, 0, key))).toBe("403 key_limited");
+    // Nor does one that it has made, also when somebody has taken that one's own limits away.
+    const child = await callerOf(house, key, request);
+    await house.services.apiKeys.update(child.identity.apiKeyId!, { limits: null }, by);
+    const freed = (await house.services.renew(child.identity))!;
+    expect([freed.limits, freed.makers?.length]).toEqual([undefined, 1]);
+    const asFreed = { identity: freed, origin: ORIGIN };
+    expect(await refusal(() => house.services.apiKeys.rotate(twin.key.id, 0, asFreed))).toBe("403 key_limited");
     expect(await refusal(() => house.services.apiKeys.rotate(key.identity.apiKeyId!, 0, key))).toBe("none");
-    expect((await house.services.apiKeys.list({}, {}, await alice.identity())).items).toHaveLength(3);
+    expect(await find(house, twin.secret!)).toBeDefined();
   });
 
   test("a key with limits does not loosen them", async () => {
@@ -670,12 +675,34 @@ describe("keys brought from elsewhere", () => {
     ["of other characters", "a key with spaces in it"],
     ["of the form of a token", "head.payload.signature"],
     ["beginning like ours", `mr_${"x".repeat(38)}`],
+    ["of one letter", "x".repeat(100)],
+    ["of too few bits", "passwordpassword"],
+    ["of digits, too few", "0123456789".repeat(3)],
+    ["out of published examples", "prisma-relay-change-me"],
+    ["the access key itself", "the-access-key-of-this-very-house"],
+    ["the access key before", "the-access-key-of-yesterday-0123"],
   ])("%s: 422", async (_name, text) => {
-    const house = await openHouse();
+    const house = await openHouse({
+      config: `server: { access_key: the-access-key-of-this-very-house, previous_access_key: the-access-key-of-yesterday-0123, previous_access_key_until: 2099-01-01T00:00:00Z }`,
+    });
     const alice = await house.person("alice");
     const made = async () => create(house, await alice.caller(), {}, { style: "imported", text });
     expect(await refusal(made)).toBe("422 validation_error");
   });
+});
+
+test("a key that is here already is taken in once, and a revoked one never again; lists show little of it", async () => {
+  const house = await openHouse();
+  const [alice, bob] = [await house.person("alice"), await house.person("bob")];
+  const text = "sk-somebody-elses-key-0123456789";
+  const take = async (by: typeof alice) => create(house, await by.caller(), {}, { style: "imported", text });
+  const { key } = await take(alice);
+  expect([key.prefix, key.last4, key.style, key.userId]).toEqual(["sk-s", "6789", "imported", alice.id]);
+  expect(await refusal(() => take(alice))).toBe("409 key_known");
+  expect(await refusal(() => take(bob))).toBe("409 key_known");
+  await house.services.apiKeys.revoke(key.id, await alice.caller());
+  expect(await find(house, text)).toBeUndefined();
+  expect(await refusal(() => take(bob))).toBe("409 key_known");
 });
 
 describe("Relay and OpenRelay styles", () => {

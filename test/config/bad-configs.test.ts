@@ -147,7 +147,7 @@ const MEANING: readonly RefusedRow[] = [
   ["encryption without a passphrase", "▲sync:\n  secrets: encrypt", "missing sync.passphrase"],
   ["sso without providers", "▲sso:\n  enabled: true", "missing sso.providers"],
   [
-    "sso on a public address without a name",
+    "R63 sso on a public address without a name to come back to",
     "▲server: { host: 0.0.0.0 }\nsso:\n  enabled: true\n  providers: [{ id: a, type: github, client_id: a, client_secret: b }]",
     "missing server.public_host",
   ],

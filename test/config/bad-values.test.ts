@@ -165,6 +165,31 @@ const VALUES: readonly RefusedRow[] = [
     "providers:\n  ▲Local: { provider_type: echo }",
     "bad_value providers.Local ? local",
   ],
+  ...[
+    "http://169.254.169.254/v1",
+    "http://0.0.0.0:11434/v1",
+    "http://[fe80::1]/v1",
+    "http://[::ffff:169.254.169.254]/v1",
+  ].map(
+    (url): RefusedRow => [
+      `an address that needs a listing: ${url}`,
+      `providers:\n  a: { base_url: ▲"${url}", keys: [{ key: k }] }`,
+      "address_not_allowed providers.a.base_url",
+    ],
+  ),
+  ...[
+    "http://127.0.0.1/v1",
+    "http://localhost/v1",
+    "http://localhost./v1",
+    "http://10.0.0.7/v1",
+    "http://[::1]/v1",
+  ].map(
+    (url): RefusedRow => [
+      `a private address where none may be: ${url}`,
+      `providers:\n  a: { allow_private: false, base_url: ▲"${url}", keys: [{ key: k }] }`,
+      "address_not_allowed providers.a.base_url",
+    ],
+  ),
   ["a URL without a scheme", "providers:\n  a: { base_url: ▲api.example.com }", "bad_value providers.a.base_url"],
   ["a file for a URL", "providers:\n  a: { base_url: ▲file:///etc/passwd }", "bad_value providers.a.base_url"],
   [

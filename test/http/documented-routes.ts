@@ -81,6 +81,7 @@ export const DOCUMENTED: Readonly<Record<string, May>> = {
   "DELETE /api/v1/auth/api-keys/:id": "any:keys:write",
 
   "GET /v1/me": "any",
+  "GET /v1/whoami": "any",
   "GET /v1/orgs": "any",
   "POST /v1/orgs/:orgId/api-keys/create": "any:keys:write",
   "GET /v1/orgs/:orgId/api-keys": "any:keys:read",

@@ -124,6 +124,7 @@ export const READABLE: Readonly<Record<string, Row>> = {
   "/api/keys/:id/usage": { seenBy: "alice", path: ({ publicId }) => `/api/keys/${publicId}/usage`, filters: days },
   "/api/v1/auth/api-keys": { seenBy: "alice" },
   "/v1/me": { seenBy: "alice" },
+  "/v1/whoami": { seenBy: "alice" },
   "/v1/orgs": { seenBy: "alice" },
   "/v1/orgs/:orgId/api-keys": { seenBy: "alice", path: ({ orgId }) => `/v1/orgs/${orgId}/api-keys` },
   "/api/audit": {

@@ -27,22 +27,27 @@ const account = (id: number) => ({ id, login: `account-${id}`, emails: [] });
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 describe("R59 time", () => {
-  test("an answer after eleven minutes is too late, one after nine is not", async () => {
+  test("an answer counts for ten minutes and not a moment longer, and asks no provider when it is too late", async () => {
     github.account = account(1);
     const [early, late] = [await begin(url, "github"), await begin(url, "github")];
     const answers = [await throughProvider(url, early), await throughProvider(url, late)];
-    house.clock.advance(9 * 60_000);
+    house.clock.advance(10 * 60_000 - 1);
     expect((await arrive(early.browser, answers[0]!)).code).toBeString();
-    house.clock.advance(2 * 60_000);
+    const issued = github.issued.length;
+    house.clock.advance(1);
     expect((await arrive(late.browser, answers[1]!)).error).toBe("state_invalid");
+    expect(github.issued.length).toBe(issued);
   });
 
-  test("a code after a minute is too late", async () => {
+  test("a one-time code counts for sixty seconds and not a moment longer", async () => {
     github.account = account(1);
-    const { browser, code } = await goAndReturn(url, "github");
-    house.clock.advance(60_000);
-    const answer = await exchange(url, browser, code!);
+    const [early, late] = [await goAndReturn(url, "github"), await goAndReturn(url, "github")];
+    house.clock.advance(60_000 - 1);
+    expect((await exchange(url, early.browser, early.code!)).status).toBe(200);
+    house.clock.advance(1);
+    const answer = await exchange(url, late.browser, late.code!);
     expect([answer.status, JSON.parse(answer.text)]).toMatchObject([400, { code: "code_invalid" }]);
+    expect(answer.text).not.toContain("access_token");
   });
 
   test("R43 links are made, shown and taken away on a fresh proof only; a sign-in is one", async () => {

@@ -112,5 +112,7 @@ describe("R29 prices", () => {
     expect(costOf(free, { inputTokens: 10, cacheReadTokens: 1000 })).toBe(3);
     expect(costOf(free, { outputTokens: 10, reasoningTokens: 1000 })).toBe(200);
     expect(costOf(free, { inputTokens: -5 })).toBe(0);
+    expect(costOf(free, { inputTokens: Number.NaN, outputTokens: 1 })).toBe(15);
+    expect(costOf(free, { inputTokens: 1e300 })).toBe(3_000_000_000);
   });
 });

@@ -1,7 +1,8 @@
 /** The fetcher for what strangers name: whatever the spelling, nothing but public addresses, and never more than was asked for. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { createGuardedFetcher, type GuardedOptions } from "../../src/net/guarded.ts";
-import { isReachableAddress } from "../../src/net/public-addresses.ts";
+import { PLAIN_WAY } from "../../src/net/way-out.ts";
+import { isClosedAddress, isReachableAddress } from "../../src/net/public-addresses.ts";
 import { systemClock } from "../../src/support/clock.ts";
 import { type Script, startUpstream, type Upstream } from "../support/upstream.ts";
 
@@ -19,6 +20,7 @@ const LOOPBACK = ["127.0.0.0/8"];
 const NOTHING: readonly string[] = [];
 const options = (more: Partial<GuardedOptions> = {}): GuardedOptions => ({
   allowed: NOTHING,
+  way: PLAIN_WAY,
   bytesMax: 1000,
   totalMs: 2000,
   headers: {},
@@ -89,6 +91,34 @@ describe("E51: addresses that are not public", () => {
     expect(isReachableAddress("10.0.0.7", ["10.0.0.0/24"])).toBe(true);
     expect(isReachableAddress("10.0.1.7", ["10.0.0.0/24"])).toBe(false);
     expect(isReachableAddress("::ffff:10.0.0.7", ["10.0.0.0/24"])).toBe(true);
+  });
+});
+
+describe("R89: addresses that need a listing even where private ones do not", () => {
+  test.each([
+    ...["0.0.0.0", "169.254.169.254", "100.100.100.200", "224.0.0.1", "255.255.255.255", "::", "fe80::1", "ff02::1"],
+    ...["fd00:ec2::254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "", "not an address"],
+  ])("%p", (address) => {
+    expect(isClosedAddress(address, NOTHING)).toBe(true);
+  });
+
+  test.each([
+    "127.0.0.1",
+    "::1",
+    "10.0.0.1",
+    "192.168.1.1",
+    "172.16.0.1",
+    "100.64.0.1",
+    "fd12::1",
+    "1.1.1.1",
+    "2606:4700::1111",
+  ])("%s does not", (address) => {
+    expect(isClosedAddress(address, NOTHING)).toBe(false);
+  });
+
+  test("what is listed is open", () => {
+    expect(isClosedAddress("169.254.169.254", ["169.254.169.254"])).toBe(false);
+    expect(isClosedAddress("169.254.169.253", ["169.254.169.254"])).toBe(true);
   });
 });
 

@@ -1,5 +1,5 @@
 /** What is special about each cloud: its lists of models, what its setup objects to, where it looks for credentials. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,6 +13,7 @@ import {
   type UpstreamCall,
   type UpstreamRequest,
 } from "../../src/plugin/index.ts";
+import { cleanSurroundings } from "./cloud-support.ts";
 import { createFakeHost, type FakeHost } from "./fake-host.ts";
 
 const SECRET = "the-one-provider-key-0123";
@@ -59,17 +60,7 @@ const requestOf = async (provider: Provider, differs: Partial<UpstreamCall> = {}
   return request;
 };
 
-/** Variables that clouds look at; what this machine has of them must not decide a test. */
-const VARIABLES = /^(AWS_|GOOGLE_)/;
-let before: Record<string, string | undefined>;
-beforeEach(() => {
-  before = { ...process.env };
-  for (const name of Object.keys(process.env)) if (VARIABLES.test(name)) delete process.env[name];
-});
-afterEach(() => {
-  for (const name of Object.keys(process.env)) if (VARIABLES.test(name)) delete process.env[name];
-  for (const [name, value] of Object.entries(before)) if (VARIABLES.test(name)) process.env[name] = value;
-});
+cleanSurroundings();
 
 const AZURE = { deployments: {}, auth: "key", authority: "https://login.example", scope: "s" };
 const AZURE_URL = "https://x.openai.azure.com";
@@ -410,9 +401,9 @@ describe("where calls go", () => {
           createFakeHost({ baseUrl: AZURE_URL }),
         )
       ).traits!("m");
-    expect(await traits("2023-05-15")).toEqual({ maxTokensField: "max_tokens", streamUsage: false });
-    expect(await traits("2024-10-21")).toEqual({ maxTokensField: "max_completion_tokens" });
-    expect(await traits()).toEqual({ maxTokensField: "max_completion_tokens" });
+    expect(await traits("2023-05-15")).toEqual({ fileUrls: false, maxTokensField: "max_tokens", streamUsage: false });
+    expect(await traits("2024-10-21")).toEqual({ fileUrls: false, maxTokensField: "max_completion_tokens" });
+    expect(await traits()).toEqual({ fileUrls: false, maxTokensField: "max_completion_tokens" });
   });
 
   test.each([

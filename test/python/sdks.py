@@ -1,4 +1,5 @@
 """The official Python SDKs behind one face: questions come as lines of JSON, each is answered by one line when it is."""
+import asyncio
 import base64
 import json
 import os
@@ -285,6 +286,89 @@ def genai_models(q):
     }
 
 
+async def gather_openai(q):
+    async with openai.AsyncOpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0) as client:
+        turns = [{"role": "user", "content": q["text"]}]
+        whole = await client.chat.completions.create(model=q["model"], messages=turns)
+        streamed = ""
+        async for chunk in await client.chat.completions.create(model=q["model"], messages=turns, stream=True):
+            streamed += (chunk.choices[0].delta.content or "") if chunk.choices else ""
+        models = [model.id async for model in client.models.list()]
+        return [whole.choices[0].message.content, streamed, q["model"] in models]
+
+
+async def gather_anthropic(q):
+    async with anthropic.AsyncAnthropic(base_url=URL, api_key=KEY, max_retries=0) as client:
+        request = {"model": q["model"], "max_tokens": 64, "messages": [{"role": "user", "content": q["text"]}]}
+        whole = await client.messages.create(**request)
+        async with client.messages.stream(**request) as stream:
+            streamed = "".join([text async for text in stream.text_stream])
+        models = [model.id async for model in client.models.list(limit=2)]
+        return [whole.content[0].text, streamed, q["model"] in models]
+
+
+async def gather_genai(q):
+    client = genai_client(q)
+    models = client.aio.models
+    whole = await models.generate_content(model=q["model"], contents=q["text"])
+    chunks = [chunk async for chunk in await models.generate_content_stream(model=q["model"], contents=q["text"])]
+    listed = [model.name async for model in await models.list(config={"page_size": 2})]
+    return [whole.text, "".join(chunk.text or "" for chunk in chunks), f"models/{q['model']}" in listed]
+
+
+def asynchronous(q):
+    """Whole, streamed and listed by the SDK's other half."""
+    gather = {"openai": gather_openai, "anthropic": gather_anthropic, "google-genai": gather_genai}[q["family"]]
+    return asyncio.run(gather(q))
+
+
+def uploads(q):
+    """A form with a file each way that the SDK makes one."""
+    client = openai_client(q)
+    data = base64.b64decode(q["file"])
+    heard = client.audio.transcriptions.create(model="whisper-1", file=("a.wav", data, "audio/wav"))
+    edited = client.images.edit(model="dall-e-2", image=("b.png", data, "image/png"), prompt="a sign")
+    stored = client.files.create(file=("c.jsonl", data), purpose="batch")
+    content = client.files.content(stored.id).read()
+    return {
+        "heard": heard.text,
+        "edited": edited.data[0].url,
+        "stored": stored.id,
+        "same": content == data,
+        "deleted": client.files.delete(stored.id).deleted,
+    }
+
+
+def beta_message(q):
+    """What the SDK sends for its beta half: `?beta=true` and the header."""
+    request = {"model": q["model"], "max_tokens": 64, "messages": [{"role": "user", "content": q["text"]}]}
+    answer = anthropic_client(q).beta.messages.create(**request, betas=q["betas"])
+    return answer.content[0].text
+
+
+def parsed(q):
+    """The answer as an object of the caller's own class."""
+    from pydantic import BaseModel
+
+    class Count(BaseModel):
+        n: int
+
+    client = openai_client(q)
+    turns = [{"role": "user", "content": q["text"]}]
+    chat = client.chat.completions.parse(model=q["model"], messages=turns, response_format=Count)
+    made = client.responses.parse(model=q["model"], input=turns, text_format=Count)
+    google = genai_client(q)
+    config = {"response_mime_type": "application/json", "response_schema": Count}
+    third = google.models.generate_content(model=q["model"], contents=q["text"], config=config)
+    return [chat.choices[0].message.parsed.n, made.output_parsed.n, third.parsed.n]
+
+
+def hint(error):
+    """What the answer says of when to ask again."""
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    return headers and headers.get("retry-after-ms")
+
+
 def failure(error):
     """Which family's own class it is, and what it says of itself."""
     if isinstance(error, openai.APIError):
@@ -302,6 +386,7 @@ def failure(error):
         "message": str(error),
         "code": getattr(error, "code", None),
         "requestId": getattr(error, "request_id", None),
+        "retryAfterMs": hint(error),
     }
 
 
@@ -314,6 +399,10 @@ KINDS = {
     "raw message stream": raw_message_stream,
     "raw generate stream": raw_generate_stream,
     "embeddings": embeddings,
+    "asynchronous": asynchronous,
+    "uploads": uploads,
+    "beta message": beta_message,
+    "parsed": parsed,
     "openai models": openai_models,
     "anthropic models": anthropic_models,
     "google-genai models": genai_models,

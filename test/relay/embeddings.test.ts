@@ -203,8 +203,8 @@ describe("an OpenAI client's texts", () => {
     const { under } = await start(vendor);
     const ask = { model: "amazon.titan-embed-text-v2:0", input: ["text 1", "text 2"], user: "u", input_type: "query" };
     const answer = await under.post("/v1/embeddings", ask);
-    expect(answer.headers.get("x-relay-dropped-params")).toBe("user, taskType");
-    expect((await under.recorded(1))[0]).toMatchObject({ droppedParams: ["user", "taskType"] });
+    expect(answer.headers.get("x-relay-dropped-params")).toBe("user, input_type");
+    expect((await under.recorded(1))[0]).toMatchObject({ droppedParams: ["user", "input_type"] });
     const strict = await start(vendor, "model_routing: { unsupported_params: reject }");
     const refused = await strict.under.post("/v1/embeddings", ask);
     expect([refused.status, await readJson(refused)]).toMatchObject([

@@ -1,7 +1,9 @@
 /** Limits of callers on the way of a call: what is refused reaches nobody, and what is used is counted, however it ends. */
 import { afterEach, describe, expect, test } from "bun:test";
 import type { CallerLimits, Identity } from "../../src/contract/host.ts";
+import { GEMINI_ROUTES, RELAY_ROUTES } from "../../src/http/relay-routes.ts";
 import { standingOf } from "../../src/limits/standing.ts";
+import type { FieldKind } from "../../src/relay/route.ts";
 import { limitsOf } from "../limits/desk.ts";
 import { directoryOf, keyHolder } from "../support/directory.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
@@ -161,6 +163,38 @@ describe("R29 what is refused", () => {
       expect(it.under.records.at(-1)).toMatchObject({ status: 429, failure: "rate-limited", costMicroUsd: null });
     });
   }
+
+  test("no route of the table that asks an upstream is left out", async () => {
+    const it = await house({ rpm: 1 }, completion());
+    await it.chat();
+    it.up.forget();
+    const SAMPLES: Readonly<Record<FieldKind, unknown>> = {
+      string: "m",
+      number: 5,
+      boolean: true,
+      array: ["x"],
+      "filled array": ["x"],
+      object: {},
+      "string or array": "x",
+      any: "x",
+    };
+    for (const route of [...RELAY_ROUTES, ...GEMINI_ROUTES.values()]) {
+      if (route.operation === "count-tokens") continue;
+      const fields = Object.entries(route.required).map(([name, kind]) => [name, SAMPLES[kind]]);
+      const form = new FormData();
+      form.set("model", "m");
+      form.set("file", new Blob(["x"]), "a.mp3");
+      const isForm = route.body === "multipart";
+      const response = await fetch(it.under.url + route.path.replace("{model}", "m"), {
+        method: "POST",
+        headers: { authorization: "Bearer mr_one", ...(isForm ? {} : { "content-type": "application/json" }) },
+        body: isForm ? form : JSON.stringify(Object.fromEntries(fields)),
+      });
+      expect([route.path, response.status]).toEqual([route.path, 429]);
+      await response.text();
+    }
+    expect(it.up.received).toEqual([]);
+  });
 
   test("a form is counted like any other call", async () => {
     const it = await house({ rpm: 1 }, { json: { text: "hello" } });
@@ -432,6 +466,18 @@ describe("R29 what is counted", () => {
     const { tpm } = it.used();
     expect(tpm).toBeGreaterThan(40);
     expect(tpm).toBeLessThan(100);
+  });
+
+  test("an upstream that tells nonsense gives nothing away and breaks nothing", async () => {
+    const usage = { prompt_tokens: -1e9, completion_tokens: 1e300, total_tokens: 0 };
+    const it = await house({ tpm: 100_000 }, [completion(usage), completion()]);
+    expect((await it.chat()).status).toBe(200);
+    expect(it.used()["tpm"]).toBeGreaterThan(100_000);
+    expect((await it.chat()).status).toBe(429);
+    it.under.tick(62_000);
+    expect(it.used()["tpm"]).toBe(0);
+    expect((await it.chat()).status).toBe(200);
+    expect(it.used()["tpm"]).toBe(120);
   });
 
   test("a stream that ends well is charged for what it says", async () => {

@@ -4,7 +4,7 @@ import { type AccountDirectory, NO_ACCOUNTS } from "../../src/auth/directory.ts"
 import { kindOfBytes } from "../../src/support/file-kinds.ts";
 import { readJson } from "../support/json.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
-import { PIXEL } from "../support/sdk-clients.ts";
+import { PIXEL } from "../support/sdks/index.ts";
 import { type Script, startUpstream, type Upstream } from "../support/upstream.ts";
 import { startVendors } from "../support/vendors.ts";
 
@@ -20,6 +20,7 @@ async function start(files: Script, network = "network: { allow_private_networks
     `
 providers:
   chat: { base_url: "${up.url}/v1", keys: [{ key: vendor-key-1 }], models: { include: [gpt-chat] } }
+  azure: { provider_type: azure, base_url: "${up.url}", api_version: "2024-10-21", keys: [{ key: vendor-key-5 }], models: { include: [gpt-azure] } }
   gemini: { provider_type: gemini, base_url: "${up.url}", keys: [{ key: vendor-key-4 }], models: { include: ["gemini-*"] } }
 ${network}
 `,
@@ -70,6 +71,34 @@ describe("media by URL", () => {
       Array.from({ length: 3 }, () => ({ inlineData: { mimeType: "image/png", data: PIXEL } })),
     );
     expect(host.received.map(({ path }) => path).toSorted()).toEqual(["/a.jpg", "/b"]);
+  });
+
+  test("documents and sound by URL arrive as bytes where only pictures may stay addresses", async () => {
+    const pdf = Buffer.from("%PDF-1.4 hello");
+    const wav = Buffer.from("RIFF\x24\0\0\0WAVEfmt ", "latin1");
+    const { up, host, under } = await start(({ path }) => ({ chunks: [path.endsWith(".wav") ? wav : pdf] }));
+    const document = { type: "document", source: { type: "url", url: urlOf(host, "/a.pdf") } };
+    const image = { type: "image", source: { type: "url", url: urlOf(host, "/b.png") } };
+    const messages = [{ role: "user", content: [{ type: "text", text: "what" }, document, image] }];
+    const answer = await under.post("/v1/messages", { model: "gpt-azure", max_tokens: 9, messages });
+    expect(answer.status).toBe(200);
+    const { content } = JSON.parse(up.received[0]!.text).messages[0];
+    expect(content.slice(1)).toEqual([
+      {
+        type: "file",
+        file: { filename: "file.pdf", file_data: `data:application/pdf;base64,${pdf.toString("base64")}` },
+      },
+      { type: "image_url", image_url: { url: urlOf(host, "/b.png") } },
+    ]);
+    const sound = { fileData: { mimeType: "audio/wav", fileUri: urlOf(host, "/c.wav") } };
+    const contents = [{ role: "user", parts: [{ text: "what" }, sound] }];
+    const heard = await under.post("/v1beta/models/gpt-chat:generateContent", { contents });
+    expect(heard.status).toBe(200);
+    expect(JSON.parse(up.received[1]!.text).messages[0].content[1]).toEqual({
+      type: "input_audio",
+      input_audio: { data: wav.toString("base64"), format: "wav" },
+    });
+    expect(host.received.map(({ path }) => path)).toEqual(["/a.pdf", "/c.wav"]);
   });
 
   test("is not fetched for ordinary users: they could make the relay look at things for them", async () => {

@@ -181,6 +181,19 @@ describe("what belongs to others", () => {
     expect(up.received).toEqual([]);
   });
 
+  test.each([
+    "/v1/files/..%2f..%2forganization",
+    "/v1/files/%2e%2e%2forganization",
+    "/v1/files/..%5corganization",
+    "/v1/files/file-1%2fcontent",
+    "/v1/threads/thread_1%2f..%2f..%2ffiles",
+    "/v1/files/file-1%00",
+  ])("R112 ★ %s is no way out of a path: nobody is asked", async (path) => {
+    const { up, under } = await start({ json: { id: "org" } });
+    expect([400, 404]).toContain((await ask(under, "GET", path)).status);
+    expect(up.received).toEqual([]);
+  });
+
   test("cannot be referred to either", async () => {
     const { up, under } = await start({ json: { id: "batch_1" } });
     await under.services.objects.add([foreign, { ...foreign, id: "resp_foreign", kind: "response" }]);

@@ -51,7 +51,7 @@ async function called({ up, under }: { up: Upstream; under: TestRelay }, model?:
 
 const refused = { status: 403, code: "model_not_allowed", asked: [] };
 
-describe("R30 the allow-list of models holds for the name asked for and for all it leads to", () => {
+describe("R30 ★ the allow-list of models holds for the name asked for and for all it leads to", () => {
   const routing = `
 model_routing:
   aliases: { fast: gpt-4o, small: gpt-4o-mini }
@@ -74,6 +74,19 @@ model_routing:
   ])("%s: %s", async (_name, model, expected) => {
     const it = await house({ models: { allow: ["gpt-4o-mini"], deny: [] } }, routing);
     expect(await called(it, model)).toEqual(expected);
+  });
+
+  test("R30 ★ of two models in one body neither is called", async () => {
+    const it = await house({ models: { allow: ["gpt-4o-mini"], deny: [] } });
+    for (const [one, two] of [
+      ["gpt-4o-mini", "gpt-4o"],
+      ["gpt-4o", "gpt-4o-mini"],
+    ]) {
+      const body = `{"model":"${one}","model":"${two}","messages":[{"role":"user","content":"x"}]}`;
+      const response = await it.under.post("/v1/chat/completions", body, bearer);
+      expect([400, 403]).toContain(response.status);
+    }
+    expect(it.up.received).toEqual([]);
   });
 
   test("an alias counts where both it and its target are allowed", async () => {

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { NO_ACCOUNTS } from "../../src/auth/directory.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
-import { PIXEL } from "../support/sdk-clients.ts";
+import { PIXEL } from "../support/sdks/index.ts";
 import { startUpstream, type Upstream } from "../support/upstream.ts";
 
 let relay: TestRelay;

@@ -6,7 +6,16 @@ import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
 import { createManualClock } from "../../src/support/clock.ts";
 
 const key = (id: string, more: Partial<ProviderKeyConfig> = {}) =>
-  ({ id, label: id, key: `secret-${id}`, weight: 1, enabled: true, expiresAt: null, ...more }) as ProviderKeyConfig;
+  ({
+    id,
+    label: id,
+    key: `secret-${id}`,
+    weight: 1,
+    enabled: true,
+    expiresAt: null,
+    proxy: null,
+    ...more,
+  }) as ProviderKeyConfig;
 
 function pool(
   keys: ProviderKeyConfig[],
@@ -25,6 +34,9 @@ function pool(
     clock,
     random,
     stateOf: (id) => state.key("p", id),
+    wayOf: () => {
+      throw new Error("no key of this file has a proxy");
+    },
   });
   return { made, clock, state };
 }

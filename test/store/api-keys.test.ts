@@ -1,5 +1,6 @@
 /** API keys in their table: found by the whole digest, over for good once revoked, and counted. */
-import { describe, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { describe, expect, spyOn, test } from "bun:test";
 import type { AccountRepositories, CreateKeyRules } from "../../src/store/types.ts";
 import { createManualClock, type ManualClock } from "../../src/support/clock.ts";
 import { makeDirectory, open, pathsIn } from "./fixtures.ts";
@@ -28,6 +29,26 @@ describe("finding", () => {
     for (const near of [alike, `${alike}2`, `${alike}0 `, "", "%"]) {
       expect(await accounts.apiKeys.standing(near)).toBeUndefined();
     }
+  });
+
+  test("R20 ★ by an index: a look-up reads one row, however many keys there are", async () => {
+    const directory = makeDirectory();
+    const paths = pathsIn(directory);
+    const prepared = spyOn(Database.prototype, "prepare");
+    const store = await open(paths);
+    const texts = prepared.mock.calls.map(([text]) => String(text));
+    prepared.mockRestore();
+    const lookups = texts.filter((text) => /^select/i.test(text) && /"hash" = /.test(text) && /api_keys/.test(text));
+    expect(lookups.length).toBeGreaterThan(0);
+    await store.close();
+    const database = new Database(paths.accountsPath, { readonly: true });
+    for (const text of lookups) {
+      const plan = database.query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${text.replaceAll("?", "''")}`).all();
+      const steps = plan.map(({ detail }) => detail);
+      expect(steps[0]).toMatch(/SEARCH api_keys USING (COVERING )?INDEX .*\(hash=\?\)/);
+      expect(steps.filter((step) => step.startsWith("SCAN"))).toEqual([]);
+    }
+    database.close();
   });
 
   test("with its owner and organisation as they are now", async () => {
@@ -180,6 +201,39 @@ test("of a line of keys two live at most: rotating ends the one before the old o
   expect(third).toMatchObject({ type: "rotated", ended: [] });
   clock.advance(1000);
   expect(await live()).toEqual(["a4"]);
+});
+
+test("a line of keys below another that would be too long to follow goes no further; one by itself does", async () => {
+  const paths = pathsIn(makeDirectory());
+  const { accounts } = await open(paths);
+  await accounts.users.create(newUser("alice"), actor());
+  await accounts.apiKeys.create(newKey("maker"), RULES, by);
+  await accounts.apiKeys.create(newKey("child", { createdBy: "key_maker" }), RULES, by);
+  await accounts.apiKeys.create(newKey("own"), RULES, by);
+  // A thousand rotations, as if they had been made one by one.
+  const file = new Database(paths.accountsPath);
+  const columns = (file.query("PRAGMA table_info(api_keys)").all() as { name: string }[]).map(({ name }) => name);
+  const changed: Readonly<Record<string, string>> = {
+    id: "'uuid-' || name || n",
+    public_id: "'key_' || name || n",
+    hash: "'hash of ' || name || n",
+    replaces: "'uuid-' || name || CASE n WHEN 1 THEN '' ELSE n - 1 END",
+    created_by: "'user:1'",
+    expires_at: "CASE n WHEN 998 THEN NULL WHEN 1000 THEN NULL ELSE 1 END",
+  };
+  file.run(`WITH RECURSIVE turn (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM turn WHERE n < 1000)
+    INSERT INTO api_keys (${columns.join()}) SELECT ${columns.map((name) => changed[name] ?? name).join()}
+    FROM api_keys, turn WHERE name = 'own' OR (name = 'child' AND n <= 998)`);
+  file.close();
+
+  const rotated = (of: string, turn: number) =>
+    accounts.apiKeys.rotate(`key_${of}${turn}`, newKey(`${of}-next`, { replaces: `uuid-${of}${turn}` }), AT_ONCE, by);
+  expect(await rotated("child", 998)).toEqual({ type: "line-too-long" });
+  expect(await rotated("own", 1000)).toMatchObject({ type: "rotated", key: { countsAs: "uuid-own" } });
+  // What could not be counted with all its makers is not made.
+  const grandchild = newKey("grandchild", { createdBy: "key_own-next" });
+  expect(await accounts.apiKeys.create(grandchild, RULES, by)).toEqual({ type: "line-too-long" });
+  expect((await accounts.apiKeys.standing("hash of child998"))?.makers).toMatchObject([{ countsAs: "uuid-maker" }]);
 });
 
 test("live keys are counted whatever makes one live: making, rotating with a grace, lengthening an expired one", async () => {

@@ -1,7 +1,7 @@
 /** The official Python SDKs in a process of their own, asked by lines of JSON: `test/python/sdks.py` does the asking. */
 import { join } from "node:path";
 import { pythonTools } from "../../scripts/python.ts";
-import { PIXEL, type Question, type Told } from "./sdk-clients.ts";
+import { PIXEL, type Told } from "./sdks/index.ts";
 
 const tools = pythonTools();
 /** Why tests with the Python SDKs cannot run, or `undefined`. */
@@ -20,16 +20,49 @@ export class PythonFailure extends Error {
       readonly message: string;
       readonly code: unknown;
       readonly requestId: string | null;
+      /** The header, as the SDK's own exception shows it. */
+      readonly retryAfterMs: string | null;
     },
   ) {
     super(`${told.class}: ${told.message}`);
   }
 }
 
+/** Runs a script of its own to its end, with this environment and no other; throws for what it says on stderr. */
+export async function runPython(
+  source: string,
+  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
+): Promise<string> {
+  const child = Bun.spawn([PYTHON, "-c", source], {
+    cwd: options.cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      HOME: options.cwd,
+      PYTHONDONTWRITEBYTECODE: "1",
+      PYTHONUTF8: "1",
+      ...options.env,
+    },
+  });
+  const [out, problems, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  if (code !== 0 || problems !== "") throw new Error(`ended with ${code}: ${problems}`);
+  return out;
+}
+
 export type PythonClient = "openai, chat" | "openai, responses" | "anthropic" | "google-genai";
 
-/** Beside the fields that every SDK is asked by. */
-export interface PythonQuestion extends Question {
+export interface PythonQuestion {
+  readonly model: string;
+  readonly text: string;
+  readonly stream: boolean;
+  /** Offers `weather(city)` and `now()`. */
+  readonly tools?: boolean;
+  /** Shows a picture of one pixel as well. */
+  readonly picture?: boolean;
   readonly system?: string;
   /** Asks for JSON of this schema. */
   readonly schema?: object;
@@ -40,7 +73,7 @@ export interface PythonQuestion extends Question {
 }
 
 export interface PythonSdks {
-  ask(client: PythonClient, question: PythonQuestion): Promise<Told>;
+  ask(client: PythonClient, question: PythonQuestion): Promise<Omit<Told, "thoughts">>;
   /** Any other kind of `sdks.py`. */
   do<T>(kind: string, question: object): Promise<T>;
   stop(): Promise<void>;

@@ -9,18 +9,21 @@ import { formatProblem } from "../../src/config/problem.ts";
 import { secretValues } from "../../src/config/redact.ts";
 import { createApi } from "../../src/http/api.ts";
 import { createEdge } from "../../src/http/edge.ts";
+import { createRefusedWrites } from "../../src/http/refused-writes.ts";
 import { apiRoutes } from "../../src/http/routes.ts";
 import type { HttpServices } from "../../src/http/services.ts";
-import { listen } from "../../src/http/server.ts";
+import { listen, outerBound } from "../../src/http/server.ts";
 import type { Lookup } from "../../src/net/dial.ts";
 import { createGuardedFetcher } from "../../src/net/guarded.ts";
 import { Limiter } from "../../src/limits/limiter.ts";
 import { Spending } from "../../src/limits/spending.ts";
 import { ActiveCalls } from "../../src/relay/active.ts";
 import { HeldBytes } from "../../src/relay/held-bytes.ts";
+import { KeptAnswers } from "../../src/relay/kept-answers.ts";
 import { Ledger } from "../../src/relay/ledger.ts";
 import type { RelayServices } from "../../src/relay/services.ts";
 import { RetryBudget, RoutingState } from "../../src/routing/state.ts";
+import type { AnyProviderPlugin } from "../../src/plugin/index.ts";
 import { buildSnapshot } from "../../src/snapshot/build.ts";
 import { Clients } from "../../src/snapshot/clients.ts";
 import { SnapshotHolder } from "../../src/snapshot/snapshot.ts";
@@ -82,12 +85,13 @@ export interface AccountParts {
   readonly fetchOutside?: HttpServices["fetchOutside"];
 }
 
-/** `config`: YAML; an access key is added unless it sets one. */
+/** `config`: YAML; an access key is added unless it sets one. `plugins`: providers beside the built-in ones. */
 export async function startRelay(
   config: string,
   accounts: AccountDirectory = NO_ACCOUNTS,
   parts?: AccountParts,
   names?: Lookup,
+  plugins: readonly AnyProviderPlugin[] = [],
 ): Promise<TestRelay> {
   const clock = parts?.clock ?? createManualClock();
   const logLines: string[] = [];
@@ -99,8 +103,9 @@ export async function startRelay(
     now: clock.now,
     redactor,
   });
+  const providers: readonly AnyProviderPlugin[] = [...builtinProviders, ...plugins];
   const catalog = new Map<string, CatalogEntry>([
-    ...builtinProviders.map((plugin) => [plugin.id, plugin] as const),
+    ...providers.map((plugin) => [plugin.id, plugin] as const),
     ...builtinAuth.map((plugin) => [plugin.id, plugin] as const),
   ]);
   const text = /^server:.*access_key|^ {2}access_key/m.test(config) ? config : `${config}\n`;
@@ -135,6 +140,7 @@ export async function startRelay(
     ledger: new Ledger(),
     active: new ActiveCalls(clock),
     held: new HeldBytes(),
+    kept: new KeptAnswers(clock),
     budget: new RetryBudget(),
     limiter: new Limiter(clock, spending),
     redact: (value) => redactor.redact(value),
@@ -153,7 +159,7 @@ export async function startRelay(
     generation: 1,
     config: loaded.config,
     plugins: {
-      providers: new Map(builtinProviders.map((plugin) => [plugin.id, plugin])),
+      providers: new Map(providers.map((plugin) => [plugin.id, plugin])),
       auth: new Map(builtinAuth.map((plugin) => [plugin.id, plugin])),
     },
     clock,
@@ -164,11 +170,11 @@ export async function startRelay(
     accounts,
     accessKeyDigest: null,
     version: "test",
-    hasEnvironmentProxy: false,
     extraRoots: null,
   });
   const holder = new SnapshotHolder(snapshot, (error) => log.error("dispose", { error }));
   let port = 0;
+  const refused = parts === undefined ? undefined : createRefusedWrites(parts.auth.audit, clock);
   const http = {
     relay: services,
     auth: parts?.auth as AuthServices,
@@ -197,8 +203,8 @@ export async function startRelay(
     port: 0,
     unixSocket: null,
     tls: null,
-    bodyBytesMax: loaded.config.limits.maxUpload,
-    handler: createEdge(http, createApi(apiRoutes(http, "/nonexistent"))),
+    bodyBytesMax: outerBound(loaded.config.limits.maxUpload),
+    handler: createEdge(http, createApi(apiRoutes(http, "/nonexistent"), refused)),
   });
   port = server.port;
   const url = `http://127.0.0.1:${port}`;

@@ -1,297 +1,96 @@
 /** A vendor of each dialect on one loopback port: which one is asked follows from the path, what is answered from the words. */
-import { events, type Received, type Reply, sse, startUpstream, type Upstream } from "./upstream.ts";
+import { type Received, type Reply, type Script, startUpstream, type Upstream } from "./upstream.ts";
+import { dialectOf, isStreamed, type Said, VOICES } from "./voices/index.ts";
+
+export type { UpstreamDialect } from "./voices/index.ts";
+export { dialectOf, SIGNATURE } from "./voices/index.ts";
 
 /** What every vendor here answers, in its own words. */
 export const ANSWER = {
   text: "Let me look.",
+  reasoning: "The city is asked for.",
   calls: [
     ["weather", { city: "Paris" }],
     ["now", {}],
   ],
+  /** Said once the results of both are there. */
+  after: "It is sunny in Paris.",
+  json: { city: "Paris", degrees: 21 },
   inputTokens: 20,
   outputTokens: 10,
 } as const;
 
-export type VendorDialect = "openai-chat" | "openai-responses" | "anthropic-messages" | "gemini";
+/** What a client tells as the results of the calls, in their order. */
+export const RESULTS = ["sunny, 21 degrees", "high noon"] as const;
 
-/** The dialect a request was written in. */
-export function dialectOf({ path }: Pick<Received, "path">): VendorDialect | undefined {
-  if (path.endsWith("/chat/completions")) return "openai-chat";
-  if (path.endsWith("/responses")) return "openai-responses";
-  if (path.endsWith("/messages")) return "anthropic-messages";
-  return /:(generateContent|streamGenerateContent)$/.test(path) ? "gemini" : undefined;
-}
+/** A token is lent below this path, whoever asks. */
+export const TOKEN_PATH = "/token";
+export const LENT_TOKEN = "ya29.whole-test-token-0123456789";
+
+/** What stands in for structured output where a model has none: its input is the answer. */
+const OUTPUT_TOOL = "monorelay_structured_output";
 
 /**
- * Offered tools are called, both of them, after a few words; without any the words are all. "fail with NNN" fails with
- * that status, "break off" breaks the stream after its first words.
+ * Offered tools are called, both of them, after a few words; without any, or once results are told, words are all.
+ * "fail with NNN" fails with that status, "break off" breaks the stream after its first words, "hang on" falls silent
+ * there, "think first" tells thoughts before the words, "as an object" is answered in JSON.
  */
 export function startVendors(): Promise<Upstream> {
   return startUpstream(answer);
 }
 
 function answer(received: Received): Reply {
+  if (received.path === TOKEN_PATH) return { json: { access_token: LENT_TOKEN, expires_in: 3600 } };
   const dialect = dialectOf(received);
   if (dialect === undefined) return { status: 404, json: { error: { message: "no such path" } } };
   const failure = /fail with (\d{3})/.exec(received.text)?.[1];
-  if (failure !== undefined) return failureOf(dialect, Number(failure));
-  const body = JSON.parse(received.text) as { stream?: boolean; tools?: unknown[] };
-  const isStream = body.stream === true || received.path.endsWith(":streamGenerateContent");
-  const vendor = VENDORS[dialect];
-  const hasTools = (body.tools ?? []).length > 0;
-  if (!isStream) return { json: vendor.whole(hasTools) };
-  const chunks = vendor.stream(hasTools);
-  return received.text.includes("break off") ? { chunks: chunks.slice(0, vendor.cut), end: "break" } : { chunks };
+  if (failure !== undefined) {
+    const status = Number(failure);
+    return { status, json: VOICES[dialect].failure(status, REFUSALS[status] ?? "The vendor has a problem.") };
+  }
+  const said = chosen(received.text);
+  const reply = spoken(received, said) as Reply & { chunks: (string | Uint8Array)[] };
+  if (!isStreamed(received)) return reply;
+  const first = reply.chunks.slice(0, chunksOfFirstWords(received, said));
+  if (received.text.includes("break off")) return { ...reply, chunks: first, end: "break" };
+  return received.text.includes("hang on") ? { ...reply, chunks: first, end: "hang" } : reply;
+}
+
+/** This answer in the dialect that was asked, streamed if that was asked. */
+export function spoken(received: Received, said: Said): Reply {
+  const voice = VOICES[dialectOf(received)!];
+  if (!isStreamed(received)) return { json: voice.whole(said) };
+  return { headers: { "content-type": voice.streamType }, chunks: voice.stream(said) };
+}
+
+/** An upstream that answers chat calls in their dialects with what `say` says to them. */
+export function startSpeaker(say: (received: Received) => Said | Promise<Said>, other?: Script): Promise<Upstream> {
+  return startUpstream(async (received) => {
+    if (received.path === TOKEN_PATH) return { json: { access_token: LENT_TOKEN, expires_in: 3600 } };
+    if (dialectOf(received) !== undefined) return spoken(received, await say(received));
+    return (typeof other === "function" ? await other(received) : other) ?? { status: 404, json: {} };
+  });
 }
 
 const REFUSALS: Readonly<Record<number, string>> = { 400: "That cannot be done.", 429: "Too many requests." };
 
-function failureOf(dialect: VendorDialect, status: number): Reply {
-  const message = REFUSALS[status] ?? "The vendor has a problem.";
-  const type = status === 429 ? "rate_limit_error" : status >= 500 ? "api_error" : "invalid_request_error";
-  const word = status === 429 ? "RESOURCE_EXHAUSTED" : status >= 500 ? "UNAVAILABLE" : "INVALID_ARGUMENT";
-  switch (dialect) {
-    case "anthropic-messages":
-      return { status, json: { type: "error", error: { type, message } } };
-    case "gemini":
-      return { status, json: { error: { code: status, message, status: word } } };
-    default:
-      return { status, json: { error: { message, type, param: null, code: null } } };
+function chosen(text: string): Said {
+  const counts = { inputTokens: ANSWER.inputTokens, outputTokens: ANSWER.outputTokens };
+  const reasoning = text.includes("think first") ? { reasoning: ANSWER.reasoning } : {};
+  if (text.includes(`"${OUTPUT_TOOL}"`)) {
+    return { ...counts, text: "", calls: [{ name: OUTPUT_TOOL, input: ANSWER.json }] };
   }
+  if (text.includes("as an object")) return { ...counts, ...reasoning, text: JSON.stringify(ANSWER.json), calls: [] };
+  if (text.includes(RESULTS[0])) return { ...counts, ...reasoning, text: ANSWER.after, calls: [] };
+  const body = JSON.parse(text) as { tools?: unknown[]; toolConfig?: unknown };
+  const hasTools = (body.tools ?? []).length > 0 || body.toolConfig !== undefined;
+  const calls = hasTools ? ANSWER.calls.map(([name, input]) => ({ name, input })) : [];
+  return { ...counts, ...reasoning, text: ANSWER.text, calls };
 }
 
-interface Vendor {
-  whole(hasTools: boolean): object;
-  /** One chunk per event. */
-  stream(hasTools: boolean): string[];
-  /** So many chunks hold the first words, and no more. */
-  readonly cut: number;
+/** A stream that says something else is the same up to there. */
+function chunksOfFirstWords(received: Received, said: Said): number {
+  const voice = VOICES[dialectOf(received)!];
+  const other = voice.stream({ ...said, text: `${said.text.replace(/./g, "#")}` });
+  return voice.stream(said).findIndex((chunk, at) => !Buffer.from(chunk).equals(Buffer.from(other[at] ?? ""))) + 1;
 }
-
-const chatUsage = { prompt_tokens: 20, completion_tokens: 10, total_tokens: 30 };
-const chat: Vendor = {
-  whole: (hasTools) => ({
-    id: "chatcmpl-9",
-    object: "chat.completion",
-    created: 1_700_000_000,
-    model: "gpt-upstream",
-    choices: [
-      {
-        index: 0,
-        logprobs: null,
-        finish_reason: hasTools ? "tool_calls" : "stop",
-        message: {
-          role: "assistant",
-          content: ANSWER.text,
-          refusal: null,
-          ...(hasTools ? { tool_calls: [chatCall("a", "weather", '{"city":"Paris"}'), chatCall("b", "now", "")] } : {}),
-        },
-      },
-    ],
-    usage: chatUsage,
-  }),
-  stream(hasTools) {
-    const chunk = (delta: object, finish: string | null = null) => ({
-      id: "chatcmpl-9",
-      object: "chat.completion.chunk",
-      created: 1_700_000_000,
-      model: "gpt-upstream",
-      choices: [{ index: 0, delta, finish_reason: finish }],
-    });
-    const calls = [
-      chunk({ tool_calls: [{ index: 0, ...chatCall("a", "weather", "") }] }),
-      chunk({ tool_calls: [{ index: 0, function: { arguments: '{"city":' } }] }),
-      chunk({ tool_calls: [{ index: 0, function: { arguments: '"Paris"}' } }] }),
-      chunk({ tool_calls: [{ index: 1, ...chatCall("b", "now", "") }] }),
-    ];
-    const frames = [
-      chunk({ role: "assistant", content: "" }),
-      chunk({ content: "Let me " }),
-      chunk({ content: "look." }),
-      ...(hasTools ? calls : []),
-      chunk({}, hasTools ? "tool_calls" : "stop"),
-      { ...chunk({}), choices: [], usage: chatUsage },
-      "[DONE]",
-    ];
-    return frames.map((frame) => sse(frame));
-  },
-  cut: 2,
-};
-
-function chatCall(id: string, name: string, args: string): object {
-  return { id: `call_${id}`, type: "function", function: { name, arguments: args } };
-}
-
-const responsesItems = (hasTools: boolean) => [
-  {
-    id: "msg_9",
-    type: "message",
-    role: "assistant",
-    status: "completed",
-    content: [{ type: "output_text", text: ANSWER.text, annotations: [], logprobs: [] }],
-  },
-  ...(hasTools
-    ? [
-        {
-          id: "fc_a",
-          type: "function_call",
-          status: "completed",
-          call_id: "call_a",
-          name: "weather",
-          arguments: '{"city":"Paris"}',
-        },
-        { id: "fc_b", type: "function_call", status: "completed", call_id: "call_b", name: "now", arguments: "{}" },
-      ]
-    : []),
-];
-const responses: Vendor = {
-  whole: (hasTools) => responseObject("completed", responsesItems(hasTools)),
-  stream(hasTools) {
-    const frames: object[] = [
-      { type: "response.created", response: responseObject("in_progress", []) },
-      { type: "response.in_progress", response: responseObject("in_progress", []) },
-    ];
-    for (const [index, item] of responsesItems(hasTools).entries()) {
-      const place = { output_index: index, item_id: item.id };
-      if (item.type === "message") {
-        const part = { type: "output_text", text: "", annotations: [], logprobs: [] };
-        const text = { ...place, content_index: 0 };
-        frames.push(
-          added(index, { ...item, status: "in_progress", content: [] }),
-          { type: "response.content_part.added", ...text, part },
-          { type: "response.output_text.delta", ...text, delta: "Let me ", logprobs: [] },
-          { type: "response.output_text.delta", ...text, delta: "look.", logprobs: [] },
-          { type: "response.output_text.done", ...text, text: ANSWER.text, logprobs: [] },
-          { type: "response.content_part.done", ...text, part: { ...part, text: ANSWER.text } },
-        );
-      } else {
-        const args = "arguments" in item ? item.arguments : "";
-        frames.push(
-          added(index, { ...item, status: "in_progress", arguments: "" }),
-          { type: "response.function_call_arguments.delta", ...place, delta: args },
-          { type: "response.function_call_arguments.done", ...place, arguments: args },
-        );
-      }
-      frames.push({ type: "response.output_item.done", output_index: index, item });
-    }
-    frames.push({ type: "response.completed", response: responseObject("completed", responsesItems(hasTools)) });
-    return frames.map((frame, sequence_number) => events({ ...frame, sequence_number } as never));
-  },
-  cut: 5,
-};
-
-function added(index: number, item: object): object {
-  return { type: "response.output_item.added", output_index: index, item };
-}
-
-function responseObject(status: string, output: readonly object[]): object {
-  const usage = {
-    input_tokens: 20,
-    input_tokens_details: { cached_tokens: 0 },
-    output_tokens: 10,
-    output_tokens_details: { reasoning_tokens: 0 },
-    total_tokens: 30,
-  };
-  return {
-    id: "resp_9",
-    object: "response",
-    created_at: 1_700_000_000,
-    status,
-    error: null,
-    incomplete_details: null,
-    instructions: null,
-    max_output_tokens: null,
-    model: "gpt-upstream",
-    output,
-    parallel_tool_calls: true,
-    previous_response_id: null,
-    reasoning: { effort: null, summary: null },
-    store: false,
-    temperature: 1,
-    text: { format: { type: "text" } },
-    tool_choice: "auto",
-    tools: [],
-    top_p: 1,
-    truncation: "disabled",
-    usage: status === "completed" ? usage : null,
-    metadata: {},
-  };
-}
-
-const messages: Vendor = {
-  whole: (hasTools) => ({
-    id: "msg_9",
-    type: "message",
-    role: "assistant",
-    model: "claude-upstream",
-    content: [
-      { type: "text", text: ANSWER.text },
-      ...(hasTools
-        ? [
-            { type: "tool_use", id: "toolu_a", name: "weather", input: { city: "Paris" } },
-            { type: "tool_use", id: "toolu_b", name: "now", input: {} },
-          ]
-        : []),
-    ],
-    stop_reason: hasTools ? "tool_use" : "end_turn",
-    stop_sequence: null,
-    usage: { input_tokens: 20, output_tokens: 10 },
-  }),
-  stream(hasTools) {
-    const call = (index: number, id: string, name: string, json: string) => [
-      { type: "content_block_start", index, content_block: { type: "tool_use", id, name, input: {} } },
-      { type: "content_block_delta", index, delta: { type: "input_json_delta", partial_json: "" } },
-      ...(json === ""
-        ? []
-        : [{ type: "content_block_delta", index, delta: { type: "input_json_delta", partial_json: json } }]),
-      { type: "content_block_stop", index },
-    ];
-    const begun = { ...messages.whole(false), content: [], stop_reason: null };
-    const frames = [
-      { type: "message_start", message: { ...begun, usage: { input_tokens: 20, output_tokens: 1 } } },
-      { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
-      { type: "ping" },
-      { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "Let me " } },
-      { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "look." } },
-      { type: "content_block_stop", index: 0 },
-      ...(hasTools ? [...call(1, "toolu_a", "weather", '{"city":"Paris"}'), ...call(2, "toolu_b", "now", "")] : []),
-      {
-        type: "message_delta",
-        delta: { stop_reason: hasTools ? "tool_use" : "end_turn", stop_sequence: null },
-        usage: { output_tokens: 10 },
-      },
-      { type: "message_stop" },
-    ];
-    return frames.map((frame) => events(frame));
-  },
-  cut: 4,
-};
-
-const geminiCalls = [
-  { functionCall: { name: "weather", args: { city: "Paris" } }, thoughtSignature: "c2lnbmVk" },
-  { functionCall: { name: "now", args: {} } },
-];
-const geminiChunk = (parts: object[], rest: object = {}) => ({
-  candidates: [{ content: { role: "model", parts }, index: 0, ...rest }],
-  usageMetadata: { promptTokenCount: 20, candidatesTokenCount: 10, totalTokenCount: 30 },
-  modelVersion: "gemini-upstream",
-  responseId: "answer-9",
-});
-const gemini: Vendor = {
-  whole: (hasTools) => geminiChunk([{ text: ANSWER.text }, ...(hasTools ? geminiCalls : [])], { finishReason: "STOP" }),
-  stream: (hasTools) =>
-    [
-      geminiChunk([{ text: "Let me " }]),
-      geminiChunk([{ text: "look." }]),
-      ...(hasTools ? geminiCalls.map((call) => geminiChunk([call])) : []),
-      geminiChunk([{ text: "" }], { finishReason: "STOP" }),
-    ].map((chunk) => `data: ${JSON.stringify(chunk)}\r\n\r\n`),
-  cut: 1,
-};
-
-const VENDORS: Readonly<Record<VendorDialect, Vendor>> = {
-  "openai-chat": chat,
-  "openai-responses": responses,
-  "anthropic-messages": messages,
-  gemini,
-};

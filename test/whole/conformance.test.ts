@@ -120,18 +120,9 @@ model_routing: { failover: { enabled: false } }
         return exception === undefined || exception.clients?.includes(found.client) === false;
       });
       expect(unexpected).toEqual([]);
+      // A difference that is gone is no exception any more.
+      expect([...new Set(hard.map((found) => found.case))].toSorted()).toEqual(Object.keys(EXCEPTIONS).toSorted());
     },
     120_000,
   );
-
-  test("every translated answer, whole or streamed, good or bad, is one by the schema of its dialect", async () => {
-    const child = join(import.meta.dir, "conform.child.ts");
-    const text = await runChild([child, KIT, relay.url, ACCESS_KEY, String(replayPort)], {
-      // The kit leaves it to its user to have the schema checker installed.
-      NODE_PATH: join(ROOT, "node_modules"),
-    });
-    const { checked, violations } = JSON.parse(text) as { checked: number; violations: unknown[] };
-    expect(checked).toBeGreaterThan(600);
-    expect(violations).toEqual([]);
-  }, 120_000);
 });

@@ -1,8 +1,12 @@
 /** MonoRelay's Python edition: every documented request about who may call, and about calling, as it stands, against the binary. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runBinary } from "../support/binary.ts";
 import { ACCESS_KEY_EXAMPLES } from "../support/documented/monorelay-access.ts";
 import { ACCOUNT_EXAMPLES } from "../support/documented/monorelay-accounts.ts";
 import { CALL_EXAMPLES, JSON_CALL } from "../support/documented/monorelay-calls.ts";
+import { DOCUMENTED_CONFIG, WEB_REVERSE } from "../support/documented/monorelay-config.ts";
 import { ACCESS, number, PASSWORD, text, UNAUTHORIZED } from "../support/documented/monorelay-words.ts";
 import { type DocumentedWorld, startDocumentedWorld } from "../support/documented/monorelay-world.ts";
 import { type Example, missingForExamples, titled } from "../support/documented.ts";
@@ -20,7 +24,7 @@ describe.skipIf(missingForExamples !== undefined)(
       world = await startDocumentedWorld();
     });
     afterAll(async () => {
-      expect(await world.stop()).toEqual([0, 0, 0, 0]);
+      expect(await world.stop()).toEqual([0, 0, 0, 0, 0]);
     });
     const check = async (_title: string, example: Example) => void (await world.desk.check(example));
 
@@ -84,6 +88,37 @@ describe.skipIf(missingForExamples !== undefined)(
           config.replace("server:\n", "server:\n  legacy_error_status: true\n"),
         );
         await desk.check({ ...named(CALL_EXAMPLES, "api/overview: an upstream that fails"), status: 503 });
+      });
+
+      test("configuration: the whole of the documented file loads, on loopback even with the documented access key", async () => {
+        const desk = await world.beside(() => DOCUMENTED_CONFIG);
+        desk.set({ "prisma-relay-change-me": "prisma-relay-change-me" });
+        const { status, body } = await desk.run(
+          'curl https://relay.example.com/v1/models -H "Authorization: Bearer prisma-relay-change-me"',
+        );
+        expect([status, body]).toMatchObject([200, { object: "list" }]);
+        expect(desk.relay.stderr()).toMatch(/access_key[^\n]*published examples/);
+      });
+
+      const refusals: [what: string, config: string, said: RegExp][] = [
+        [
+          "the documented access key on every address",
+          DOCUMENTED_CONFIG.replace('host: "127.0.0.1"', 'host: "0.0.0.0"'),
+          /server\.access_key: .*published examples/,
+        ],
+        [
+          "web_reverse",
+          DOCUMENTED_CONFIG.replace("\nmodel_routing:", `${WEB_REVERSE}\nmodel_routing:`),
+          /provider type "web_reverse" is not part of MonoRelay; remove providers\.chatgpt_web/,
+        ],
+      ];
+      test.each(refusals)("configuration: %s is refused by name", async (_what, config, said) => {
+        const path = join(world.relay.dir, "documented.yml");
+        writeFileSync(path, config, { mode: 0o600 });
+        const { code, stdout, stderr } = await runBinary(["config", "validate", "--config", path]);
+        expect(code).toBe(3);
+        const errors = (stdout + stderr).split("\n").filter((line) => line.startsWith("error"));
+        expect(errors).toEqual([expect.stringMatching(said)]);
       });
 
       test("api/overview: base_url follows public_host", async () => {

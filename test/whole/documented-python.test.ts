@@ -1,11 +1,9 @@
 /** The Python examples of MonoRelay's documentation, run with the real packages against the binary. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { missingBinary } from "../support/binary.ts";
 import { PASSWORD } from "../support/documented/monorelay-words.ts";
 import { type DocumentedWorld, startDocumentedWorld } from "../support/documented/monorelay-world.ts";
-import { missingPython, PYTHON } from "../support/python-sdks.ts";
+import { missingPython, runPython } from "../support/python-sdks.ts";
 
 const missing = missingBinary ?? missingPython;
 setDefaultTimeout(20_000);
@@ -21,18 +19,7 @@ describe.skipIf(missing !== undefined)(
       expect(await world.stop()).toEqual([0]);
     });
 
-    const run = async (source: string): Promise<string> => {
-      const { relay, desk } = world;
-      writeFileSync(join(relay.dir, "example.py"), desk.fill(source));
-      const child = Bun.spawn([PYTHON, "example.py"], {
-        cwd: relay.dir,
-        stdio: ["ignore", "pipe", "pipe"],
-        env: { PATH: process.env["PATH"] ?? "", HOME: relay.dir, PYTHONDONTWRITEBYTECODE: "1" },
-      });
-      const [out, problems] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-      expect([problems, await child.exited]).toEqual(["", 0]);
-      return out;
-    };
+    const run = (source: string): Promise<string> => runPython(world.desk.fill(source), { cwd: world.relay.dir });
 
     test("api/authentication: openai with the access key", async () => {
       const out = await run(`
@@ -58,7 +45,10 @@ for chunk in client.chat.completions.create(
 
 print(sorted(model.id for model in client.models.list() if model.id.startswith("gpt-4o")))
 `);
-      expect(out).toBe("Let me look.\n|Let me |look.||['gpt-4o']\n");
+      const [whole, pieces = ""] = out.split("\n");
+      expect(whole).toBe("Let me look.");
+      expect(pieces.split("|").filter((piece) => piece !== "").length).toBeGreaterThan(2);
+      expect(pieces.replaceAll("|", "")).toBe("Let me look.['gpt-4o']");
     });
 
     test("api/authentication: openai with the token of a login", async () => {

@@ -1,6 +1,6 @@
 /** API keys and sessions through the compiled binary, with streams open while their credential ends. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { missingBinary, type RunningBinary, runBinary, startBinary } from "../support/binary.ts";
 import { readJson } from "../support/json.ts";
@@ -168,7 +168,13 @@ describe.skipIf(missingBinary !== undefined)(
       }
     });
 
-    test("R47 ★ a data directory that lost its accounts does not start, and says what to do", async () => {
+    const losses: [name: string, lose: (database: string) => void, says: string][] = [
+      ["deleted", (database) => rmSync(database), "restore it from a backup"],
+      ["emptied", (database) => writeFileSync(database, ""), "restore it from a backup"],
+      ["cut off", (database) => truncateSync(database, 4096), "restore it from a backup"],
+      ["overwritten", (database) => writeFileSync(database, "no database at all ".repeat(1000)), "backup"],
+    ];
+    test.each(losses)("R47 ★ accounts that were %s: no start, and it says what to do", async (_name, lose, says) => {
       const relay = await start();
       await register(relay, "alice");
       const data = join(relay.dir, "data");
@@ -177,12 +183,15 @@ describe.skipIf(missingBinary !== undefined)(
       const copy = join(relay.dir, "copy");
       mkdirSync(copy, { mode: 0o700 });
       for (const name of readdirSync(data)) {
-        if (!name.startsWith("monorelay.db")) copyFileSync(join(data, name), join(copy, name));
+        if (!/^monorelay\.db-/.test(name)) copyFileSync(join(data, name), join(copy, name));
       }
+      lose(join(copy, "monorelay.db"));
       const again = await runBinary(["serve", "--port", "0"], { cwd: relay.dir, env: { MONORELAY_DATA_DIR: copy } });
       expect(again.code).not.toBe(0);
-      expect(again.stderr).toContain("restore it from a backup");
-      rmSync(copy, { recursive: true });
+      expect(again.stderr).toContain(says);
+      // Never up, so nobody could register.
+      expect(again.stderr).not.toContain('"ready"');
+      rmSync(relay.dir, { recursive: true });
     });
   },
 );

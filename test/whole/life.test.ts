@@ -80,13 +80,16 @@ describe.skipIf(missingBinary !== undefined)(
       await again.exited;
     });
 
-    test("a stray .env, bunfig.toml or package.json where it starts changes nothing", async () => {
+    test("R119 ★ a stray .env, bunfig.toml, package.json, tsconfig.json or node_modules where it starts changes nothing", async () => {
       const relay = await start({
         files: {
           ".env": "MONORELAY_SERVER__ACCESS_KEY=from-a-stray-env-file\nNODE_TLS_REJECT_UNAUTHORIZED=0\n",
           "bunfig.toml": 'preload = ["./preload.ts"]\n',
           "preload.ts": 'console.error("PRELOADED"); process.exit(9);',
-          "package.json": '{"name":"stray","type":"commonjs"}',
+          "package.json": '{"name":"stray","type":"commonjs","imports":{"#*":"./preload.ts"},"main":"preload.ts"}',
+          "node_modules/elysia/index.js": 'console.error("PRELOADED"); process.exit(9);',
+          "node_modules/elysia/package.json": '{"name":"elysia","main":"index.js"}',
+          "node_modules/drizzle-orm/index.js": 'console.error("PRELOADED"); process.exit(9);',
           "tsconfig.json": '{"compilerOptions":{"paths":{"*":["./nowhere"]}}}',
         },
       });
@@ -284,7 +287,7 @@ describe.skipIf(missingBinary !== undefined)(
       await asked;
     }, 20_000);
 
-    test("a second start on the same port or data directory is refused, and the first is untouched", async () => {
+    test("R120 ★ a second start on the same port or data directory is refused, and the first is untouched", async () => {
       const first = await start();
       const samePort = await runBinary(["--port", String(first.port)], {
         env: { MONORELAY_DATA_DIR: mkdtempSync(join(tmpdir(), "monorelay-other-")) },

@@ -7,13 +7,14 @@ import {
   type PythonClient,
   type PythonFailure,
   type PythonSdks,
+  runPython,
   startPythonSdks,
 } from "../support/python-sdks.ts";
-import { PIXEL } from "../support/sdk-clients.ts";
-import { type Reply, startUpstream, type Upstream } from "../support/upstream.ts";
-import { ANSWER, dialectOf, startVendors, type VendorDialect } from "../support/vendors.ts";
+import { PIXEL } from "../support/sdks/index.ts";
+import { type Received, type Reply, startUpstream, type Upstream } from "../support/upstream.ts";
+import { ANSWER, dialectOf, startVendors, type UpstreamDialect } from "../support/vendors.ts";
 
-const UPSTREAMS: readonly (readonly [model: string, dialect: VendorDialect])[] = [
+const UPSTREAMS: readonly (readonly [model: string, dialect: UpstreamDialect])[] = [
   ["gpt-chat", "openai-chat"],
   ["gpt-responses", "openai-responses"],
   ["claude-sonnet-4-6", "anthropic-messages"],
@@ -48,17 +49,35 @@ const floatsOnly = (): Reply => ({
   },
 });
 
+/** An upstream that takes forms, and gives back the file of the last one. */
+function keepsFiles(): (received: Received) => Promise<Reply> {
+  let file: Uint8Array<ArrayBuffer> | undefined;
+  return async ({ method, path, bytes, headers }) => {
+    if (method === "DELETE") return { json: { id: "file-1", object: "file", deleted: true } };
+    if (path.endsWith("/content")) return { chunks: [file!], headers: { "content-type": "application/octet-stream" } };
+    const type = { "content-type": headers.get("content-type")! };
+    const form = await new Response(bytes as Uint8Array<ArrayBuffer>, { headers: type }).formData();
+    const sent = form.get("file");
+    if (sent instanceof File) file = new Uint8Array(await sent.arrayBuffer());
+    if (path.endsWith("/transcriptions")) return { json: { text: "a word" } };
+    if (path.endsWith("/edits")) return { json: { created: 1, data: [{ url: "https://x.example/1" }] } };
+    return { json: { id: "file-1", object: "file", bytes: file!.length, filename: "c.jsonl", purpose: "batch" } };
+  };
+}
+
 describe.skipIf(missing !== undefined)(
   `the official Python SDKs${missing === undefined ? "" : ` (${missing})`}`,
   () => {
     let vendors: Upstream;
     let embedder: Upstream;
+    let uploader: Upstream;
     let relay: RunningBinary;
     let python: PythonSdks;
 
     beforeAll(async () => {
       vendors = await startVendors();
       embedder = await startUpstream(floatsOnly);
+      uploader = await startUpstream(keepsFiles());
       relay = await startBinary({
         config: `
 providers:
@@ -70,9 +89,10 @@ providers:
   responses: { base_url: "${vendors.url}/v1", dialects: [openai-responses], rate_limit_cooldown: 0, keys: [{ key: vendor-key-2 }], models: { include: [gpt-responses] } }
   messages: { provider_type: anthropic, base_url: "${vendors.url}", rate_limit_cooldown: 0, keys: [{ key: vendor-key-3 }], models: { include: ["claude-*"] } }
   gemini: { provider_type: gemini, base_url: "${vendors.url}", rate_limit_cooldown: 0, keys: [{ key: vendor-key-4 }], models: { include: ["gemini-*"] } }
+  uploader: { base_url: "${uploader.url}/v1", keys: [{ key: vendor-key-7 }], models: { include: [whisper-1, dall-e-2] } }
   embedder: { base_url: "${embedder.url}/v1", keys: [{ key: vendor-key-5 }], models: { include: ["text-embedding-*"] } }
 timeouts: { sse_keepalive: 5 }
-model_routing: { failover: { enabled: false } }
+model_routing: { failover: { enabled: false }, stateful: { provider: uploader } }
 `,
       });
       python = startPythonSdks(relay.url, ACCESS_KEY);
@@ -82,6 +102,7 @@ model_routing: { failover: { enabled: false } }
       expect(await relay.stop()).toBe(0);
       await vendors.stop();
       await embedder.stop();
+      await uploader.stop();
     });
 
     const failureOf = async (asked: Promise<unknown>): Promise<PythonFailure["told"]> =>
@@ -165,6 +186,9 @@ model_routing: { failover: { enabled: false } }
         const failure = await failureOf(python.ask(client, { model, text: "x", stream: false }));
         expect([failure.family, failure.status]).toEqual([family, status]);
         if (family !== "google-genai") expect(failure.requestId).toMatch(/^req_/);
+        // W3: what may be asked again says when.
+        if (status === 429) expect(Number(failure.retryAfterMs)).toBeWithin(1000, 60_001);
+        else if (status < 500) expect(failure.retryAfterMs).toBeNull();
       });
 
       test("a wrong key is its authentication error", async () => {
@@ -236,6 +260,67 @@ model_routing: { failover: { enabled: false } }
         expect(failure.status).toBe(502);
         expect(vendors.received).toHaveLength(count);
       });
+    });
+
+    test.each(["openai", "anthropic", "google-genai"])("%s: its asynchronous half", async (family) => {
+      const got = await python.do("asynchronous", { family, model: "echo", text: "hello there" });
+      expect(got).toEqual(["hello there", "hello there", true]);
+    });
+
+    test("answers become objects of the caller's own class, in chat, responses and Gemini", async () => {
+      expect(await python.do<number[]>("parsed", { model: "echo-json", text: "count" })).toEqual([0, 0, 0]);
+    });
+
+    test("base URL and key may come from the environment alone; what names an account at the vendor stays here", async () => {
+      vendors.forget();
+      const env = {
+        OPENAI_BASE_URL: `${relay.url}/v1`,
+        OPENAI_API_KEY: ACCESS_KEY,
+        OPENAI_ORG_ID: "org-of-the-vendor",
+        OPENAI_PROJECT_ID: "proj-of-the-vendor",
+        ANTHROPIC_BASE_URL: relay.url,
+        ANTHROPIC_AUTH_TOKEN: ACCESS_KEY,
+        GOOGLE_GEMINI_BASE_URL: relay.url,
+        GEMINI_API_KEY: ACCESS_KEY,
+      };
+      const source = `
+import anthropic, openai
+from google import genai
+
+turns = [{"role": "user", "content": "hello"}]
+print(openai.OpenAI().chat.completions.create(model="gpt-chat", messages=turns).choices[0].message.content)
+print(anthropic.Anthropic().messages.create(model="claude-sonnet-4-6", max_tokens=9, messages=turns).content[0].text)
+client = genai.Client()
+print(client.models.generate_content(model="gemini-2.5-flash", contents="hello").text)
+`;
+      expect(await runPython(source, { cwd: relay.dir, env })).toBe(`${ANSWER.text}\n`.repeat(3));
+      expect(vendors.received).toHaveLength(3);
+      for (const { headers } of vendors.received) {
+        expect(JSON.stringify([...headers])).not.toMatch(/of-the-vendor|whole-test-access-key/);
+      }
+    });
+
+    test("O6: files go up and come down as they are", async () => {
+      const bytes = new Uint8Array(200_000).map((_, index) => (index * 31) & 255);
+      uploader.forget();
+      const got = await python.do<object>("uploads", { file: Buffer.from(bytes).toString("base64") });
+      expect(got).toEqual({
+        heard: "a word",
+        edited: "https://x.example/1",
+        stored: "file-1",
+        same: true,
+        deleted: true,
+      });
+      const forms = uploader.received.filter(({ method }) => method === "POST");
+      expect(forms.map(({ path }) => path)).toEqual(["/v1/audio/transcriptions", "/v1/images/edits", "/v1/files"]);
+      for (const { bytes: sent } of forms) expect(Buffer.from(sent).includes(bytes)).toBe(true);
+    });
+
+    test("W10: anthropic's betas arrive upstream", async () => {
+      vendors.forget();
+      const asked = { model: "claude-sonnet-4-6", text: "hello", betas: ["files-api-2025-04-14"] };
+      expect(await python.do<string>("beta message", asked)).toBe(ANSWER.text);
+      expect(vendors.received.map(({ headers }) => headers.get("anthropic-beta"))).toEqual(["files-api-2025-04-14"]);
     });
 
     describe("the others", () => {

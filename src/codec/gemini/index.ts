@@ -35,7 +35,7 @@ export const gemini = {
     readFacts,
     answerMark: new TextEncoder().encode('"candidates"'),
     watcher: createWatcher,
-    readsUrl: isReadableAddress,
+    readsUrl: (url, _kind, { mediaUrls }) => mediaUrls !== false || isReadableAddress(url),
     // A picture stands beside the finish reason.
     endTexts: ['"finishReason"', '"promptFeedback"', '"error"'],
   },

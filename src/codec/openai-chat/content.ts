@@ -1,5 +1,6 @@
 /** Content parts of chat messages, both ways. */
 import type { Json, JsonObject, MediaPart, Part, TextPart } from "../../contract/chat.ts";
+import type { Traits } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
 import { CACHE_FIELDS, readCache, writeCacheMark } from "../shared/cache-mark.ts";
 import { isEmpty, isObject, objectOr, restOf, textOf } from "../shared/json.ts";
@@ -149,6 +150,12 @@ export function writeText(part: TextPart): JsonObject {
  * A media part as chat content; `undefined` when chat has no form for it.
  * @throws RelayError `bad-request` for a file that only another vendor knows.
  */
+/** Pictures and films have a place for an address, documents at most servers, sound none. */
+export function readsUrl(_url: string, kind: MediaPart["kind"], { mediaUrls, fileUrls }: Traits): boolean {
+  if (mediaUrls === false || kind === "audio") return false;
+  return kind !== "file" || fileUrls !== false;
+}
+
 export function writeMedia(part: MediaPart): JsonObject | undefined {
   const { source } = part;
   const { options, ...rest } = fieldsOf(part.vendor, CHAT);

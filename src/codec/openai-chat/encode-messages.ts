@@ -17,7 +17,7 @@ import { arrayOr, isObject, objectOr, pick, textOf } from "../shared/json.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName, shortToolId } from "../shared/tool-names.ts";
 import { pairToolResults } from "../shared/turns.ts";
 import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
-import { writeCache, writeMedia, writeText } from "./content.ts";
+import { readsUrl, writeCache, writeMedia, writeText } from "./content.ts";
 import { needsDetail, partToDetail, reasoningText } from "./reasoning.ts";
 import { CHAT } from "./wire.ts";
 
@@ -133,6 +133,16 @@ function writeUserPart(part: Part, context: MessageContext): JsonObject[] {
     case "media": {
       if (context.target.traits.mediaUrls === false && part.source.type === "url") {
         throw badRequest("The upstream chosen for this model takes no media by URL; send the bytes.", "messages");
+      }
+      if (
+        !context.isNative &&
+        part.source.type === "url" &&
+        !readsUrl(part.source.url, part.kind, context.target.traits)
+      ) {
+        throw badRequest(
+          `The upstream chosen for this model takes no ${part.kind} by URL; send the bytes.`,
+          "messages",
+        );
       }
       const media = writeMedia(part);
       if (media === undefined)

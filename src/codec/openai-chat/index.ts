@@ -1,6 +1,7 @@
 /** The dialect of OpenAI Chat Completions and of everybody who speaks it. */
 import type { Codec } from "../../contract/codec.ts";
 import { sse } from "../../wire/sse.ts";
+import { readsUrl } from "./content.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
 import { openaiEmbeddings } from "./embeddings.ts";
@@ -27,6 +28,7 @@ export const openaiChat = {
   },
   egress: {
     encodeRequest,
+    readsUrl,
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,

@@ -58,6 +58,8 @@ const FORMATS: { readonly [origin: string]: string } = {
   "anthropic-messages": "anthropic-claude-v1",
   "openai-responses": "openai-responses-v1",
   gemini: "google-gemini-v1",
+  // A name of ours, in the manner of the others: no list has one, and without it the signature would not find home.
+  "bedrock-converse": "bedrock-converse-v1",
 };
 
 export function formatOfOrigin(origin: string | undefined): string {

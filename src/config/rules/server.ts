@@ -1,17 +1,9 @@
 /** Rules of `server` that look at more than one key: access keys and their strength, pairs, the bind address. */
+import { countBits, isPublishedSample } from "../../support/secret-strength.ts";
 import { isLoopback } from "../addresses.ts";
 import type { Decoder } from "../decode.ts";
 import type { Settings } from "../schema/index.ts";
 import type { ServerConfig } from "../types.ts";
-
-/** Values from published examples: whoever scans for relays tries them first. */
-const SAMPLE_KEYS: ReadonlySet<string> = new Set([
-  "prisma-relay-change-me",
-  "your-secret-access-key",
-  "change-me",
-  "8-D-8-D-8-D-8-D",
-  "sk-1234",
-]);
 
 const KEY_LENGTH_MIN = 16;
 const KEY_BITS_MIN = 128;
@@ -59,7 +51,7 @@ function checkAccessKey(decoder: Decoder, path: string, key: string | null, sett
 
   const isPublic = !isLoopback(server.host);
   const advice = "remove it to have a strong one made, or set a random value of 32 characters";
-  const weakness = SAMPLE_KEYS.has(key)
+  const weakness = isPublishedSample(key)
     ? "is a value from published examples"
     : key.length < KEY_LENGTH_MIN
       ? `has fewer than ${KEY_LENGTH_MIN} characters`
@@ -74,14 +66,6 @@ function checkAccessKey(decoder: Decoder, path: string, key: string | null, sett
       message: `may be guessed: it has less than ${KEY_BITS_MIN} bits; ${advice}`,
     });
   }
-}
-
-/** As if each character had been drawn from the classes that appear. */
-function countBits(key: string): number {
-  const classes = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^A-Za-z0-9]/] as const;
-  const sizes = [26, 26, 10, 7] as const;
-  const alphabet = classes.reduce((sum, pattern, index) => sum + (pattern.test(key) ? sizes[index]! : 0), 0);
-  return key.length * Math.log2(alphabet);
 }
 
 /** Two keys that make sense only together. */

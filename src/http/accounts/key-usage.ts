@@ -1,5 +1,6 @@
 /** What one API key has used, `http-api` section 11.1, and the key that a caller shows itself with. */
 import { MICRO_USD } from "../../limits/limiter.ts";
+import { keySubject } from "../../limits/plan.ts";
 import { standingOf } from "../../limits/standing.ts";
 import type { ApiKey } from "../../store/types.ts";
 import type { ApiRoute } from "../api.ts";
@@ -68,7 +69,7 @@ async function usageView({ relay, store }: Needed, key: ApiKey, query: URLSearch
 
 /** Those written on the key; what its owner and organisation may use beside it is theirs to see. */
 function limitsOf({ limiter, clock }: Needed["relay"], { limits, countsAs }: ApiKey) {
-  const standings = standingOf(limiter, limiter.planOfKey(`key:${countsAs}`, limits), clock.now());
+  const standings = standingOf(limiter, limiter.planOfKey(keySubject(countsAs), limits), clock.now());
   return standings.map(({ name, limit, used, remaining, resetAt }) => ({
     name,
     limit,

@@ -29,6 +29,9 @@ const TYPES: Readonly<Record<Identity["kind"], string>> = {
   service: "access_key",
 };
 
+/** What that product sells beside its API, none of which is here. */
+const NO_FEATURES = { batch: false, publicEndpoint: false };
+
 const keysRead = { type: "any", scope: "keys:read" } as const;
 const keysWrite = { type: "any", scope: "keys:write" } as const;
 
@@ -40,6 +43,12 @@ export function openrelayFamilyRoutes(services: Pick<HttpServices, "auth">): Api
     if (identity.kind === "session") return services.auth.orgs.enter(identity, id);
     if ((await homeOrg(services.auth, identity)) !== id) throw forbidden("forbidden", "Forbidden");
     return identity;
+  };
+  const orgsOf = async (identity: Identity) => {
+    const own = await defaultOrg(services.auth.parts, identity);
+    if (own !== undefined) return [{ id: own.id, name: own.name, role: null }];
+    const orgs = await allPages((page) => services.auth.orgs.list(identity, false, page));
+    return orgs.map(({ id, name, role }) => ({ id, name, role }));
   };
   return [
     {
@@ -62,16 +71,38 @@ export function openrelayFamilyRoutes(services: Pick<HttpServices, "auth">): Api
       },
     },
     {
+      // Beside the section: what newer ones of those clients ask first, since there a key may not ask for `/v1/me`.
       method: "GET",
-      path: "/v1/orgs",
+      path: "/v1/whoami",
       policy: { type: "any" },
       async handler(context) {
         const { identity } = callerOf(context);
-        const own = await defaultOrg(services.auth.parts, identity);
-        if (own !== undefined) return [{ id: own.id, name: own.name, role: null }];
-        const orgs = await allPages((page) => services.auth.orgs.list(identity, false, page));
-        return orgs.map(({ id, name, role }) => ({ id, name, role }));
+        const organizationId = (await homeOrg(services.auth, identity)) ?? "";
+        const orgs = await orgsOf(identity);
+        const acting = orgs.find(({ id }) => id === organizationId);
+        const where = { organizationId, ...(acting === undefined ? {} : { organizationName: acting.name }) };
+        if (identity.kind !== "session") return { principalType: "api_key", ...where, scopes: [...identity.scopes] };
+        const { id, email } = await services.auth.accounts.get(identity.userId!);
+        return {
+          principalType: "user",
+          ...where,
+          userId: String(id),
+          ...(email === null ? {} : { email }),
+          ...(acting === undefined ? {} : { role: acting.role }),
+          availableOrgs: orgs.map((org) => ({
+            organizationId: org.id,
+            name: org.name,
+            role: org.role,
+            features: NO_FEATURES,
+          })),
+        };
       },
+    },
+    {
+      method: "GET",
+      path: "/v1/orgs",
+      policy: { type: "any" },
+      handler: (context) => orgsOf(callerOf(context).identity),
     },
     {
       method: "POST",

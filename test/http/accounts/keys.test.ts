@@ -145,6 +145,44 @@ describe("native /api/keys", () => {
     });
   });
 
+  test("R24 ★ fields that would make a key somebody else's are refused to every role, in a session and by key, at every door", async () => {
+    const radka = await house.person("radka");
+    const callers: [name: string, as: SignedIn | string][] = [
+      ["a user", radka],
+      ["a user's key", await house.key(radka, ["account"])],
+      ["the super admin", owner],
+      ["the super admin's key", await house.key(owner, ["*"])],
+      ["the access key", KEY],
+    ];
+    const doors = ["/api/keys", "/api/v1/auth/api-keys", `/v1/orgs/${orgId}/api-keys/create`];
+    const fields = {
+      user_id: 1,
+      userId: 1,
+      role: "super_admin",
+      permissions: ["*"],
+      rate_limit: 0,
+      created_by: "user:1",
+      is_admin: true,
+      owner: "olive",
+      style: "imported",
+      key: "mr_of-my-own-choice-0123456789",
+      hash: "0".repeat(64),
+      status: "active",
+      id: "01900000-0000-7000-8000-000000000000",
+    };
+    const count = async () => (await house.store.accounts.apiKeys.list({}, { limit: 200 })).items.length;
+    const before = await count();
+    for (const [name, as] of callers) {
+      for (const door of doors) {
+        for (const [field, value] of Object.entries(fields)) {
+          const answer = await house.ask(`POST ${door}`, { as, body: { name: "x", [field]: value } });
+          expect([name, door, field, [403, 422].includes(answer.status)]).toEqual([name, door, field, true]);
+        }
+      }
+    }
+    expect(await count()).toBe(before);
+  });
+
   test("R24 ★ nobody hands out more than he has: roles, scopes, lifetime, models, limits", async () => {
     const parent = (
       await create({
@@ -152,10 +190,9 @@ describe("native /api/keys", () => {
         scopes: ["keys:write", "chat:write"],
         expires_at: at(3_600_000),
         models: { allow: ["echo"] },
+        limits: { rpm: 10 },
       })
     ).body.key;
-    const limited = (await create({ name: "limited", scopes: ["keys:write", "chat:write"], limits: { rpm: 10 } })).body
-      .key;
     const rows: [SignedIn | string, object, number][] = [
       [user, { scopes: ["users:read"] }, 403],
       [user, { scopes: ["management"] }, 403],
@@ -165,8 +202,7 @@ describe("native /api/keys", () => {
       [parent, { scopes: ["chat:write"], expires_at: at(7_200_000) }, 422],
       [parent, { scopes: ["chat:write"], expires_at: null }, 422],
       [parent, { scopes: ["chat:write"], models: { allow: ["*"] } }, 403],
-      [limited, { scopes: ["chat:write"] }, 403],
-      [limited, { scopes: ["chat:write"], limits: { rpm: 10 } }, 403],
+      [parent, { scopes: ["chat:write"], limits: { rpm: 0 } }, 403],
       [KEY, { scopes: ["chat:write"] }, 403],
     ];
     for (const [as, own, status] of rows) {
@@ -176,6 +212,7 @@ describe("native /api/keys", () => {
     expect(child.body).toMatchObject({
       user_id: user.id,
       models: { allow: ["echo"], deny: [] },
+      limits: { rpm: 10 },
       expires_at: at(3_600_000),
     });
   });
@@ -337,7 +374,7 @@ describe("Relay style", () => {
   const PATH = "/api/v1/auth/api-keys";
 
   test("made, listed and revoked in its own words", async () => {
-    // Ids made within one millisecond have no order.
+    // The newest comes first; what was made in the same millisecond comes in any order.
     house.clock.advance(1);
     const made = await house.ask(`POST ${PATH}`, { as: user, body: { name: "My key", expires_at: at(3_600_000) } });
     expect(made.status).toBe(201);
@@ -431,6 +468,30 @@ describe("OpenRelay style", () => {
     ]);
     expect((await house.ask("GET /v1/orgs", { as: KEY })).body).toEqual([{ id: orgId, name: "Default", role: null }]);
     expect((await house.ask("GET /v1/me")).text).toBe('{"error":"Unauthorized","code":"unauthorized"}');
+  });
+
+  test("whoami tells a key its organisation and scopes, and a person theirs, never the one what the other is told", async () => {
+    const asKey = await house.ask("GET /v1/whoami", { as: await house.key(user, ["chat:write"]) });
+    expect(asKey.body).toEqual({
+      principalType: "api_key",
+      organizationId: orgId,
+      organizationName: "Default",
+      scopes: ["chat:write"],
+    });
+    const session = await house.ask("GET /v1/whoami", { as: user });
+    const features = { batch: false, publicEndpoint: false };
+    expect(session.body).toEqual({
+      principalType: "user",
+      organizationId: orgId,
+      organizationName: "Default",
+      userId: String(user.id),
+      role: "member",
+      availableOrgs: [{ organizationId: orgId, name: "Default", role: "member", features }],
+    });
+    const accessKey = await house.ask("GET /v1/whoami", { as: KEY });
+    expect(accessKey.body).toMatchObject({ principalType: "api_key", organizationId: orgId });
+    expect((await house.ask("GET /v1/whoami")).text).toBe('{"error":"Unauthorized","code":"unauthorized"}');
+    expect((await house.ask("POST /v1/whoami", { as: user })).body.code).toBe("method_not_allowed");
   });
 
   test("made, listed with the revoked ones, revoked twice", async () => {

@@ -88,6 +88,31 @@ describe("R29 limits over HTTP", () => {
     expect(await usage(second.body.id)).toEqual(await usage(id));
   });
 
+  test("a key with limits cannot make itself more of them by making other keys", async () => {
+    const { user } = await begin();
+    const maker = await makeKey(user, { limits: { rpm: 4, budgets: [{ usd: 1, window: "total" }] } });
+    const asMaker = (key: string) =>
+      house.ask("POST /api/keys", {
+        as: key,
+        body: {
+          name: "child",
+          scopes: ["inference", "keys:write"],
+          limits: { rpm: 2, budgets: [{ usd: 1, window: "total" }] },
+        },
+      });
+    const [one, two] = [(await asMaker(maker.key)).body, (await asMaker(maker.key)).body];
+    expect(await statuses(one.key, 3)).toEqual([200, 200, 429]);
+    expect(await statuses(maker.key, 1)).toEqual([200]);
+    expect(await statuses(two.key, 2)).toEqual([200, 429]);
+    expect((await chat(two.key)).body.error.message).toContain("the key that made this one");
+    // Nor by a detour over a child of a child, or a rotation.
+    const grandchild = (await asMaker(one.key)).body;
+    const rotated = await house.ask(`POST /api/keys/${one.id}/rotate`, { as: user, body: {} });
+    for (const key of [grandchild.key, rotated.body.key, maker.key]) expect(await statuses(key, 1)).toEqual([429]);
+    const { body } = await house.ask(`GET /api/keys/${maker.id}/usage`, { as: user });
+    expect(body.limits[0]).toMatchObject({ name: "rpm", used: 4 });
+  });
+
   test("keys made without limits have those of api_keys.default_limits", async () => {
     const { user } = await begin("api_keys: { default_limits: { rpm: 1 } }");
     const { key, limits } = await makeKey(user);

@@ -52,6 +52,36 @@ export const OPENRELAY_EXAMPLES: readonly Example[] = [
       "flat and open to keys, as the page about authentication shows; its later description (user, organizations) is of dashboard sessions alone",
   },
   {
+    what: "whoami: which organisation does the key act in",
+    shell: `curl https://api.openrelay.inc/v1/whoami ${BEARER}`,
+    status: 200,
+    answer: {
+      principalType: "api_key",
+      organizationId: expect.stringMatching(/^org_/),
+      organizationName: "Default",
+      scopes,
+    },
+  },
+  {
+    what: "whoami: a session, with all its organisations",
+    shell: `curl https://api.openrelay.inc/v1/whoami -H "Authorization: Bearer $SESSION"`,
+    status: 200,
+    answer: {
+      principalType: "user",
+      userId: "1",
+      email: "alice@example.com",
+      organizationId: expect.stringMatching(/^org_/),
+      organizationName: "Default",
+      role: "owner",
+      availableOrgs: ["Default", "Team"].map((name) => ({
+        organizationId: expect.stringMatching(/^org_/),
+        name,
+        role: "owner",
+        features: { batch: false, publicEndpoint: false },
+      })),
+    },
+  },
+  {
     what: "docs/authentication: minting a key with an existing one",
     shell: `curl -X POST https://api.openrelay.inc/v1/orgs/{orgId}/api-keys/create \\
   -H "Authorization: Bearer vl_existing_key" \\

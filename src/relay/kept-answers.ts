@@ -1,0 +1,132 @@
+/** What translated calls of Responses said, kept for a while in memory: clients continue it by ids that no upstream knows. */
+import type { Frame, Json, JsonObject, StreamEncoder } from "../plugin/index.ts";
+import type { Clock } from "../support/clock.ts";
+import { amendTop } from "./amend.ts";
+import type { Call } from "./call.ts";
+import type { TopLevel } from "./scan.ts";
+import { isKept } from "./stored-answers.ts";
+import { bufferOf } from "../wire/part.ts";
+
+/** All conversations together; the oldest make room. */
+export const KEPT_BYTES_MAX = 32 * 1024 * 1024;
+/** An agent that waits longer for its tools sends the whole history, or is told that the id is not known. */
+export const KEPT_MS_MAX = 60 * 60 * 1000;
+
+const QUOTE = 0x22;
+const REFERENCE = "item_reference";
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+interface Kept {
+  readonly bytes: Uint8Array;
+  readonly until: number;
+}
+
+/** JSON by id, bounded in bytes and age. Ids of one owner mean nothing to another. */
+export class KeptAnswers {
+  readonly #entries = new Map<string, Kept>();
+  #held = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly bytesMax: number = KEPT_BYTES_MAX,
+  ) {}
+
+  /** Bytes held now. */
+  get held(): number {
+    return this.#held;
+  }
+
+  keep(owner: string, id: string, value: Json): void {
+    const key = `${owner} ${id}`;
+    const bytes = encoder.encode(JSON.stringify(value));
+    this.#forget(key);
+    if (bytes.length > this.bytesMax) return;
+    this.#entries.set(key, { bytes, until: this.clock.monotonic() + KEPT_MS_MAX });
+    this.#held += bytes.length;
+    for (const [oldest, { until }] of this.#entries) {
+      if (this.#held <= this.bytesMax && until > this.clock.monotonic()) break;
+      this.#forget(oldest);
+    }
+  }
+
+  find(owner: string, id: string): Json | undefined {
+    const kept = this.#entries.get(`${owner} ${id}`);
+    if (kept === undefined || kept.until <= this.clock.monotonic()) return undefined;
+    return JSON.parse(decoder.decode(kept.bytes)) as Json;
+  }
+
+  #forget(key: string): void {
+    const kept = this.#entries.get(key);
+    if (kept === undefined) return;
+    this.#entries.delete(key);
+    this.#held -= kept.bytes.length;
+  }
+}
+
+/** An organisation shares its answers, as at a vendor; who belongs to none shares with nobody. */
+function ownerOf({ identity: { orgId, id } }: Call): string {
+  return orgId === null ? `caller:${id}` : `org:${orgId}`;
+}
+
+/**
+ * The request with everything written out that it refers to by ids of ours: the answer it continues, and items of
+ * earlier ones. What is not known here stays as it is, for whoever knows it.
+ */
+export function recalled(call: Call, top: TopLevel): TopLevel {
+  const { layout, keepsAnswers } = call.route.codec;
+  if (keepsAnswers !== true) return top;
+  const { kept } = call.services;
+  const owner = ownerOf(call);
+  const isContinued = top.kind("previous_response_id") === QUOTE;
+  const before = isContinued ? kept.find(owner, String(top.value("previous_response_id"))) : undefined;
+  if (before === undefined && !bufferOf(top.bytes).includes(REFERENCE)) return top;
+  const said = inputOf(top).map((item) => (isReference(item) ? (kept.find(owner, String(item["id"])) ?? item) : item));
+  const input = [...(Array.isArray(before) ? before : []), ...said];
+  return amendTop(
+    top,
+    [
+      { type: "set", name: "input", value: input },
+      ...(before === undefined ? [] : [{ type: "remove" as const, name: "previous_response_id" }]),
+    ],
+    layout!,
+  );
+}
+
+function inputOf(top: TopLevel): Json[] {
+  const input = top.value("input") as Json | undefined;
+  if (typeof input === "string") return [{ role: "user", content: input }];
+  return Array.isArray(input) ? input : [];
+}
+
+function isReference(item: Json): item is JsonObject {
+  if (typeof item !== "object" || item === null || Array.isArray(item) || typeof item["id"] !== "string") return false;
+  return item["type"] === REFERENCE || (item["type"] === undefined && item["role"] === undefined);
+}
+
+/** Keeps a whole answer, unless the client wants none kept. */
+export function keepAnswer(call: Call, top: TopLevel, response: JsonObject): void {
+  if (!isKept(call, top)) return;
+  const { id, output, status } = response;
+  if (typeof id !== "string" || !Array.isArray(output) || status === "failed") return;
+  const { kept } = call.services;
+  const owner = ownerOf(call);
+  for (const item of output as JsonObject[]) if (typeof item["id"] === "string") kept.keep(owner, item["id"], item);
+  kept.keep(owner, id, [...inputOf(top), ...output]);
+}
+
+/** The same encoder; what it says at the end is kept. */
+export function keepingEncoder(call: Call, top: TopLevel, encode: StreamEncoder): StreamEncoder {
+  if (!isKept(call, top)) return encode;
+  return (event) => {
+    const frames = encode(event);
+    if (event.type === "response-end") keepAnswer(call, top, responseIn(frames));
+    return frames;
+  };
+}
+
+/** The last event repeats the whole response. */
+function responseIn(frames: readonly Frame[]): JsonObject {
+  const { response = {} } = JSON.parse(frames.at(-1)?.data ?? "{}") as { response?: JsonObject };
+  return response;
+}

@@ -1,0 +1,48 @@
+/** R89: where providers may lie. What stands in the file may be private unless it says otherwise; a name is no way around it. */
+import { afterEach, describe, expect, test } from "bun:test";
+import type { NetError } from "../../src/net/errors.ts";
+import { createClient } from "../../src/net/client.ts";
+import { openWebSocket } from "../../src/net/web-socket.ts";
+import { Clients } from "../../src/snapshot/clients.ts";
+import { systemClock } from "../../src/support/clock.ts";
+import { startUpstream, type Upstream } from "../support/upstream.ts";
+
+const open: { stop(): unknown }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.stop();
+});
+
+async function server(): Promise<Upstream> {
+  const up = await startUpstream({ text: "here" });
+  open.push(up);
+  return up;
+}
+
+describe("a name that leads to loopback", () => {
+  test.each([
+    ["is taken at its word in the file", true, [], "200"],
+    ["is not asked where private addresses are forbidden", false, [], "address"],
+    ["is asked where its network is listed", false, ["127.0.0.0/8"], "200"],
+  ] as const)("%s", async (_name, isPrivateAllowed, listed, expected) => {
+    const up = await server();
+    const { mayReach } = new Clients(systemClock).get("none", null, { isPrivateAllowed, listed });
+    const client = createClient({ clock: systemClock, mayReach, lookup: async () => ["127.0.0.1"] });
+    open.push({ stop: () => client.close() });
+    const url = `http://vendor.example:${up.port}/`;
+    const outcome = await client.send({ method: "POST", url, headers: {}, body: "{}", connectMs: 2000 }).answer.then(
+      (answer) => String(answer.status),
+      (error: NetError) => error.code,
+    );
+    expect(outcome).toBe(expected);
+    expect(up.received).toHaveLength(expected === "200" ? 1 : 0);
+  });
+
+  test("is none for a WebSocket either", async () => {
+    const up = await server();
+    const way = new Clients(systemClock).get("none", null, { isPrivateAllowed: false, listed: [] });
+    const request = { url: `ws://localhost:${up.port}/`, headers: {}, protocols: [], connectMs: 2000, way };
+    const error = await openWebSocket(request, { message() {}, closed() {} }).socket.catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ code: "address" } satisfies Partial<NetError>);
+    expect(up.received).toEqual([]);
+  });
+});

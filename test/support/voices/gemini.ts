@@ -1,0 +1,44 @@
+/** Gemini, as a vendor says it. */
+import { pieces, type Said, SIGNATURE, type Voice } from "./voice.ts";
+
+const chunk = ({ inputTokens, outputTokens }: Said, parts: readonly object[], rest: object = {}) => ({
+  candidates: [{ content: { role: "model", parts }, index: 0, ...rest }],
+  usageMetadata: {
+    promptTokenCount: inputTokens,
+    candidatesTokenCount: outputTokens,
+    totalTokenCount: inputTokens + outputTokens,
+  },
+  modelVersion: "gemini-upstream",
+  responseId: "answer-9",
+});
+/** The first call of a turn is signed, the others are not. */
+const partsOf = ({ calls }: Said): object[] =>
+  calls.map(({ name, input }, index) => ({
+    functionCall: { name, args: input },
+    ...(index === 0 ? { thoughtSignature: SIGNATURE } : {}),
+  }));
+
+export const geminiVoice: Voice = {
+  streamType: "text/event-stream",
+  whole: (said) =>
+    chunk(
+      said,
+      [
+        ...(said.reasoning === undefined ? [] : [{ text: said.reasoning, thought: true }]),
+        ...(said.text === "" ? [] : [{ text: said.text }]),
+        ...partsOf(said),
+      ],
+      { finishReason: said.isCut ? "MAX_TOKENS" : "STOP" },
+    ),
+  stream: (said) =>
+    [
+      ...pieces(said.reasoning ?? "").map((text) => chunk(said, [{ text, thought: true }])),
+      ...pieces(said.text).map((text) => chunk(said, [{ text }])),
+      ...partsOf(said).map((part) => chunk(said, [part])),
+      chunk(said, [{ text: "" }], { finishReason: said.isCut ? "MAX_TOKENS" : "STOP" }),
+    ].map((each) => `data: ${JSON.stringify(each)}\r\n\r\n`),
+  failure(status, message) {
+    const word = status === 429 ? "RESOURCE_EXHAUSTED" : status >= 500 ? "UNAVAILABLE" : "INVALID_ARGUMENT";
+    return { error: { code: status, message, status: word } };
+  },
+};

@@ -1,0 +1,55 @@
+/** What a stand-in vendor can say, before any dialect: the form that every voice puts into its own words. */
+
+/** Every dialect an upstream may speak. */
+export type UpstreamDialect =
+  | "openai-chat"
+  | "openai-responses"
+  | "anthropic-messages"
+  | "gemini"
+  | "bedrock-converse"
+  | "bedrock-invoke-claude"
+  | "vertex-claude"
+  | "ollama"
+  | "cohere";
+
+export interface Call {
+  readonly name: string;
+  readonly input: object;
+  /** Text of a tool of free form; only OpenAI's Responses has them. */
+  readonly custom?: string;
+}
+
+export interface Said {
+  /** Thoughts before the text; signed where the dialect signs. */
+  readonly reasoning?: string;
+  readonly text: string;
+  readonly calls: readonly Call[];
+  /** It ended at the limit of output. */
+  readonly isCut?: true;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+/** One dialect's way to say it. */
+export interface Voice {
+  readonly streamType: string;
+  whole(said: Said): object;
+  /** One chunk per event. */
+  stream(said: Said): (string | Uint8Array)[];
+  failure(status: number, message: string): object;
+}
+
+/** What vendors sign thoughts and calls with here. */
+export const SIGNATURE = "c2lnbmVkLWJ5LXRoZS12ZW5kb3I=";
+
+/** The id of a call, by its place in the answer and in the conversation; vendors without ids have none of it. */
+export function callId(prefix: string, { name }: Call, index: number): string {
+  return `${prefix}${name}_${index}`;
+}
+
+/** Two pieces, so that somebody has to put them together. */
+export function pieces(text: string): string[] {
+  if (text.length < 2) return text === "" ? [] : [text];
+  const middle = Math.ceil(text.length / 2);
+  return [text.slice(0, middle), text.slice(middle)];
+}
