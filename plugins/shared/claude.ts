@@ -30,8 +30,11 @@ const FAMILIES: readonly (readonly [pattern: RegExp, traits: Traits])[] = [
   ],
 ];
 
-/** A model that no family names: nothing is cut down to a limit that may not be its own. */
-const UNKNOWN: Traits = { thinking: "budget", sampling: "all", structuredOutput: true };
+/**
+ * A model that no family names: nothing is cut down to a limit that may not be its own, and thinking that nobody signed
+ * stays, since servers of other makers' models sign none and some want it back.
+ */
+const UNKNOWN: Traits = { thinking: "budget", sampling: "all", structuredOutput: true, unsignedThinking: true };
 
 /** By the maker's name of the model, or by a cloud's (`us.anthropic.claude-…-v1:0`, `claude-…@20250514`). */
 export function claudeTraits(model: string): Traits {

@@ -10,6 +10,8 @@ export type Vendor = { readonly [codecId: string]: JsonObject };
 /** "Cache the prompt up to and including this." `ttl` as the client wrote it, e.g. `5m`, `1h`. */
 export interface CacheMark {
   readonly ttl?: string;
+  /** Who else may read it, in Anthropic's words; meant for Anthropic alone. */
+  readonly scope?: string;
 }
 
 /** Proof of origin that only its maker can check; never sent to anybody else. */
@@ -64,6 +66,10 @@ export interface MediaPart extends PartBase {
   /** e.g. `image/png`; absent when the client did not say (plain URLs). */
   mediaType?: string;
   filename?: string;
+  /** How closely an image is looked at, in OpenAI's words: `low`, `high`, `auto`. */
+  detail?: string;
+  /** What the client says about it, for the model to read before it. */
+  context?: string;
 }
 
 export interface ToolCallPart extends PartBase {
@@ -106,6 +112,16 @@ export interface Message {
   vendor?: Vendor;
 }
 
+/** A search of the web that runs at the vendor; what is absent is left to it. */
+export interface WebSearch {
+  /** At most so many searches in one answer. */
+  readonly maxUses?: number;
+  readonly allowedDomains?: readonly string[];
+  readonly blockedDomains?: readonly string[];
+  /** Roughly where the user is: `city`, `region`, `country`, `timezone`. */
+  readonly userLocation?: JsonObject;
+}
+
 export interface Tool {
   /** `provider`: runs at the vendor (web search, code execution); its definition is in `vendor`. */
   kind: "function" | "custom" | "provider";
@@ -114,6 +130,8 @@ export interface Tool {
   /** JSON Schema of the input, as the client wrote it. Absent = takes nothing. */
   schema?: JsonObject;
   strict?: boolean;
+  /** Of a tool that runs at the vendor: it is a search of the web, which several vendors have. */
+  webSearch?: WebSearch;
   cache?: CacheMark;
   vendor?: Vendor;
 }

@@ -42,6 +42,8 @@ export interface AnswerContext {
   readonly seed: string;
   /** A guess (about bytes / 4) for dialects that must show input tokens before the upstream told them. */
   readonly inputTokensEstimate: number;
+  /** By which the call can be asked about; shown where the dialect's errors have a place for it. */
+  readonly requestId?: string;
 }
 
 export type StreamEncoder = (event: ChatEvent) => Frame[];
@@ -50,6 +52,7 @@ export type StreamEncoder = (event: ChatEvent) => Frame[];
 export interface Ingress {
   /** Throws `bad-request` with `param` for what the vendor itself would refuse with 400. Unknown fields go to `vendor`. */
   decodeRequest(body: JsonObject, hints?: RequestHints): ChatRequest;
+  /** Throws `upstream-malformed` where the dialect has no word for an answer that its model broke off. */
   encodeResponse(response: ChatResponse, context: AnswerContext): JsonObject;
   /**
    * A stateful writer for one answer. It ends the stream itself: after `response-end` the dialect's success mark,
@@ -94,6 +97,8 @@ export interface Traits {
   readonly thinking?: "adaptive" | "budget" | "none";
   /** anthropic-messages: which sampling parameters the model still takes. `one`: temperature or top_p, not both. */
   readonly sampling?: "all" | "one" | "none";
+  /** anthropic-messages: takes thinking in the history that nobody signed, as servers do that sign none. */
+  readonly unsignedThinking?: boolean;
   /** anthropic-messages: accepts `role: "system"` inside `messages`. */
   readonly systemInMessages?: boolean;
   /** anthropic-messages: has `output_config.format`. */
@@ -150,6 +155,12 @@ export interface AnswerFacts {
 
 /** The half that faces providers: here the relay plays the client. */
 export interface Egress {
+  /**
+   * Does a body of this dialect hold what such an upstream refuses although clients send it? Then the call is translated
+   * instead of passed through. Asked of every call that would pass: only bytes are looked at, and facts about the model
+   * only when they decide.
+   */
+  mustRewrite?(body: Uint8Array, traitsOf: (model: string) => Traits, model: string): boolean;
   encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject;
   /** Throws `upstream-malformed` when the body is not an answer, or the decoded error when it is one in disguise. */
   decodeResponse(body: JsonObject): ChatResponse;

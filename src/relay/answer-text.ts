@@ -1,5 +1,6 @@
 /** Whole answers of upstreams as JSON, and what can be said of them without reading them. */
 import { type Json, type JsonObject, RelayError } from "../plugin/index.ts";
+import { parseExact } from "../codec/shared/exact-json.ts";
 import { bufferOf } from "../wire/part.ts";
 import { isText } from "../wire/utf8.ts";
 
@@ -26,7 +27,7 @@ export function isPlainlyGood(bytes: Uint8Array, mark: Uint8Array | undefined): 
 /** Throws `upstream-malformed` for anything but JSON. */
 export function parseJsonAnswer(bytes: Uint8Array): Json {
   try {
-    return JSON.parse(decoder.decode(bytes)) as Json;
+    return parseExact(decoder.decode(bytes));
   } catch (cause) {
     throw new RelayError("upstream-malformed", "The upstream's answer is not JSON.", { cause });
   }

@@ -31,17 +31,26 @@ import { Losses } from "./losses.ts";
 import { needsMedia, withMediaBytes } from "./media.ts";
 import { atPlace } from "./objects.ts";
 import { openPassThrough } from "./pass-through.ts";
+import { mayNotPass } from "./may-not-pass.ts";
 import { resolveFor } from "./reach.ts";
 import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
+import { seedOf } from "./seed.ts";
 import { continuedId, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
 import { withoutTools } from "./tool-downgrade.ts";
-import { type EventReader, noteEvent, openTranslation, readEvents, readLocalEvents } from "./translate.ts";
+import {
+  type EventReader,
+  noteEvent,
+  openTranslation,
+  readAnswer,
+  readEvents,
+  readLocalEvents,
+  readTold,
+} from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
 import { codecOf, Sent, thrown } from "./sent.ts";
 import { readWhole } from "./whole.ts";
-import { bufferOf } from "../wire/part.ts";
 
 const encoder = new TextEncoder();
 const EVENT_STREAM = /^text\/event-stream\b/i;
@@ -156,16 +165,8 @@ class ChatWork implements Work<Response> {
     const codecs = entry.codecsOf === undefined ? entry.codecs : entry.codecsOf(target.model);
     const same = codecOf(codecs, ingress.id);
     if (same === undefined) return this.#translate(target, key, codecs[0]!);
-    const mustTranslate = this.#holdsOwnMark() || this.#losesTools();
+    const mustTranslate = this.#losesTools() || mayNotPass(this.top.bytes, ingress, same, target);
     return mustTranslate ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
-  }
-
-  /** Something of ours came back in the history: it must not reach an upstream that takes it for its own. */
-  #holdsOwnMark(): boolean {
-    const mark = this.call.route.codec.ingress?.ownMark;
-    if (mark === undefined) return false;
-    const { bytes } = this.top;
-    return bufferOf(bytes).includes(mark);
   }
 
   #passThrough(target: Target, key: PoolKey, codec: Codec): Sent {
@@ -256,11 +257,11 @@ class ChatWork implements Work<Response> {
       const framing = entry.provider.framing ?? codec.framing;
       const isStream = isStreamOf(framing, answer.header("content-type") ?? "");
       if (call.streaming && isStream) {
-        const events = readEvents(answer, framing, codec);
+        const events = readEvents(answer, framing, codec, this.request);
         return await this.#streamEvents(events, entry);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
-      const response = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, answer)));
+      const response = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
       call.usage = response.usage;
       call.finish = response.finish;
       return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(response, this.#context())));
@@ -275,12 +276,12 @@ class ChatWork implements Work<Response> {
     const { call } = this;
     call.lane = "translate";
     if (call.streaming) {
-      const response = codec.egress!.decodeResponse(parseAnswer(await readWhole(call, entry, answer)));
-      return this.#streamEvents(readLocalEvents(iterate(replay(response)), call.attemptSignal), entry);
+      const response = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
+      return this.#streamEvents(readTold(replay(response)), entry);
     }
     call.idleMs = entry.timeouts.idleMs;
     call.lastByteMs = call.services.active.now;
-    return this.#collect(readEvents(answer, entry.provider.framing ?? codec.framing, codec));
+    return this.#collect(readEvents(answer, entry.provider.framing ?? codec.framing, codec, this.request));
   }
 
   async #answerLocally({ entry, model }: Target): Promise<Response> {
@@ -369,8 +370,9 @@ class ChatWork implements Work<Response> {
     return {
       request: this.request,
       createdAt: Math.floor(call.receivedAt / 1000),
-      seed: call.id.replace(/^req_|[^A-Za-z0-9]/g, ""),
+      seed: seedOf(call),
       inputTokensEstimate: Math.ceil(this.top.bytes.length / 4),
+      requestId: call.id,
     };
   }
 
@@ -392,8 +394,4 @@ class ChatWork implements Work<Response> {
 /** Does the answer come in the envelope that its dialect streams in? */
 function isStreamOf(framing: Framing, contentType: string): boolean {
   return EVENT_STREAM.test(contentType) || contentType.startsWith(framing.contentType);
-}
-
-async function* iterate(events: readonly ChatEvent[]): AsyncGenerator<ChatEvent> {
-  yield* events;
 }

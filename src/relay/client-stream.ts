@@ -13,6 +13,8 @@ export interface Source {
   next(ready: () => void): Uint8Array | null | undefined | Promise<Uint8Array | null>;
   /** All that the client needs has been given, whatever the connection still does. */
   isComplete?(): boolean;
+  /** How this stream tells of its failure, if it must go on from what was said; else as the dialect always does. */
+  failure?(error: RelayError): readonly Frame[];
   /** Stops the upstream; called at most once, when the client has left or the call was ended from outside. */
   stop(): void;
 }
@@ -43,7 +45,8 @@ export function streamToClient(
     call.end(error?.status ?? 200, error);
     if (error !== undefined) {
       if (framing === undefined || ingress === undefined) return sink.error(error);
-      const frames: Frame[] = ingress.encodeStreamError(call.blame(error), call.id);
+      const blamed = call.blame(error);
+      const frames = source.failure?.(blamed) ?? ingress.encodeStreamError(blamed, call.id);
       if (frames.length > 0) sink.enqueue(framing.encode(frames));
     }
     if (framing?.end !== undefined) sink.enqueue(framing.end());

@@ -56,6 +56,11 @@ export class KeptAnswers {
     return JSON.parse(decoder.decode(kept.bytes)) as Json;
   }
 
+  clear(): void {
+    this.#entries.clear();
+    this.#held = 0;
+  }
+
   #forget(key: string): void {
     const kept = this.#entries.get(key);
     if (kept === undefined) return;
@@ -64,9 +69,9 @@ export class KeptAnswers {
   }
 }
 
-/** An organisation shares its answers, as at a vendor; who belongs to none shares with nobody. */
+/** Answers belong to the credential that asked for them: the access key, one API key, one user's sessions. */
 function ownerOf({ identity: { orgId, id } }: Call): string {
-  return orgId === null ? `caller:${id}` : `org:${orgId}`;
+  return `${orgId ?? ""}:${id}`;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Finds the top-level fields of a JSON body by scanning its bytes, so that a long prompt is never parsed to be routed. */
 import { RelayError } from "../contract/errors.ts";
+import { parseExact } from "../codec/shared/exact-json.ts";
 import { isText } from "../wire/utf8.ts";
 import { asciiText } from "./seen-texts.ts";
 
@@ -78,7 +79,7 @@ export class TopLevel {
 
   /** The whole body parsed, for lanes that look into it. */
   parse(): { [key: string]: never } {
-    return JSON.parse(decoder.decode(this.bytes));
+    return parseExact(decoder.decode(this.bytes)) as { [key: string]: never };
   }
 }
 

@@ -1,6 +1,17 @@
 /** Translate lane: bytes to frames to events to frames to bytes, event by event. */
+import { valueReader } from "../codec/answer-value.ts";
 import type { Answer } from "../net/answer.ts";
-import { type ChatEvent, type Codec, type Framing, RelayError, type StreamEncoder } from "../plugin/index.ts";
+import {
+  type ChatEvent,
+  type ChatRequest,
+  type ChatResponse,
+  type Codec,
+  type Frame,
+  type Framing,
+  type JsonObject,
+  RelayError,
+  type StreamEncoder,
+} from "../plugin/index.ts";
 import type { Call } from "./call.ts";
 import type { Source } from "./client-stream.ts";
 import { orAborted } from "./patience.ts";
@@ -16,10 +27,18 @@ export interface EventReader {
 /** An upstream that has said everything gets this long to close its answer. */
 const DRAIN_MAX_MS = 5000;
 
+/** Reads an upstream's whole answer to this request. */
+export function readAnswer(codec: Codec, body: JsonObject, request: ChatRequest): ChatResponse {
+  const response = codec.egress!.decodeResponse(body);
+  return valueReader(request)?.response(response) ?? response;
+}
+
 /** Reads an upstream's stream in its own dialect. */
-export function readEvents(answer: Answer, framing: Framing, codec: Codec): EventReader {
+export function readEvents(answer: Answer, framing: Framing, codec: Codec, request: ChatRequest): EventReader {
   const deframe = framing.decoder();
-  const decode = codec.egress!.streamDecoder();
+  const read = codec.egress!.streamDecoder();
+  const values = valueReader(request);
+  const decode = values === undefined ? read : (frame: Frame | null) => read(frame).flatMap(values.event);
   let isDone = false;
   return {
     async next() {
@@ -52,6 +71,19 @@ export function readLocalEvents(events: AsyncIterable<ChatEvent>, signal: AbortS
         // Nothing after the end is for anybody.
       }
     },
+  };
+}
+
+/** Reads events that are all there. */
+export function readTold(events: readonly ChatEvent[]): EventReader {
+  let left: readonly ChatEvent[] | null = events;
+  return {
+    async next() {
+      const all = left;
+      left = null;
+      return all;
+    },
+    async drain() {},
   };
 }
 
@@ -143,6 +175,7 @@ export async function openTranslation(
         throw failureOf(call, cause);
       }
     },
+    failure: (error) => encode({ type: "error", error }),
     stop: () => call.abandonAttempt(),
   };
 }

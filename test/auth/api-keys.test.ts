@@ -367,24 +367,39 @@ describe("R24 making a key never escalates", () => {
     expect(denied.key.models.deny).toEqual(["gpt-4o-pro"]);
   });
 
-  test("R24 a key with limits gets hold of no key that is counted by itself: it rotates itself alone", async () => {
+  test.each<[limits: object]>([
+    [{ rpm: 5 }],
+    [{ tpm: 5000 }],
+    [{ concurrency: 1 }],
+    [{ budgets: [{ usd: 20, window: "month" }] }],
+  ])("R24 a key with limits %p gets hold of no other key's: those it makes are counted with it", async (limits) => {
+    const house = await openHouse();
+    const alice = await house.person("alice");
+    const key = await callerOf(house, await alice.caller(), { scopes: ["keys:write", "chat:write"], limits });
+    for (const style of ["native", "relay", "openrelay"] as const) {
+      const child = await create(house, key, { scopes: ["chat:write"], limits }, { style });
+      const identity = await house.services.directory.findByApiKey(child.secret!);
+      expect(identity?.makers?.map(({ countsAs }) => countsAs)).toEqual([key.identity.apiKeyId!]);
+    }
+    const twin = await create(house, await alice.caller(), { scopes: ["chat:write"], limits });
+    expect(await refusal(() => house.services.apiKeys.rotate(twin.key.id, 0, key))).toBe("403 key_limited");
+    expect(await refusal(() => house.services.apiKeys.rotate(key.identity.apiKeyId!, 0, key))).toBe("none");
+    expect(await find(house, twin.secret!)).toBeDefined();
+  });
+
+  test("R24 nor does a key that it has made, also when somebody has taken that one's own limits away", async () => {
     const house = await openHouse();
     const alice = await house.person("alice");
     const by = await alice.caller();
-    const limits = { rpm: 5 } as Request["limits"];
-    const request: Request = { scopes: ["keys:write", "chat:write"], limits: limits! };
+    const request = { scopes: ["keys:write", "chat:write"], limits: { rpm: 5 } } as Request;
     const key = await callerOf(house, by, request);
-    const twin = await create(house, by, { scopes: ["chat:write"], limits: limits! });
-    expect(await refusal(() => house.services.apiKeys.rotate(twin.key.id, 0, key))).toBe("403 key_limited");
-    // Nor does one that it has made, also when somebody has taken that one's own limits away.
+    const twin = await create(house, by, { ...request, scopes: ["chat:write"] });
     const child = await callerOf(house, key, request);
     await house.services.apiKeys.update(child.identity.apiKeyId!, { limits: null }, by);
     const freed = (await house.services.renew(child.identity))!;
     expect([freed.limits, freed.makers?.length]).toEqual([undefined, 1]);
     const asFreed = { identity: freed, origin: ORIGIN };
     expect(await refusal(() => house.services.apiKeys.rotate(twin.key.id, 0, asFreed))).toBe("403 key_limited");
-    expect(await refusal(() => house.services.apiKeys.rotate(key.identity.apiKeyId!, 0, key))).toBe("none");
-    expect(await find(house, twin.secret!)).toBeDefined();
   });
 
   test("a key with limits does not loosen them", async () => {

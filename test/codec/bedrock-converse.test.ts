@@ -99,7 +99,7 @@ describe("the conversation", () => {
     expect(lost).toContain("messages");
   });
 
-  test("a failed tool says so; what returned nothing returns an empty text", () => {
+  test("a failed tool says so; what returned nothing returns an empty object, as empty texts are refused", () => {
     const { sent } = messages({
       messages: [
         user(),
@@ -108,7 +108,7 @@ describe("the conversation", () => {
       ],
     });
     expect(dig(messagesOf({ sent })[2], "content", 0)).toEqual({
-      toolResult: { toolUseId: "a", content: [{ text: "" }], status: "error" },
+      toolResult: { toolUseId: "a", content: [{ json: {} }], status: "error" },
     });
   });
 });
@@ -375,6 +375,35 @@ describe("cache marks", () => {
       CLAUDE,
     );
     expect(sent["system"]).toEqual([{ text: "a" }, { text: "b" }, point, { text: "c" }, point]);
+    expect(lost).toEqual(["cache_control"]);
+  });
+});
+
+describe("cache marks among tools", () => {
+  const marked = (text: string): JsonObject => ({ type: "text", text, cache_control: { type: "ephemeral" } });
+  const tool = (name: string, ttl?: string): JsonObject => ({
+    name,
+    input_schema: { type: "object", properties: {} },
+    cache_control: { type: "ephemeral", ...(ttl === undefined ? {} : { ttl }) },
+  });
+
+  test("keep how long they last", () => {
+    const { sent } = messages({ tools: [tool("f", "1h"), tool("g", "5m")] }, CLAUDE);
+    expect(dig(sent, "toolConfig", "tools")).toEqual([
+      spec("f"),
+      { cachePoint: { type: "default", ttl: "1h" } },
+      spec("g"),
+      { cachePoint: { type: "default" } },
+    ]);
+  });
+
+  test("count with all others, and are the first to go", () => {
+    const { sent, lost } = messages(
+      { tools: [tool("f"), tool("g")], messages: [user(["a", "b", "c"].map(marked))] },
+      CLAUDE,
+    );
+    expect(dig(sent, "toolConfig", "tools")).toEqual([spec("f"), spec("g"), { cachePoint: { type: "default" } }]);
+    expect(JSON.stringify(sent).split("cachePoint")).toHaveLength(5);
     expect(lost).toEqual(["cache_control"]);
   });
 });

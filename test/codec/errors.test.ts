@@ -2,7 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { ERROR_MESSAGE_CHARS_MAX } from "../../src/codec/shared/upstream-error.ts";
 import { FAILURES, type FailureCode, RelayError, type RelayErrorOptions } from "../../src/contract/errors.ts";
-import { CODECS, DIALECTS, dig } from "./support.ts";
+import { openaiCompletions } from "../../src/codec/openai-completions/index.ts";
+import type { ChatEvent } from "../../src/contract/chat.ts";
+import { caught, CODECS, contextOf, DIALECTS, dig } from "./support.ts";
 
 const { decodeError } = CODECS["openai-chat"].egress;
 
@@ -292,4 +294,52 @@ describe("every failure in the form of each family", () => {
       { event: "error", data: '{"type":"error","error":{"type":"api_error","message":"Cut."}}' },
     ]);
   });
+});
+
+describe("an answer that its model broke off after some words", () => {
+  const finish = { reason: "error", raw: "MALFORMED_FUNCTION_CALL" } as const;
+  const parts = [{ type: "text" as const, text: "Half" }];
+  const events: ChatEvent[] = [
+    { type: "response-start", id: "1", model: "m" },
+    { type: "part-start", index: 0, head: { type: "text" } },
+    { type: "part-delta", index: 0, delta: "Half" },
+    { type: "part-end", index: 0 },
+    { type: "response-end", finish, usage: {} },
+  ];
+  const cases = [
+    ["openai-chat", CODECS["openai-chat"].ingress, "upstream_error"],
+    ["anthropic-messages", CODECS["anthropic-messages"].ingress, "api_error"],
+    ["openai-completions", openaiCompletions.ingress, "upstream_error"],
+  ] as const;
+
+  for (const [dialect, ingress, type] of cases) {
+    test(`is no ordinary end to ${dialect}, which has no word for it`, () => {
+      const write = ingress.streamEncoder(contextOf());
+      const frames = events.flatMap((event) => write(event));
+      expect(frames.map(({ data }) => data).join("\n")).toContain("Half");
+      expect(JSON.parse(frames.at(-1)!.data)).toMatchObject({
+        error: { type, message: expect.stringContaining("MALFORMED_FUNCTION_CALL") },
+      });
+      expect(frames.map(({ data }) => data)).not.toContain("[DONE]");
+      expect(frames.map(({ event }) => event)).not.toContain("message_stop");
+      const error = caught(() =>
+        ingress.encodeResponse({ id: "1", model: "m", parts, finish, usage: {} }, contextOf()),
+      );
+      expect(error).toMatchObject({ code: "upstream-malformed", status: 502, retry: "next" });
+    });
+  }
+
+  test("is told in their own words to clients of the other dialects", () => {
+    const response = { id: "1", model: "m", parts, finish, usage: {} };
+    expect(CODECS["openai-responses"].ingress.encodeResponse(response, contextOf())["status"]).toBe("failed");
+    expect(dig(CODECS.gemini.ingress.encodeResponse(response, contextOf()), "candidates", 0, "finishReason")).toBe(
+      "MALFORMED_FUNCTION_CALL",
+    );
+  });
+});
+
+test("a failure of the upstream's model is not called the client's fault", () => {
+  const error = new RelayError("upstream-rejected", "It broke.", { status: 424 });
+  expect(CODECS["anthropic-messages"].ingress.encodeError(error, "r")).toMatchObject({ error: { type: "api_error" } });
+  expect(CODECS.gemini.ingress.encodeError(error, "r")).toMatchObject({ error: { status: "UNAVAILABLE" } });
 });

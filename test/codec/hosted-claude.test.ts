@@ -46,6 +46,31 @@ describe.each(Object.keys(VERSIONS) as (keyof typeof VERSIONS)[])("%s", (dialect
     expect(lost).toEqual([]);
   });
 
+  test("turns alternate and the user is first, which the maker does not ask for", () => {
+    const { sent, lost } = send({
+      system: "Be.",
+      messages: [
+        { role: "assistant", content: "a" },
+        { role: "user", content: "b" },
+        { role: "system", content: "Quick." },
+        { role: "user", content: [{ type: "text", text: "c", cache_control: { type: "ephemeral" } }] },
+        { role: "assistant", content: "d" },
+        { role: "assistant", content: "e" },
+        { role: "user", content: "f" },
+      ],
+    });
+    const text = (value: string) => ({ type: "text", text: value });
+    expect(sent["system"]).toEqual([text("Be."), text("Quick.")]);
+    expect(sent["messages"]).toEqual([
+      { role: "user", content: "." },
+      { role: "assistant", content: "a" },
+      { role: "user", content: [text("b"), { ...text("c"), cache_control: { type: "ephemeral" } }] },
+      { role: "assistant", content: [text("d"), text("e")] },
+      { role: "user", content: "f" },
+    ]);
+    expect(lost).toEqual([]);
+  });
+
   test("E43: fields and betas added at the maker's are left out and named", () => {
     const { sent, lost } = send({
       ...{ context_management: { edits: [] }, container: "c", betas: ["b"], service_tier: "standard_only" },

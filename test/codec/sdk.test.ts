@@ -121,7 +121,10 @@ describe("the OpenAI SDK, asking for responses", () => {
     ];
     const final = await responses(events).stream({ model: "m", input: "x" }).finalResponse();
     expect(final).toMatchObject({ id: "1", status: "failed", error: { code: "server_error", message: "It broke." } });
-    expect(final.output.map(({ type }) => type)).toEqual(["function_call"]);
+    expect(final.output).toMatchObject([
+      { type: "function_call" },
+      { type: "message", status: "incomplete", content: [{ type: "output_text", text: "Half" }] },
+    ]);
   });
 
   test("an event that keeps the connection alive disturbs nothing", async () => {

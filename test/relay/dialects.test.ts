@@ -55,6 +55,42 @@ describe("a Gemini client", () => {
     });
   });
 
+  test.each([true, false])(
+    "an answer that is a list reaches it as one, though OpenAI gives only objects (streamed: %s)",
+    async (streamed) => {
+      const wrapped = '{"monorelay_value":["a","b"]}';
+      const chunk = (delta: object, finish: string | null = null) =>
+        `data: ${JSON.stringify({ id: "c", model: "gpt-chat", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+      const cut = [wrapped.slice(0, 9), wrapped.slice(9, 23), wrapped.slice(23)];
+      const whole = {
+        id: "c",
+        model: "gpt-chat",
+        choices: [{ index: 0, message: { role: "assistant", content: wrapped }, finish_reason: "stop" }],
+      };
+      const reply = streamed
+        ? {
+            headers: { "content-type": "text/event-stream" },
+            chunks: [...cut.map((content) => chunk({ content })), chunk({}, "stop"), "data: [DONE]\n\n"],
+          }
+        : { json: whole };
+      const { up, under } = await start("", await startUpstream(reply));
+      const schema = { type: "ARRAY", items: { type: "STRING" } };
+      const body = { contents, generationConfig: { responseMimeType: "application/json", responseSchema: schema } };
+      const answer = await under.post(
+        `/v1beta/models/gpt-chat:${streamed ? "streamGenerateContent" : "generateContent"}`,
+        body,
+      );
+      expect(JSON.parse(up.received[0]!.text).response_format.json_schema.schema).toMatchObject({
+        type: "object",
+        properties: { monorelay_value: { type: "array", items: { type: "string" } } },
+      });
+      const answers = [await answer.json()].flat() as { candidates: { content: { parts: { text: string }[] } }[] }[];
+      const said = answers.flatMap(({ candidates }) => candidates[0]!.content.parts.map(({ text }) => text)).join("");
+      expect(said).toBe('["a","b"]');
+      expect(up.received).toHaveLength(1);
+    },
+  );
+
   test.each(["/v1", "/v1beta", "/v1alpha"])("is served below %s", async (root) => {
     const { under } = await start();
     const answer = await under.post(`${root}/models/gpt-chat:generateContent`, { contents });
@@ -349,6 +385,47 @@ describe("messages with betas in the body", () => {
   });
 });
 
+describe("an Anthropic client", () => {
+  const thought = { type: "thinking", thinking: "Hm." };
+  const ask = (signature: string, model: string) => ({
+    model,
+    max_tokens: 9,
+    messages: [
+      { role: "user", content: "Hi" },
+      {
+        role: "assistant",
+        content: [
+          { ...thought, signature },
+          { type: "text", text: "Hello" },
+        ],
+      },
+      { role: "user", content: "More" },
+    ],
+  });
+
+  test("that returns thinking which nobody signed is not refused for it by Anthropic", async () => {
+    const { up, under } = await start();
+    const answer = await under.post("/v1/messages", ask("", "claude-sonnet-4-6"));
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("x-relay-dropped-params")).toBe("reasoning");
+    expect(up.received[0]!.text).not.toContain("thinking");
+    expect(up.received).toHaveLength(1);
+  });
+
+  test("that returns signed thinking is passed through, and so is any thinking to a server that signs none", async () => {
+    const up = await startVendors();
+    const { under } = await start(
+      `  glm: { provider_type: anthropic, base_url: "${up.url}", keys: [{ key: vendor-key-5 }], models: { include: [glm-4.6] } }`,
+      up,
+    );
+    for (const body of [ask("c2ln", "claude-sonnet-4-6"), ask("", "glm-4.6")].map((b) => JSON.stringify(b))) {
+      const answer = await under.post("/v1/messages", body);
+      expect(answer.headers.get("x-relay-lane")).toBe("pass-through");
+      expect(up.received.at(-1)!.text).toBe(body);
+    }
+  });
+});
+
 describe("a Responses client", () => {
   test("its body arrives byte for byte, but for the model's name", async () => {
     const { up, under } = await start("model_routing: { aliases: { fast: gpt-responses } }");
@@ -418,7 +495,16 @@ describe("a Responses client", () => {
       expect(events.map(({ type }) => type).filter((type) => /failed|completed|^error$/.test(type))).toEqual([
         "response.failed",
       ]);
-      expect(events.at(-1).response.error).toMatchObject({ code: "server_error", message: expect.any(String) });
+      const { response, sequence_number } = events.at(-1);
+      expect(response.error).toMatchObject({ code: "server_error", message: expect.any(String) });
+      // It is the response that began, with what was said, and its number follows the others.
+      expect(response.id).toBe(events[0].response.id);
+      expect(response.created_at).toBe(events[0].response.created_at);
+      expect(response.model).toBe(events[0].response.model);
+      expect(sequence_number).toBe(events.length - 1);
+      const said = events.filter(({ type }) => type.endsWith("text.delta")).map(({ delta }) => delta);
+      expect(JSON.stringify(response.output)).toContain(said.join(""));
+      expect(events.filter(({ type }) => type === "response.output_item.done")).toHaveLength(response.output.length);
     },
   );
 

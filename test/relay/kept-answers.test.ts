@@ -101,11 +101,29 @@ describe.each([false, true])("after an answer (streamed: %p)", (stream) => {
   });
 });
 
+test("two calls of one request id, as a caller may choose it, say different things under different ids", async () => {
+  const { under } = await start();
+  const ids = new Set<string>();
+  let dice = 0;
+  Object.assign(under.services, {
+    random: () => {
+      dice += 0.1;
+      return dice;
+    },
+  });
+  for (let count = 0; count < 2; count += 1) {
+    const body = { model: "gemini-2.5-flash", input: "hello" };
+    const answer = await under.post("/v1/responses", body, { "x-request-id": "-" });
+    for (const { id } of ((await answer.json()) as Answer).output) ids.add(id);
+  }
+  expect(ids.size).toBe(2);
+});
+
 test("another organisation's answer is one that nobody knows", async () => {
   const { up, under } = await start();
   const item = { id: "msg_foreign", type: "message", role: "assistant", content: [] };
-  under.services.kept.keep("org:org_other", "resp_foreign", [item]);
-  under.services.kept.keep("org:org_other", "msg_foreign", item);
+  under.services.kept.keep("org_other:key_1", "resp_foreign", [item]);
+  under.services.kept.keep("org_other:key_1", "msg_foreign", item);
   for (const body of [
     { previous_response_id: "resp_foreign", input: "x" },
     { input: [{ type: "item_reference", id: "msg_foreign" }] },

@@ -15,6 +15,7 @@ export const ANSWER = {
   ],
   /** Said once the results of both are there. */
   after: "It is sunny in Paris.",
+  refusal: "That is not for me to say.",
   json: { city: "Paris", degrees: 21 },
   inputTokens: 20,
   outputTokens: 10,
@@ -33,7 +34,8 @@ const OUTPUT_TOOL = "monorelay_structured_output";
 /**
  * Offered tools are called, both of them, after a few words; without any, or once results are told, words are all.
  * "fail with NNN" fails with that status, "break off" breaks the stream after its first words, "hang on" falls silent
- * there, "think first" tells thoughts before the words, "as an object" is answered in JSON.
+ * there, "think first" tells thoughts before the words, "as an object" is answered in JSON, "stop early" ends at the
+ * limit of output, "decline" is refused by the model.
  */
 export function startVendors(): Promise<Upstream> {
   return startUpstream(answer);
@@ -80,6 +82,8 @@ function chosen(text: string): Said {
   if (text.includes(`"${OUTPUT_TOOL}"`)) {
     return { ...counts, text: "", calls: [{ name: OUTPUT_TOOL, input: ANSWER.json }] };
   }
+  if (text.includes("stop early")) return { ...counts, ...reasoning, text: ANSWER.text, calls: [], isCut: true };
+  if (text.includes("decline")) return { ...counts, text: ANSWER.refusal, calls: [], isRefused: true };
   if (text.includes("as an object")) return { ...counts, ...reasoning, text: JSON.stringify(ANSWER.json), calls: [] };
   if (text.includes(RESULTS[0])) return { ...counts, ...reasoning, text: ANSWER.after, calls: [] };
   const body = JSON.parse(text) as { tools?: unknown[]; toolConfig?: unknown };

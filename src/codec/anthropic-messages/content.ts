@@ -19,16 +19,15 @@ import { MESSAGES } from "./wire.ts";
 export function readCache(block: JsonObject): { cache?: CacheMark } {
   const mark = block["cache_control"];
   if (!isObject(mark)) return {};
-  const ttl = textOf(mark["ttl"]);
-  return { cache: ttl === undefined ? {} : { ttl } };
+  return { cache: compact<CacheMark>({ ttl: textOf(mark["ttl"]), scope: textOf(mark["scope"]) }) };
 }
 
-export function writeCache(cache: CacheMark): JsonObject {
-  return { type: "ephemeral", ...(cache.ttl === undefined ? {} : { ttl: cache.ttl }) };
+export function writeCache({ ttl, scope }: CacheMark): JsonObject {
+  return compact<JsonObject>({ type: "ephemeral", ttl, scope });
 }
 
 const TEXT_FIELDS = new Set(["type", "text", "cache_control"]);
-const MEDIA_FIELDS = new Set(["type", "source", "title", "cache_control"]);
+const MEDIA_FIELDS = new Set(["type", "source", "title", "context", "cache_control"]);
 const CALL_FIELDS = new Set(["type", "id", "name", "input", "cache_control"]);
 const RESULT_FIELDS = new Set(["type", "tool_use_id", "content", "is_error", "cache_control"]);
 const THINKING_FIELDS = new Set(["type", "thinking", "signature", "cache_control"]);
@@ -57,11 +56,13 @@ function readMedia(block: JsonObject): Part {
     return block["type"] === "image" ? { type: "opaque", codecId: MESSAGES, value: block } : readForeign(block);
   }
   const title = textOf(block["title"]);
+  const context = textOf(block["context"]);
   return {
     type: "media",
     kind: block["type"] === "image" ? "image" : "file",
     ...source,
     ...(title === undefined ? {} : { filename: title }),
+    ...(context === undefined ? {} : { context }),
     ...readCache(block),
     ...withVendor(MESSAGES, restOf(block, MEDIA_FIELDS)),
   } satisfies MediaPart;
@@ -94,7 +95,7 @@ function readThinking(block: JsonObject): ReasoningPart {
     text: textOf(block["thinking"]) ?? "",
     signature,
     redacted: envelope?.redacted,
-    ...withVendor(MESSAGES, restOf(block, THINKING_FIELDS)),
+    ...withVendor(MESSAGES, restOf(block, THINKING_FIELDS), written === "" ? { unsigned: block } : undefined),
   });
 }
 

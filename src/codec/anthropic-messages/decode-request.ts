@@ -14,6 +14,7 @@ import { badRequest, fieldReader } from "../shared/check.ts";
 import { compact, isObject, objectOr, pick, restOf, textOf } from "../shared/json.ts";
 import { isEffort } from "../shared/reasoning.ts";
 import { vendorOf, withVendor } from "../shared/vendor.ts";
+import { readWebSearch } from "../shared/web-search.ts";
 import { listForm, readBlock, readBlocks, readCache } from "./content.ts";
 import { MESSAGES } from "./wire.ts";
 
@@ -158,7 +159,8 @@ function readTool(value: Json, index: number): Tool {
   const type = textOf(value["type"]);
   if (type !== undefined && type !== "custom") {
     const { cache_control: _mark, ...tool } = value;
-    return { kind: "provider", name: name ?? type, ...readCache(value), ...withVendor(MESSAGES, { tool }) };
+    const search = type.startsWith("web_search_") ? { webSearch: readWebSearch(value) } : {};
+    return { kind: "provider", name: name ?? type, ...search, ...readCache(value), ...withVendor(MESSAGES, { tool }) };
   }
   if (name === undefined) throw missing(`${param}.name`);
   return compact<Tool>({

@@ -9,6 +9,7 @@ import { decodeBase64Text, isTextual, mediaTypeOf } from "../shared/media.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
 import { writeCache } from "./content.ts";
+import { isSignedForAnthropic } from "./thinking.ts";
 import { MESSAGES } from "./wire.ts";
 
 export interface BlockContext {
@@ -23,7 +24,9 @@ export function writePart(part: Part, context: BlockContext): JsonObject[] {
   const blocks = writeUnmarked(part, context);
   const last = blocks.at(-1);
   const isMarkable = last !== undefined && last["type"] !== "thinking" && last["type"] !== "redacted_thinking";
-  if (part.cache !== undefined && isMarkable) last["cache_control"] = writeCache(part.cache);
+  if (part.cache === undefined) return blocks;
+  if (isMarkable) last["cache_control"] = writeCache(part.cache);
+  else context.lose("cache_control", "nothing is left that could be marked");
   return blocks;
 }
 
@@ -51,10 +54,13 @@ function writeUnmarked(part: Part, context: BlockContext): JsonObject[] {
   }
 }
 
-/** Only what Anthropic itself has signed: one block that does not validate would spoil every later turn. */
-function writeThinking(part: ReasoningPart, { lose }: BlockContext): JsonObject[] {
+/** Only what Anthropic's models have signed: one block that does not validate would spoil every later turn. */
+function writeThinking(part: ReasoningPart, { lose, target, isNative }: BlockContext): JsonObject[] {
   const { signature } = part;
-  if (signature === undefined || signature.origin !== MESSAGES || signature.value.trim() === "") {
+  const unsigned =
+    isNative && target.traits.unsignedThinking === true ? formOf(part.vendor, MESSAGES)?.["unsigned"] : undefined;
+  if (isObject(unsigned)) return [unsigned];
+  if (signature === undefined || !isSignedForAnthropic(part)) {
     lose("reasoning", "earlier reasoning without a signature of this upstream cannot be sent back to it");
     return [];
   }
@@ -80,7 +86,8 @@ function writeMedia(part: MediaPart, { target }: BlockContext): JsonObject {
     return { type: "image", source: writeSource(source, mediaType ?? "image/png"), ...fields };
   }
   const title = part.filename === undefined ? {} : { title: part.filename };
-  return { type: "document", source: documentSource(part, mediaType), ...title, ...fields };
+  const context = part.context === undefined ? {} : { context: part.context };
+  return { type: "document", source: documentSource(part, mediaType), ...title, ...context, ...fields };
 }
 
 function writeSource(source: Exclude<MediaPart["source"], { type: "text" }>, mediaType: string): JsonObject {
@@ -96,8 +103,8 @@ function documentSource({ source }: MediaPart, mediaType: string | undefined): J
   throw badRequest(`This model cannot take files of type ${mediaType}.`, "messages");
 }
 
-function writeToolUse(call: ToolCallPart, { isNative }: BlockContext): JsonObject {
-  const input = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson);
+function writeToolUse(call: ToolCallPart, { isNative, lose }: BlockContext): JsonObject {
+  const input = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson, lose);
   return {
     type: "tool_use",
     id: isNative ? call.id : safeToolId(call.id),

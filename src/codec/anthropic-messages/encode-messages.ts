@@ -7,7 +7,7 @@ import { asContent, type BlockContext, writePart } from "./encode-blocks.ts";
 import { CACHE_MARKS_MAX, MESSAGES } from "./wire.ts";
 
 /** Said by a user who said nothing, where a turn of the user is demanded. */
-const SILENT_USER = ".";
+export const SILENT_USER = ".";
 
 export interface Conversation {
   readonly system: JsonObject[];

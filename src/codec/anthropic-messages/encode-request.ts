@@ -4,14 +4,18 @@ import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { isObject, objectOr, sameJson } from "../shared/json.ts";
-import { strictSchema, toolSchema } from "../shared/schema.ts";
+import { answerSchema, toolSchema } from "../shared/schema/root.ts";
+import { strictSchema } from "../shared/schema/strict.ts";
+import { isForced, loseChoice } from "../shared/tool-choice.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
-import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
+import { isSearch, writeAnthropicSearch } from "../shared/web-search.ts";
 import { writeCache } from "./content.ts";
 import { readOutputFormat, readToolChoice } from "./decode-request.ts";
 import { asContent, type BlockContext } from "./encode-blocks.ts";
 import { type Conversation, writeConversation } from "./encode-messages.ts";
-import { isForced, planThinking, type Thinking } from "./thinking.ts";
+import { planThinking, type Thinking } from "./thinking.ts";
 import { CACHE_MARKS_MAX, MESSAGES, OUTPUT_TOOL } from "./wire.ts";
 
 interface Plan extends BlockContext {
@@ -27,7 +31,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   if ((request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
   }
-  loseForeignFields(request.vendor, MESSAGES, lose);
+  loseForeign(request, MESSAGES, lose);
   const bounded: EncodeTarget = { ...target, lose };
   const thinking = planThinking(request, bounded, form);
   const plan: Plan = { target: bounded, lose, isNative, request, form, thinking };
@@ -37,7 +41,8 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   const tools = [...writeTools(plan), ...output.tools];
   const system = [...conversation.system, ...output.instructions.map((text) => ({ type: "text", text }))];
   if (!isNative) limitToolMarks(tools, conversation, lose);
-  const choice = output.choice ?? writeToolChoice(plan, tools.length > 0);
+  const choice =
+    output.choice === undefined ? writeToolChoice(plan, tools.length > 0) : withParallel(output.choice, request);
   reportLosses(request, lose);
 
   return {
@@ -73,6 +78,7 @@ function writeTools(plan: Plan): JsonObject[] {
     const mark = tool.cache === undefined ? {} : { cache_control: writeCache(tool.cache) };
     if (tool.kind === "provider") {
       if (isObject(fields["tool"])) return [{ ...fields["tool"], ...mark }];
+      if (isSearch(tool)) return [writeAnthropicSearch(tool.webSearch)];
       lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
       return [];
     }
@@ -95,7 +101,7 @@ function writeTool(tool: Tool, isNative: boolean, lose: EncodeTarget["lose"]): J
   const description = isCustom ? customToolDescription(tool) : tool.description;
   const schema = isCustom ? customToolSchema() : toolSchema(tool.schema);
   const strict = tool.strict ? strictSchema(schema) : undefined;
-  if (tool.strict && strict === undefined) lose("strict", "the upstream's strict mode takes no recursive schema");
+  if (tool.strict && strict === undefined) lose("strict", "the upstream's strict mode takes no schema like this one");
   return {
     name: safeToolName(tool.name, ANTHROPIC_TOOL_NAME_CHARS_MAX),
     ...(description === undefined ? {} : { description }),
@@ -119,7 +125,10 @@ function writeToolChoice(plan: Plan, hasTools: boolean): JsonObject | undefined 
     if (isObject(written) && sameJson(readToolChoice(written), request.toolChoice))
       return withParallel(written, request);
   }
-  if (!hasTools) return undefined;
+  if (!hasTools) {
+    loseChoice(request, lose);
+    return undefined;
+  }
   if (thinking.isBudgeted && isForced(request)) {
     lose("tool_choice", "a thinking model cannot be forced to use a tool");
     return withParallel({ type: "auto" }, request);
@@ -179,11 +188,12 @@ function writeOutput(plan: Plan): Output {
       ? { ...none, fields: { ...none.fields, output_format: form?.["output_format"] ?? null } }
       : { ...none, fields: asConfig({ ...objectOr(form?.["output_config"]), ...config }) };
   }
-  const strict = strictSchema(schema);
+  const strict = strictSchema(answerSchema(schema));
   if (target.traits.structuredOutput !== false && strict !== undefined) {
     return { ...none, fields: asConfig({ ...config, format: { type: "json_schema", schema: strict } }) };
   }
-  return { ...none, ...asTool(plan, schema) };
+  // A tool must be called: there is no answer yet that could have a form.
+  return isForced(request) ? none : { ...none, ...asTool(plan, schema) };
 }
 
 function asConfig(config: JsonObject): JsonObject {
@@ -201,7 +211,7 @@ function asTool({ request, thinking }: Plan, schema: JsonObject): Omit<Output, "
   const tool = {
     name: OUTPUT_TOOL,
     description: "Gives the final answer to the user.",
-    input_schema: toolSchema(schema),
+    input_schema: answerSchema(schema),
   };
   if (thinking.isBudgeted) {
     return { tools: [tool], instructions: [`Give your final answer only by calling the tool ${OUTPUT_TOOL}.`] };
@@ -218,7 +228,7 @@ function writeSampling({ request, target, isNative, lose, thinking }: Plan): Jso
   const refuse = (field: string, value: number | undefined, reason: string) => {
     if (value !== undefined) lose(field, reason);
   };
-  const isFree = !thinking.isBudgeted || isNative;
+  const isFree = !thinking.isBudgeted || thinking.isAsWritten === true;
   if (way === "none") {
     const reason = "the model takes no sampling parameters";
     refuse("temperature", temperature === 1 ? undefined : temperature, reason);

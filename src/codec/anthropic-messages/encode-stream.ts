@@ -3,6 +3,7 @@ import type { ChatEvent, JsonObject, PartHead, PartTail } from "../../contract/c
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
 import { isObject } from "../shared/json.ts";
+import { brokenOff } from "../shared/upstream-error.ts";
 import { estimateTokens, mergeUsage } from "../shared/usage.ts";
 import { fieldsOf, mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
@@ -52,7 +53,7 @@ class EventWriter implements FrameWriter {
         break;
       case "error":
         this.#isDone = true;
-        this.frames.push(...encodeStreamError(event.error, ""));
+        this.frames.push(...encodeStreamError(event.error, this.#context.requestId ?? ""));
     }
   }
 
@@ -201,6 +202,8 @@ class EventWriter implements FrameWriter {
   }
 
   #end({ finish, usage, vendor }: EventOf<"response-end">): void {
+    const failure = brokenOff(finish);
+    if (failure !== undefined) return this.event({ type: "error", error: failure });
     const total = mergeUsage(this.#start?.usage, usage);
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
     const outputTokens = total.outputTokens ?? estimateTokens(this.#charsWritten);

@@ -16,6 +16,7 @@ const TYPES: { readonly [status: number]: string } = {
   404: "not_found_error",
   408: "timeout_error",
   413: "request_too_large",
+  424: "api_error",
   429: "rate_limit_error",
   503: "overloaded_error",
   504: "timeout_error",

@@ -10,6 +10,7 @@ import { createStreamEncoder } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
 import { messagesLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
+import { holdsUnsignedThinking } from "./unsigned.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
 import { MESSAGES } from "./wire.ts";
 
@@ -31,6 +32,7 @@ export const anthropicMessages = {
     streamDecoder: createStreamDecoder,
     decodeError,
     readFacts,
+    mustRewrite: holdsUnsignedThinking,
     answerMark: new TextEncoder().encode('"content"'),
     watcher: createWatcher,
   },

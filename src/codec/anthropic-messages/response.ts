@@ -15,7 +15,7 @@ import { sealReasoning } from "../shared/envelope.ts";
 import { inputObject } from "../shared/input-object.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/json.ts";
 import { answerToolIds, clientToolNames } from "../shared/tool-names.ts";
-import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
+import { brokenOff, classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { estimateTokens } from "../shared/usage.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
 import { isOpenCall, readBlock, writeCitation } from "./content.ts";
@@ -112,6 +112,8 @@ export function callWriter({ request, seed }: AnswerContext) {
 }
 
 export function encodeResponse(response: ChatResponse, context: AnswerContext): JsonObject {
+  const failure = brokenOff(response.finish);
+  if (failure !== undefined) throw failure;
   const { body, usage } = ownExtras(response.vendor);
   const calls = callWriter(context);
   return {

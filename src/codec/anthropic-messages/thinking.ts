@@ -1,8 +1,10 @@
 /** Decides how an Anthropic model is asked to think, and what that costs the other parameters. */
-import type { ChatRequest, JsonObject, Message, Reasoning } from "../../contract/chat.ts";
+import type { ChatRequest, JsonObject, Message, Reasoning, ReasoningPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { CONVERSE } from "../bedrock-converse/wire.ts";
 import { sameJson } from "../shared/json.ts";
 import { budgetOf, effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
+import { isForced } from "../shared/tool-choice.ts";
 import { readReasoning } from "./decode-request.ts";
 import { MAX_TOKENS_DEFAULT, MESSAGES, THINKING_TOKENS_MIN } from "./wire.ts";
 
@@ -15,14 +17,31 @@ export interface Thinking {
   /** Sampling and forced tool choice are restricted. */
   readonly isBudgeted: boolean;
   readonly isOn: boolean;
+  /** The client asked for it in these very words, and answers for what it put beside them. */
+  readonly isAsWritten?: boolean;
+}
+
+/**
+ * Is this thinking signed so that Anthropic's models take it back? What Converse gives out signed is theirs as well, for
+ * nobody else's models sign there; what it hides it alone can open.
+ */
+export function isSignedForAnthropic({ signature, redacted }: ReasoningPart): boolean {
+  if (signature === undefined || signature.value.trim() === "") return false;
+  return signature.origin === MESSAGES || (signature.origin === CONVERSE && redacted !== true);
 }
 
 /**
  * Without facts about the model: a budget, which every thinking model up to 2026 takes. A budget must stay below
  * `max_tokens`: the limit is raised when the client gave none, else the budget is lowered, and below the vendor's
  * minimum thinking is left out.
+ * @param isTaken does the upstream take this thinking back?
  */
-export function planThinking(request: ChatRequest, target: EncodeTarget, form: JsonObject | undefined): Thinking {
+export function planThinking(
+  request: ChatRequest,
+  target: EncodeTarget,
+  form: JsonObject | undefined,
+  isTaken = isSignedForAnthropic,
+): Thinking {
   const { reasoning } = request;
   const { traits, lose } = target;
   const limit = traits.maxOutputTokens ?? Number.POSITIVE_INFINITY;
@@ -32,7 +51,13 @@ export function planThinking(request: ChatRequest, target: EncodeTarget, form: J
   const off: Thinking = { maxTokens: given, isBudgeted: false, isOn: false };
 
   const asWritten = form === undefined ? undefined : writtenThinking(form, reasoning, traits.thinking);
-  if (asWritten !== undefined) return { ...off, ...asWritten };
+  if (asWritten !== undefined) {
+    if (!asWritten.isBudgeted || !lacksSignedThinking(request.messages, isTaken)) {
+      return { ...off, ...asWritten, isAsWritten: true };
+    }
+    lose(field, "earlier thinking of this turn is missing");
+    return { ...off, ...(asWritten.effort === undefined ? {} : { effort: asWritten.effort }) };
+  }
   if (!isReasoningAsked(reasoning) || reasoning === undefined) {
     const isRefused = isReasoningOff(reasoning) && traits.thinking !== "none";
     return isRefused ? { ...off, thinking: { type: "disabled" } } : off;
@@ -42,11 +67,11 @@ export function planThinking(request: ChatRequest, target: EncodeTarget, form: J
     return off;
   }
   if (traits.thinking === "adaptive") return planAdaptive(reasoning, given);
-  if (form === undefined && isForced(request)) {
+  if (isForced(request)) {
     lose(field, "the model cannot think when a tool is forced on it");
     return off;
   }
-  if (form === undefined && lacksSignedThinking(request.messages)) {
+  if (lacksSignedThinking(request.messages, isTaken)) {
     lose(field, "earlier thinking of this turn is missing");
     return off;
   }
@@ -100,16 +125,10 @@ function displayOf({ summary }: Reasoning): JsonObject {
   return { display: summary === "none" ? "omitted" : "summarized" };
 }
 
-export function isForced({ toolChoice, tools }: ChatRequest): boolean {
-  if (tools.length === 0 || toolChoice === undefined) return false;
-  if (toolChoice.type === "allowed") return toolChoice.mode === "required";
-  return toolChoice.type === "required" || toolChoice.type === "tool";
-}
-
 /** Is the model in the middle of a round of calls whose turn did not begin with thinking that can be sent back? */
-function lacksSignedThinking(messages: readonly Message[]): boolean {
+function lacksSignedThinking(messages: readonly Message[], isTaken: (part: ReasoningPart) => boolean): boolean {
   const turn = messages.findLast((message) => message.role === "assistant");
   const isInRound = messages.at(-1)?.parts.some((part) => part.type === "tool-result") === true;
   if (!isInRound || turn === undefined || !turn.parts.some((part) => part.type === "tool-call")) return false;
-  return !turn.parts.some((part) => part.type === "reasoning" && part.signature?.origin === MESSAGES);
+  return !turn.parts.some((part) => part.type === "reasoning" && isTaken(part));
 }

@@ -18,6 +18,8 @@ export interface Written {
   readonly messages: JsonObject[];
   /** Names of the tools that were called in the conversation, as they are written there. */
   readonly calledTools: ReadonlySet<string>;
+  /** Cache points in both. */
+  readonly cachePoints: number;
 }
 
 export function writeConversation({ system, turns }: Conversation, target: EncodeTarget): Written {
@@ -40,8 +42,8 @@ export function writeConversation({ system, turns }: Conversation, target: Encod
   if (messages[0]?.role !== "user") messages.unshift({ role: "user", content: [SILENCE] });
   const final = messages.at(-1);
   if (final?.role === "assistant") trimPrefill(final.content);
-  writer.limitCachePoints([instructions, ...messages.map(({ content }) => content)]);
-  return { system: instructions, messages, calledTools: writer.calledTools };
+  const cachePoints = limitCachePoints([instructions, ...messages.map(({ content }) => content)], target.lose);
+  return { system: instructions, messages, calledTools: writer.calledTools, cachePoints };
 }
 
 /** Documents must stand beside words; an answer that has none but a cache point has nothing. */
@@ -70,6 +72,32 @@ function trimPrefill(content: JsonObject[]): void {
   if (typeof last?.["text"] === "string") content[content.length - 1] = { ...last, text: last["text"].trimEnd() };
 }
 
+export function writeCachePoint(ttl: string | undefined): JsonObject {
+  return { cachePoint: { type: "default", ...(ttl === undefined || ttl === "5m" ? {} : { ttl }) } };
+}
+
+/**
+ * Of too many points the last are kept: each covers everything before it.
+ * @param taken points that stand behind these lists
+ * @returns how many are left in them
+ */
+export function limitCachePoints(lists: readonly JsonObject[][], lose: EncodeTarget["lose"], taken = 0): number {
+  const count = lists.flat().filter((block) => block["cachePoint"] !== undefined).length;
+  let surplus = count + taken - CACHE_POINTS_MAX;
+  if (surplus <= 0) return count;
+  const left = count - surplus;
+  lose("cache_control", `more than ${CACHE_POINTS_MAX} cache marks`);
+  for (const list of lists) {
+    for (let at = 0; at < list.length && surplus > 0; at += 1) {
+      if (list[at]!["cachePoint"] === undefined) continue;
+      list.splice(at, 1);
+      at -= 1;
+      surplus -= 1;
+    }
+  }
+  return left;
+}
+
 class BlockWriter {
   readonly calledTools = new Set<string>();
   readonly #names = new DocumentNames();
@@ -81,7 +109,11 @@ class BlockWriter {
 
   write(part: Part | TextPart, role: Turn["role"] = "user"): JsonObject[] {
     const blocks = this.#unmarked(part, role);
-    if (part.cache === undefined || blocks.length === 0) return blocks;
+    if (part.cache === undefined) return blocks;
+    if (blocks.length === 0) {
+      this.#target.lose("cache_control", "nothing is left that could be marked");
+      return blocks;
+    }
     return [...blocks, ...this.cachePoint(part.cache.ttl)];
   }
 
@@ -91,22 +123,7 @@ class BlockWriter {
       lose("cache_control", "the model is not known to take cache points");
       return [];
     }
-    return [{ cachePoint: { type: "default", ...(ttl === undefined || ttl === "5m" ? {} : { ttl }) } }];
-  }
-
-  /** Of too many points the last are kept: each covers everything before it. */
-  limitCachePoints(lists: readonly JsonObject[][]): void {
-    let surplus = lists.flat().filter((block) => block["cachePoint"] !== undefined).length - CACHE_POINTS_MAX;
-    if (surplus <= 0) return;
-    this.#target.lose("cache_control", `more than ${CACHE_POINTS_MAX} cache marks`);
-    for (const list of lists) {
-      for (let at = 0; at < list.length && surplus > 0; at += 1) {
-        if (list[at]!["cachePoint"] === undefined) continue;
-        list.splice(at, 1);
-        at -= 1;
-        surplus -= 1;
-      }
-    }
+    return [writeCachePoint(ttl)];
   }
 
   #unmarked(part: Part, role: Turn["role"]): JsonObject[] {
@@ -149,16 +166,20 @@ class BlockWriter {
   #call(call: ToolCallPart): JsonObject {
     const name = safeToolName(call.name, OPENAI_TOOL_NAME_CHARS_MAX);
     this.calledTools.add(name);
-    const input = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson);
+    const input = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson, this.#target.lose);
     return { toolUse: { toolUseId: safeToolId(call.id), name, input } };
   }
 
   #result({ id, parts, isError }: ToolResultPart): JsonObject {
     const content = parts.flatMap((part) => this.#unmarked(part, "user"));
+    if (parts.some((part) => part.cache !== undefined)) {
+      this.#target.lose("cache_control", "the upstream takes no cache points inside results");
+    }
     return {
       toolResult: {
         toolUseId: safeToolId(id),
-        content: content.length === 0 ? [{ text: "" }] : content,
+        // Empty texts are refused, and so is a result without anything in it.
+        content: content.length === 0 ? [{ json: {} }] : content,
         ...(isError ? { status: "error" } : {}),
       },
     };

@@ -1,25 +1,27 @@
 /** Writes a request for Bedrock's Converse, reporting what the dialect cannot say. */
-import type { ChatRequest, JsonObject } from "../../contract/chat.ts";
+import type { ChatRequest, JsonObject, ReasoningPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
-import { planThinking, type Thinking } from "../anthropic-messages/thinking.ts";
+import { isSignedForAnthropic, planThinking, type Thinking } from "../anthropic-messages/thinking.ts";
 import { repairConversation } from "../shared/conversation.ts";
 import { compact, isEmpty } from "../shared/json.ts";
 import { effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
-import { loseAdvisory, refuseSeveral } from "../shared/unsaid.ts";
-import { loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseAdvisory, refuseSeveral, withAnswer } from "../shared/unsaid.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { loseOnce } from "../shared/vendor.ts";
 import { writeConversation } from "./encode-messages.ts";
 import { writeTools } from "./tools.ts";
 import { CONVERSE } from "./wire.ts";
 
 /** Model and stream go into the URL, which is the provider's to write. */
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
+  const request = withAnswer(given, lose);
   const bounded: EncodeTarget = { ...target, lose };
   refuseSeveral(request);
-  loseForeignFields(request.vendor, CONVERSE, lose);
+  loseForeign(request, CONVERSE, lose);
   const thinking = planOwnThinking(request, bounded);
   const written = writeConversation(repairConversation(request, lose), bounded);
-  const tools = writeTools(request, bounded, written.calledTools, thinking.isBudgeted);
+  const tools = writeTools(request, bounded, written, thinking.isBudgeted);
   const system = [...written.system, ...tools.instructions.map((text) => ({ text }))];
   loseAdvisory(request, lose, ["top_k"]);
   const inference = writeInference(request, bounded, thinking);
@@ -40,6 +42,11 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   });
 }
 
+/** What it handed out itself, and what the maker of its models did. */
+function isTakenBack(part: ReasoningPart): boolean {
+  return part.signature?.origin === CONVERSE || isSignedForAnthropic(part);
+}
+
 interface OwnThinking {
   /** As the model's own fields. */
   readonly fields: JsonObject;
@@ -53,7 +60,8 @@ function planOwnThinking(request: ChatRequest, target: EncodeTarget): OwnThinkin
   const { reasoning, maxOutputTokens } = request;
   const { traits, lose } = target;
   const none: OwnThinking = { fields: {}, maxTokens: maxOutputTokens, isBudgeted: false };
-  if (traits.family === "claude") return fieldsOfClaude(planThinking(request, target, undefined), request, target);
+  if (traits.family === "claude")
+    return fieldsOfClaude(planThinking(request, target, undefined, isTakenBack), request, target);
   if (reasoning === undefined || (isReasoningOff(reasoning) && traits.family !== "nova")) return none;
   if (traits.family !== "nova" || traits.thinking === "none") {
     if (isReasoningAsked(reasoning)) lose("reasoning_effort", "the model has no known switch for it");

@@ -3,8 +3,10 @@ import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { OUTPUT_TOOL } from "../anthropic-messages/wire.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
-import { toolSchema } from "../shared/schema.ts";
+import { answerSchema, toolSchema } from "../shared/schema/root.ts";
+import { isForced, loseChoice } from "../shared/tool-choice.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
+import { limitCachePoints, type Written, writeCachePoint } from "./encode-messages.ts";
 
 export interface Tools {
   readonly config: JsonObject | undefined;
@@ -13,13 +15,13 @@ export interface Tools {
 }
 
 /**
- * @param called names of the tools in the conversation: it is refused when it holds calls and the request no tools
+ * @param written the conversation: it is refused when it holds calls and the request no tools
  * @param isBudgeted a thinking model cannot be forced to call anything
  */
 export function writeTools(
   request: ChatRequest,
   target: EncodeTarget,
-  called: ReadonlySet<string>,
+  { calledTools: called, cachePoints }: Pick<Written, "calledTools" | "cachePoints">,
   isBudgeted: boolean,
 ): Tools {
   const { lose } = target;
@@ -32,9 +34,11 @@ export function writeTools(
   const tools = mayNot && called.size === 0 ? [] : writeSpecs(request, target);
   const choices: JsonObject[] = mayNot ? [] : neutralChoice(request);
   if (tools.length === 0) tools.push(...[...called].map((name) => spec(name, undefined, toolSchema(undefined))));
-  if (responseFormat?.type === "json-schema") {
+  // Where a tool must be called there is no answer yet that could have a form.
+  const hasForm = responseFormat?.type === "json-schema" && !isForced(request);
+  if (hasForm) {
     const isAlone = tools.length === 0 || mayNot;
-    tools.push(spec(OUTPUT_TOOL, "Gives the final answer to the user.", toolSchema(responseFormat.schema)));
+    tools.push(spec(OUTPUT_TOOL, "Gives the final answer to the user.", answerSchema(responseFormat.schema)));
     choices.splice(0, choices.length, isAlone ? { tool: { name: OUTPUT_TOOL } } : { any: {} });
     if (isBudgeted) instructions.push(`Give your final answer only by calling the tool ${OUTPUT_TOOL}.`);
   } else if (mayNot && tools.length > 0) {
@@ -45,10 +49,14 @@ export function writeTools(
     lose("response_format", "the upstream has no JSON mode; the model is asked for JSON instead");
     instructions.push("Answer with one valid JSON object and nothing else.");
   }
-  if (tools.length === 0) return { config: undefined, instructions };
+  limitCachePoints([tools], lose, cachePoints);
+  if (tools.length === 0) {
+    loseChoice(request, lose);
+    return { config: undefined, instructions };
+  }
   let [choice] = choices;
   if (isBudgeted && choice !== undefined && choice["auto"] === undefined) {
-    if (responseFormat?.type !== "json-schema") lose("tool_choice", "a thinking model cannot be forced to use a tool");
+    if (!hasForm) lose("tool_choice", "a thinking model cannot be forced to use a tool");
     choice = undefined;
   }
   return { config: { tools, ...(choice === undefined ? {} : { toolChoice: choice }) }, instructions };
@@ -69,7 +77,7 @@ function writeSpecs({ tools, toolChoice }: ChatRequest, { traits, lose }: Encode
     }
     if (tool.strict) lose("strict", "the upstream's dialect has no such field");
     if (tool.cache === undefined) return [writeSpec(tool)];
-    if (traits.family === "claude") return [writeSpec(tool), { cachePoint: { type: "default" } }];
+    if (traits.family === "claude") return [writeSpec(tool), writeCachePoint(tool.cache.ttl)];
     lose("cache_control", "the model is not known to take cache points among tools");
     return [writeSpec(tool)];
   });

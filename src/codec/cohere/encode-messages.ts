@@ -55,13 +55,19 @@ function writeAssistant(parts: readonly Part[], lose: Lose): JsonObject[] {
     }
   }
   if (calls.length > 0) {
-    return [{ role: "assistant", ...(text === "" ? {} : { tool_plan: text }), tool_calls: calls.map(writeCall) }];
+    return [
+      {
+        role: "assistant",
+        ...(text === "" ? {} : { tool_plan: text }),
+        tool_calls: calls.map((call) => writeCall(call, lose)),
+      },
+    ];
   }
   return text.trim() === "" ? [] : [{ role: "assistant", content: text }];
 }
 
-function writeCall(call: ToolCallPart): JsonObject {
-  const input = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson);
+function writeCall(call: ToolCallPart, lose: Lose): JsonObject {
+  const input = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson, lose);
   return {
     id: safeToolId(call.id),
     type: "function",

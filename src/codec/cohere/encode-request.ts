@@ -5,10 +5,11 @@ import { repairConversation } from "../shared/conversation.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { compact } from "../shared/json.ts";
 import { budgetOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
-import { toolSchema } from "../shared/schema.ts";
+import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
-import { loseAdvisory, refuseSeveral } from "../shared/unsaid.ts";
-import { loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseAdvisory, refuseSeveral, withAnswer } from "../shared/unsaid.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { loseOnce } from "../shared/vendor.ts";
 import { writeMessages } from "./encode-messages.ts";
 
 /** More are refused. */
@@ -16,10 +17,11 @@ const STOP_SEQUENCES_MAX = 5;
 /** Of nucleus sampling; 1 itself is refused. */
 const TOP_P_MAX = 0.99;
 
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
+  const request = withAnswer(given, lose);
   refuseSeveral(request);
-  loseForeignFields(request.vendor, "cohere", lose);
+  loseForeign(request, "cohere", lose);
   const { tools, choice } = writeTools(request, lose);
   const output = writeOutput(request, tools.length > 0, lose);
   loseAdvisory(request, lose, ["top_k", "frequency_penalty", "presence_penalty", "seed"]);
@@ -111,7 +113,10 @@ function writeOutput({ responseFormat }: ChatRequest, hasTools: boolean, lose: E
   if (responseFormat === undefined || responseFormat.type === "text") return { format: undefined, instructions: [] };
   const schema = responseFormat.type === "json-schema" ? responseFormat.schema : undefined;
   if (!hasTools) {
-    return { format: { type: "json_object", ...(schema === undefined ? {} : { schema }) }, instructions: [] };
+    return {
+      format: { type: "json_object", ...(schema === undefined ? {} : { schema: answerSchema(schema) }) },
+      instructions: [],
+    };
   }
   lose("response_format", "the upstream has no JSON mode beside tools; the model is asked for JSON instead");
   const form = schema === undefined ? "" : ` that satisfies this JSON Schema: ${JSON.stringify(schema)}`;

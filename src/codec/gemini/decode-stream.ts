@@ -3,7 +3,8 @@ import type { Annotation, ChatEvent, Json, JsonObject, Part, PartTail } from "..
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
 import { PartSequencer } from "../order.ts";
-import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
+import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
+import { parseJsonExact } from "../shared/exact-json.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
@@ -85,7 +86,7 @@ class AnswerReader {
 
   frame(data: string): void {
     if (this.#isDone) return;
-    const chunk = parseJson(data);
+    const chunk = parseJsonExact(data);
     if (chunk === undefined) {
       if (data.trim() === "[DONE]") return; // imitators append it
       // Behind the finish reason only counts can be lost.
@@ -136,8 +137,15 @@ class AnswerReader {
     if (this.#isStarted) return;
     this.#isStarted = true;
     const vendor = vendorOf(GEMINI, this.#extras);
-    const head = { type: "response-start", id: this.#id, model: this.#model } as const;
-    this.events.push(vendor === undefined ? head : { ...head, vendor });
+    // What was read is known from the first chunk on, and some clients are told before the end.
+    const { outputTokens: _written, reasoningTokens: _thought, ...read } = readUsage(this.#report) ?? {};
+    this.events.push({
+      type: "response-start",
+      id: this.#id,
+      model: this.#model,
+      ...(isEmpty(read) ? {} : { usage: read }),
+      ...(vendor === undefined ? {} : { vendor }),
+    });
   }
 
   #part(raw: JsonObject): void {

@@ -4,7 +4,8 @@ import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
 import { inputObject } from "../shared/input-object.ts";
-import { isObject, objectOr, parseJson, textOf } from "../shared/json.ts";
+import { parseToolJson } from "../shared/exact-json.ts";
+import { isObject, objectOr, textOf } from "../shared/json.ts";
 import { cleanBase64, mediaTypeOf } from "../shared/media.ts";
 import { geminiToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
@@ -33,9 +34,17 @@ export class PartWriter {
   }
 
   write(parts: readonly Part[]): JsonObject[] {
-    const written = parts.flatMap((part) => this.#part(part));
+    const written = this.#inOrder(parts.flatMap((part) => this.#part(part)));
     if (this.#carried.hasLeft) this.#loseReasoning();
     return written;
+  }
+
+  /** Results in a row, as the calls were: what one of them shows stands behind the last. */
+  #inOrder(written: JsonObject[]): JsonObject[] {
+    if (this.#context.isNative) return written;
+    const isResult = (part: JsonObject) => part["functionResponse"] !== undefined;
+    const first = written.filter(isResult);
+    return first.length < 2 ? written : [...first, ...written.filter((part) => !isResult(part))];
   }
 
   #part(part: Part): JsonObject[] {
@@ -69,11 +78,14 @@ export class PartWriter {
     return [{ ...(isTextless ? {} : { text: part.text }), ...signature, ...partExtras(part) }];
   }
 
-  /** As the client wrote it, without a signature that only another maker can check. */
+  /** As the client wrote it, unless another maker thought it. */
   #nativeThought(part: Extract<Part, { type: "reasoning" }>): JsonObject[] {
     const { signature, text } = part;
     const isOurs = formOf(part.vendor, GEMINI)?.["ours"] === true;
-    if (isOurs && !isGeminis(signature)) this.#loseReasoning();
+    if (isOurs && !isGeminis(signature)) {
+      this.#loseReasoning();
+      return [];
+    }
     if (isOurs && text === "") return [];
     const proof = isGeminis(signature) ? { thoughtSignature: signature.value } : {};
     return [{ text, thought: true, ...proof, ...partExtras(part) }];
@@ -101,7 +113,7 @@ export class PartWriter {
     const own = isNative && form?.["ours"] !== true ? ownSignature(call) : this.#carried.take(call.signature);
     const mayStandIn = isFirst && (!isNative || form?.["ours"] === true) && this.#wantsSignatures();
     const signature = own ?? (mayStandIn ? SIGNATURE_STAND_IN : undefined);
-    const args = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson);
+    const args = inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson, this.#context.lose);
     const isArgless = isNative && form?.["argless"] === true && call.inputJson === "{}";
     const id = isNative && form?.["idless"] !== true ? { id: call.id } : {};
     const functionCall: JsonObject = {
@@ -221,7 +233,7 @@ function responseOf(text: string, isError: boolean, form: JsonObject | undefined
   const written = form?.["response"];
   if (isObject(written) && JSON.stringify(written) === text) return { response: written };
   if (form !== undefined && written === undefined && text === "") return {};
-  const parsed = text.trimStart().startsWith("{") ? parseJson(text) : undefined;
+  const parsed = text.trimStart().startsWith("{") ? parseToolJson(text) : undefined;
   if (isObject(parsed)) return { response: isError && parsed["error"] === undefined ? { error: parsed } : parsed };
   return { response: { [isError ? "error" : "output"]: text } };
 }

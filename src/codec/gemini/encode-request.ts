@@ -4,9 +4,13 @@ import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, pick, sameJson } from "../shared/json.ts";
-import { toolSchema } from "../shared/schema.ts";
+import { toolSchema } from "../shared/schema/root.ts";
 import { geminiToolName } from "../shared/tool-names.ts";
-import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { loseChoice } from "../shared/tool-choice.ts";
+import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
+import { isSearch, loseBounds, SEARCH_BOUNDS } from "../shared/web-search.ts";
+import { withAnswer } from "../shared/unsaid.ts";
 import { textOfParts } from "./decode-request.ts";
 import { writeConversation } from "./encode-contents.ts";
 import { readResponseFormat, readToolChoice } from "./fields.ts";
@@ -24,14 +28,15 @@ interface Plan {
 }
 
 /** Model and stream go into the URL, which is the provider's to write. */
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
-  const form = formOf(request.vendor, GEMINI);
+  const form = formOf(given.vendor, GEMINI);
   const isNative = form !== undefined;
+  const request = isNative ? given : withAnswer(given, lose);
   if (!isNative && (request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
   }
-  loseForeignFields(request.vendor, GEMINI, lose);
+  loseForeign(request, GEMINI, lose);
   const bounded: EncodeTarget = { ...target, lose };
   const traits: GeminiTraits = target.traits;
   const plan: Plan = { request, form, isNative, target: bounded, traits, lose };
@@ -65,22 +70,23 @@ function writeInstruction(parts: readonly JsonObject[], form: JsonObject | undef
   return parts.length === 0 ? {} : { systemInstruction: { parts: [...parts] } };
 }
 
-/** Words under which other dialects ask for the vendor's own web search. */
-const WEB_SEARCH = /^web_search(_|$)/;
-
 function writeTools(plan: Plan): JsonObject[] {
   const { request, isNative, lose } = plan;
   if (isNative) return writeToolsAsWritten(request.tools, plan);
   const functions = request.tools.filter((tool) => tool.kind !== "provider");
   const declarations = functions.map((tool) => writeDeclaration(tool, plan));
-  const searches = request.tools.filter((tool) => tool.kind === "provider" && WEB_SEARCH.test(tool.name));
+  const searches = request.tools.filter(isSearch);
   for (const tool of request.tools) {
     if (tool.kind !== "provider") {
       if (tool.cache !== undefined) lose("cache_control", "the upstream caches by itself");
+      if (tool.strict) lose("strict", "the upstream's dialect has no such field");
       continue;
     }
     // Most models refuse their own tools beside functions.
-    if (searches.includes(tool) && functions.length === 0) continue;
+    if (isSearch(tool) && functions.length === 0) {
+      loseBounds(tool.webSearch, SEARCH_BOUNDS, lose);
+      continue;
+    }
     lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool, or not beside functions");
   }
   if (declarations.length > 0) return [{ functionDeclarations: declarations }];
@@ -140,7 +146,10 @@ function writeToolChoice(plan: Plan, hasAny: boolean): JsonObject {
   if (isObject(written) && sameJson(readToolChoice(written), request.toolChoice)) {
     return { functionCallingConfig: written };
   }
-  if (!hasAny) return {};
+  if (!hasAny) {
+    loseChoice(request, lose);
+    return {};
+  }
   const config = neutralChoice(request, isNative);
   return config === undefined ? {} : { functionCallingConfig: config };
 }

@@ -58,7 +58,7 @@ class ChunkWriter implements FrameWriter {
       case "error":
         this.#release();
         this.#isDone = true;
-        this.frames.push(...encodeStreamError(event.error, ""));
+        this.frames.push(...encodeStreamError(event.error, this.#context.requestId ?? ""));
     }
   }
 

@@ -12,6 +12,7 @@ const STATUSES: { readonly [status: number]: string } = {
   404: "NOT_FOUND",
   408: "DEADLINE_EXCEEDED",
   409: "ABORTED",
+  424: "UNAVAILABLE",
   429: "RESOURCE_EXHAUSTED",
   499: "CANCELLED",
   500: "INTERNAL",

@@ -7,6 +7,7 @@ import type {
   ResponseFormat,
   Tool,
   ToolChoice,
+  WebSearch,
 } from "../../contract/chat.ts";
 import { badRequest, fieldReader } from "../shared/check.ts";
 import { compact, isEmpty, isObject, numberOf, objectOr, pick, restOf, textOf } from "../shared/json.ts";
@@ -115,6 +116,13 @@ export function readThinking(value: Json | undefined): Reasoning | undefined {
   return isEmpty(reasoning) ? undefined : reasoning;
 }
 
+const SEARCHES: ReadonlySet<string> = new Set(["googleSearch", "googleSearchRetrieval"]);
+
+function readSearch(definition: JsonObject): WebSearch {
+  const blocked = asList(camelFields(definition)["excludeDomains"]).filter((entry) => typeof entry === "string");
+  return blocked.length === 0 ? {} : { blockedDomains: blocked };
+}
+
 /** Each Tool object may declare functions and switch on what runs at the vendor; `group` says which object it was. */
 export function readTools(value: Json | undefined): Tool[] {
   return asList(value).flatMap((entry, group): Tool[] => {
@@ -123,7 +131,9 @@ export function readTools(value: Json | undefined): Tool[] {
     return Object.entries(camelFields(entry)).flatMap(([kind, definition]): Tool[] => {
       if (definition === null) return [];
       if (kind !== "functionDeclarations") {
-        return [{ kind: "provider", name: kind, ...withVendor(GEMINI, { tool: { [kind]: definition } }, { group }) }];
+        const search = SEARCHES.has(kind) ? { webSearch: readSearch(objectOr(definition)) } : {};
+        const vendor = withVendor(GEMINI, { tool: { [kind]: definition } }, { group });
+        return [{ kind: "provider", name: kind, ...search, ...vendor }];
       }
       return asList(definition).map((declaration, position) =>
         readDeclaration(declaration, group, `${param}.functionDeclarations[${position}]`),

@@ -1,6 +1,8 @@
 /** Between JSON Schema and the part of OpenAPI's that Gemini calls Schema. */
 import type { Json, JsonObject } from "../../contract/chat.ts";
 import { arrayOr, isObject, numberOf, objectOr, pick, restOf, textOf } from "../shared/json.ts";
+import { forcedIntoOne } from "../shared/schema/combine.ts";
+import { resolve } from "../shared/schema/refs.ts";
 import { camelFields } from "./wire.ts";
 
 /** Keywords with the same meaning on both sides. An unknown one would make Gemini refuse the whole request. */
@@ -111,70 +113,15 @@ export function toOpenApiSchema(root: JsonObject): JsonObject {
 
   const write = (given: JsonObject, path: readonly string[]): JsonObject => {
     count += 1;
-    const { schema, refs } = resolve(given, root, path);
+    const { schema, way } = resolve(given, root, path);
     if (schema === undefined || count > SCHEMAS_MAX) {
       const { description } = given;
-      return { type: "OBJECT", description: note(textOf(description), [`as ${refs.at(-1) ?? "above"}`]) };
+      return { type: "OBJECT", description: note(textOf(description), [`as ${way.at(-1) ?? "above"}`]) };
     }
-    const inner = (value: Json | undefined): JsonObject => write(objectOr(value), refs);
-    return writeResolved(mergeAll(schema, root, refs), inner);
+    const inner = (value: Json | undefined): JsonObject => write(objectOr(value), way);
+    return writeResolved(forcedIntoOne(schema, root, way), inner);
   };
   return write(root, []);
-}
-
-/** Follows `$ref` as far as it leads; `schema` is undefined when it leads back to where it came from, or nowhere. */
-function resolve(given: JsonObject, root: JsonObject, path: readonly string[]) {
-  const refs = [...path];
-  let schema: JsonObject | undefined = given;
-  while (schema !== undefined && typeof schema["$ref"] === "string") {
-    const ref: string = schema["$ref"];
-    const { $ref: _ref, ...beside }: JsonObject = schema;
-    const isCycle = refs.includes(ref);
-    refs.push(ref);
-    const target: JsonObject | undefined = isCycle ? undefined : lookUp(ref, root);
-    schema = target === undefined ? undefined : { ...target, ...beside };
-  }
-  return { schema, refs };
-}
-
-/** A JSON pointer inside the same document. */
-function lookUp(ref: string, root: JsonObject): JsonObject | undefined {
-  if (!ref.startsWith("#")) return undefined;
-  let found: Json | undefined = root;
-  for (const step of ref.slice(1).split("/").slice(1)) {
-    const name = decodeStep(step);
-    if (Array.isArray(found)) found = found[Number(name)];
-    else found = isObject(found) && Object.hasOwn(found, name) ? found[name] : undefined;
-  }
-  return isObject(found) ? found : undefined;
-}
-
-function decodeStep(step: string): string {
-  const name = step.replaceAll("~1", "/").replaceAll("~0", "~");
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name; // a stray percent sign: take it literally
-  }
-}
-
-/** `allOf` as one schema: properties and demands of all of them together. */
-function mergeAll(schema: JsonObject, root: JsonObject, refs: readonly string[]): JsonObject {
-  const parts = arrayOr(schema["allOf"]).filter(isObject);
-  if (parts.length === 0) return schema;
-  const { allOf: _allOf, ...merged } = schema;
-  const required = [...arrayOr(merged["required"])];
-  for (const part of parts) {
-    const { schema: found, refs: way } = resolve(part, root, refs);
-    if (found === undefined) continue;
-    const other = mergeAll(found, root, way);
-    const properties = { ...objectOr(other["properties"]), ...objectOr(merged["properties"]) };
-    required.push(...arrayOr(other["required"]));
-    for (const [keyword, value] of Object.entries(other)) if (!Object.hasOwn(merged, keyword)) merged[keyword] = value;
-    if (Object.keys(properties).length > 0) merged["properties"] = properties;
-  }
-  if (required.length > 0) merged["required"] = [...new Set(required)];
-  return merged;
 }
 
 function writeResolved(schema: JsonObject, write: (value: Json | undefined) => JsonObject): JsonObject {

@@ -29,7 +29,7 @@ export const bedrockInvokeClaude = {
   },
 } as const satisfies Codec;
 
-const encodeForVertex = hostedRequestEncoder({ version: "vertex-2023-10-16", hasStream: true });
+const encodeForVertex = hostedRequestEncoder({ version: "vertex-2023-10-16", hasStream: true, hasSearch: true });
 
 /**
  * Claude at Vertex AI. The model goes into the URL; events are the maker's own.

@@ -4,7 +4,8 @@ import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
 import { collect } from "../fold.ts";
 import { PartSequencer } from "../order.ts";
-import { arrayOr, compact, isObject, numberOf, objectOr, parseJson, textOf } from "../shared/json.ts";
+import { arrayOr, compact, isObject, numberOf, objectOr, textOf } from "../shared/json.ts";
+import { parseJsonExact } from "../shared/exact-json.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 
@@ -35,7 +36,7 @@ class LineReader {
 
   line(data: string): void {
     if (this.#isDone) return;
-    const body = parseJson(data);
+    const body = parseJsonExact(data);
     if (isObject(body)) this.body(body);
     else this.#fail(malformed("The upstream sent a line that is not a JSON object."));
   }

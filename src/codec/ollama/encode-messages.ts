@@ -36,17 +36,17 @@ function writeAssistant(parts: readonly Part[], lose: Lose): JsonObject[] {
     {
       role: "assistant",
       content: said.texts.join(""),
-      ...(calls.length === 0 ? {} : { tool_calls: calls.map(writeCall) }),
+      ...(calls.length === 0 ? {} : { tool_calls: calls.map((call) => writeCall(call, lose)) }),
     },
   ];
 }
 
 /** Arguments are an object; calls and results meet by their order, and by the tool's name. */
-function writeCall(call: ToolCallPart): JsonObject {
+function writeCall(call: ToolCallPart, lose: Lose): JsonObject {
   return {
     function: {
       name: safeToolName(call.name, OPENAI_TOOL_NAME_CHARS_MAX),
-      arguments: inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson),
+      arguments: inputObject(call.custom ? wrapCustomInput(call.inputJson) : call.inputJson, lose),
     },
   };
 }

@@ -5,16 +5,18 @@ import { repairConversation } from "../shared/conversation.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { compact, isEmpty } from "../shared/json.ts";
 import { effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
-import { toolSchema } from "../shared/schema.ts";
+import { toolSchema } from "../shared/schema/root.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
-import { loseAdvisory, refuseSeveral } from "../shared/unsaid.ts";
-import { loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseAdvisory, refuseSeveral, withAnswer } from "../shared/unsaid.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { loseOnce } from "../shared/vendor.ts";
 import { writeMessages } from "./encode-messages.ts";
 
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
+  const request = withAnswer(given, lose);
   refuseSeveral(request);
-  loseForeignFields(request.vendor, "ollama", lose);
+  loseForeign(request, "ollama", lose);
   const tools = writeTools(request, lose);
   loseAdvisory(request, lose, ["top_k", "frequency_penalty", "presence_penalty", "seed"]);
   const options = writeOptions(request, target);
@@ -50,6 +52,7 @@ function writeTools(request: ChatRequest, lose: EncodeTarget["lose"]): JsonObjec
       lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
       return [];
     }
+    if (tool.strict) lose("strict", "the upstream's dialect has no such field");
     return [{ type: "function", function: writeFunction(tool) }];
   });
 }

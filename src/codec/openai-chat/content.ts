@@ -21,7 +21,9 @@ const TEXT_FIELDS = new Set(["type", "text", ...CACHE_FIELDS]);
 const AUDIO_FIELDS = new Set(["type", "input_audio", ...CACHE_FIELDS]);
 const FILE_FIELDS = new Set(["type", "file", ...CACHE_FIELDS]);
 const FILE_OPTIONS = new Set(["file_id", "file_data", "filename"]);
-const URL_OPTIONS = new Set(["url"]);
+const URL_OPTIONS = new Set(["url", "detail"]);
+/** What OpenAI knows; the newer dialect has more. */
+const DETAILS: ReadonlySet<string> = new Set(["low", "high", "auto"]);
 
 /** What stands beside the source inside `image_url` or `file`, e.g. `detail`, kept apart from the part's own fields. */
 function optionsOf(options: JsonObject): JsonObject {
@@ -43,10 +45,12 @@ function readMedia(kind: "image" | "video", field: string, part: JsonObject, par
   const { cache, form } = readCache(part);
   const options = isObject(part[field]) ? restOf(part[field], URL_OPTIONS) : {};
   const rest = restOf(part, new Set([...CACHE_FIELDS, "type", field]));
+  const detail = textOf(objectOr(part[field])["detail"]);
   return {
     type: "media",
     kind,
     ...sourceOfUrl(url),
+    ...(detail === undefined ? {} : { detail }),
     ...(cache === undefined ? {} : { cache }),
     ...withVendor(CHAT, { ...rest, ...optionsOf(options) }, form),
   };
@@ -169,7 +173,8 @@ export function writeMedia(part: MediaPart): JsonObject | undefined {
     if (source.type === "file" || source.type === "text") return undefined;
     const url = source.type === "url" ? source.url : toDataUrl(mediaTypeOf(part), source.data);
     const field = part.kind === "image" ? "image_url" : "video_url";
-    return { type: field, [field]: { url, ...objectOr(options) }, ...extra };
+    const detail = part.detail !== undefined && DETAILS.has(part.detail) ? { detail: part.detail } : {};
+    return { type: field, [field]: { url, ...detail, ...objectOr(options) }, ...extra };
   }
   if (part.kind === "audio") {
     if (source.type !== "base64") return undefined;

@@ -16,6 +16,7 @@ import { badRequest, fieldReader } from "../shared/check.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/json.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { mergeVendor, vendorOf, withVendor } from "../shared/vendor.ts";
+import { readSearchOptions } from "../shared/web-search.ts";
 import { readContent } from "./content.ts";
 import {
   FORM_FIELDS,
@@ -79,7 +80,10 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     stream: read("stream", "boolean") ?? hints.stream ?? false,
     system,
     messages: turns,
-    tools: readTools(read("tools", "array"), read("functions", "array")),
+    tools: [
+      ...readTools(read("tools", "array"), read("functions", "array")),
+      ...readSearch(read("web_search_options", "object")),
+    ],
     toolChoice: readToolChoice(body["tool_choice"] ?? body["function_call"]),
     parallelToolCalls: read("parallel_tool_calls", "boolean"),
     maxOutputTokens: read("max_completion_tokens", "integer") ?? read("max_tokens", "integer"),
@@ -111,6 +115,12 @@ function readTools(tools: Json[] | undefined, functions: Json[] | undefined): To
     ...(tools ?? []).map((tool, index) => readTool(tool, `tools[${index}]`)),
     ...(functions ?? []).map((tool, index) => readLegacyFunction(tool, `functions[${index}]`)),
   ];
+}
+
+/** A switch at the top is this dialect's form of the vendor's own search. */
+function readSearch(options: JsonObject | undefined): Tool[] {
+  if (options === undefined) return [];
+  return [{ kind: "provider", name: "web_search_options", webSearch: readSearchOptions(options) }];
 }
 
 const ROLES = ["system", "developer", "user", "assistant", "tool", "function"];

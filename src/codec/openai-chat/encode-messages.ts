@@ -19,6 +19,9 @@ import { pairToolResults } from "../shared/turns.ts";
 import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
 import { readsUrl, writeCache, writeMedia, writeText } from "./content.ts";
 import { needsDetail, partToDetail, reasoningText } from "./reasoning.ts";
+import { MESSAGES } from "../anthropic-messages/wire.ts";
+import { GEMINI } from "../gemini/wire.ts";
+import { RESPONSES } from "../openai-responses/wire.ts";
 import { CHAT } from "./wire.ts";
 
 export interface MessageContext {
@@ -247,17 +250,31 @@ function writeToolCall(call: ToolCallPart, context: MessageContext): JsonObject 
   return { id, type: "function", function: { name, arguments: input }, ...extras };
 }
 
+/** Whose signatures find home through a server that serves many vendors' models. */
+const FORWARDED: ReadonlySet<string> = new Set([CHAT, MESSAGES, RESPONSES, GEMINI]);
+
+/** What was signed goes back under its signature, the rest as plain text. */
+function writeDetails(parts: readonly ReasoningPart[], context: MessageContext): JsonObject {
+  const known = parts.filter(({ signature }) => signature === undefined || FORWARDED.has(signature.origin));
+  if (known.length < parts.length)
+    context.lose("reasoning", "another vendor's, which the upstream cannot return to it");
+  const signed = known.filter(needsDetail);
+  const plain = reasoningText(known.filter((part) => !needsDetail(part)));
+  return {
+    ...(plain === "" ? {} : { reasoning: plain }),
+    ...(signed.length === 0 ? {} : { reasoning_details: signed.map(partToDetail) }),
+  };
+}
+
 /** Earlier reasoning, in the field the upstream wants it back in; by default only what the client wrote as chat. */
 function writeReasoning(parts: readonly ReasoningPart[], context: MessageContext): JsonObject {
   if (parts.length === 0) return {};
   const history = context.target.traits.reasoningHistory;
-  const isAsWritten = history === undefined && context.isNative;
-  if (isAsWritten || history === "reasoning_details") {
+  if (history === "reasoning_details") return writeDetails(parts, context);
+  if (history === undefined && context.isNative) {
     const readable = parts.filter((part) => part.text !== "" || needsDetail(part));
     if (readable.length === 0) return {};
-    if (history === "reasoning_details" || readable.some(needsDetail)) {
-      return { reasoning_details: readable.map(partToDetail) };
-    }
+    if (readable.some(needsDetail)) return { reasoning_details: readable.map(partToDetail) };
     const fields = arrayOr(formOf(readable[0]?.vendor, CHAT)?.["fields"] ?? ["reasoning_content"]);
     return Object.fromEntries(fields.map((field) => [String(field), reasoningText(readable)]));
   }

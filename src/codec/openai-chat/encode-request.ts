@@ -5,9 +5,14 @@ import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolNames, customToolSchema } from "../shared/custom-tools.ts";
 import { isObject, objectOr, pick, sameJson } from "../shared/json.ts";
 import { effortOf } from "../shared/reasoning.ts";
-import { fitsOpenAiStrict, toolSchema } from "../shared/schema.ts";
+import { toolSchema, withObjectRoot } from "../shared/schema/root.ts";
+import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName, sha256Hex } from "../shared/tool-names.ts";
-import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { loseChoice } from "../shared/tool-choice.ts";
+import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
+import { isSearch } from "../shared/web-search.ts";
+import { withAnswer } from "../shared/unsaid.ts";
 import { type MessageContext, writeMessages } from "./encode-messages.ts";
 import {
   REASONING_FIELDS,
@@ -25,15 +30,16 @@ const STOP_SEQUENCES_MAX = 4;
 /** Longest `user` OpenAI takes. */
 const USER_CHARS_MAX = 64;
 
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
-  const form = formOf(request.vendor, CHAT);
+  const form = formOf(given.vendor, CHAT);
   const isNative = form !== undefined;
+  const request = isNative ? given : withAnswer(given, lose);
   const context: MessageContext = { target, lose, isNative };
   if (!isNative && (request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
   }
-  loseForeignFields(request.vendor, CHAT, lose);
+  loseForeign(request, CHAT, lose);
 
   const body: JsonObject = {
     ...fieldsOf(request.vendor, CHAT),
@@ -41,16 +47,17 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
     messages: writeMessages(request.system, request.messages, context),
     ...writeTools(request, form, context),
     ...writeLimit(request, form, target),
-    ...writeReasoningSwitches(request, form),
+    ...writeReasoningSwitches(request, form, lose),
     ...writeSampling(request, form, lose),
     ...writeStream(request, form, target),
   };
   if (request.responseFormat !== undefined) {
     const written = form?.["response_format"];
     const isSame = sameJson(readResponseFormat(written), request.responseFormat);
-    body["response_format"] = isSame && isObject(written) ? written : writeResponseFormat(request.responseFormat);
+    body["response_format"] =
+      isSame && isObject(written) ? written : writeResponseFormat(withObjectRoot(request.responseFormat));
   }
-  if (isNative) Object.assign(body, pick(form, ["safety_identifier"]));
+  if (isNative) Object.assign(body, pick(form, ["safety_identifier", "web_search_options"]));
   const user = request.user === form?.["safety_identifier"] && isNative ? undefined : request.user;
   if (user !== undefined) body["user"] = isNative || user.length <= USER_CHARS_MAX ? user : sha256Hex(user);
   return body;
@@ -66,15 +73,24 @@ function writeLimit(request: ChatRequest, form: JsonObject | undefined, { traits
 }
 
 /** In the words of the client if it spoke chat; else as `reasoning_effort`, the one switch OpenAI has. */
-function writeReasoningSwitches({ reasoning }: ChatRequest, form: JsonObject | undefined): JsonObject {
+function writeReasoningSwitches(
+  { reasoning }: ChatRequest,
+  form: JsonObject | undefined,
+  lose: EncodeTarget["lose"],
+): JsonObject {
   if (form !== undefined) {
     const written = pick(form, REASONING_FIELDS);
     if (sameJson(readReasoningSwitches(written), reasoning)) return written;
   }
-  if (reasoning?.effort !== undefined) return { reasoning_effort: reasoning.effort };
-  if (reasoning?.budgetTokens !== undefined && reasoning.mode !== "off") {
+  if (reasoning === undefined) return {};
+  if (reasoning.summary !== undefined && reasoning.summary !== "none") {
+    lose("reasoning.summary", "the upstream shows of its reasoning what it likes");
+  }
+  if (reasoning.effort !== undefined) return { reasoning_effort: reasoning.effort };
+  if (reasoning.budgetTokens !== undefined && reasoning.mode !== "off") {
     return { reasoning_effort: effortOf(reasoning.budgetTokens) };
   }
+  if (reasoning.mode !== undefined) lose("thinking", "the upstream takes no switch without a level");
   return {};
 }
 
@@ -87,14 +103,17 @@ function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose:
     ["seed", request.seed],
     ["stop", writeStop(request.stop, form, lose)],
     ["n", request.n],
-    ["logprobs", request.logprobs],
-    ["top_logprobs", request.topLogprobs],
+    ["logprobs", form === undefined ? undefined : request.logprobs],
+    ["top_logprobs", form === undefined ? undefined : request.topLogprobs],
     ["logit_bias", request.logitBias],
     ["verbosity", request.verbosity],
     ["metadata", request.metadata],
     ["service_tier", form === undefined && request.serviceTier === "auto" ? undefined : request.serviceTier],
     ["prompt_cache_key", request.promptCacheKey],
   ];
+  // They would be paid for and not shown: answers of other dialects have them in other forms.
+  if (form === undefined && request.logprobs) lose("logprobs", "they cannot be shown in this dialect's answers");
+  if (form === undefined && request.topLogprobs !== undefined) lose("top_logprobs", "they cannot be shown either");
   if (request.topK !== undefined) {
     // Compatible servers take it as an extension; OpenAI itself refuses unknown fields.
     if (form?.["top_k"] !== undefined) values.push(["top_k", request.topK]);
@@ -126,10 +145,15 @@ function writeTools(request: ChatRequest, form: JsonObject | undefined, context:
   const { isNative, lose } = context;
   const tools = request.tools.filter((tool) => {
     if (tool.kind !== "provider" || fieldsOf(tool.vendor, CHAT)["tool"] !== undefined) return true;
+    if (form?.["web_search_options"] !== undefined && isSearch(tool)) return false;
     lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
     return false;
   });
-  if (tools.length === 0) return {}; // an empty list is refused, and so is a choice among nothing
+  if (tools.length === 0) {
+    // An empty list is refused, and so is a choice among nothing.
+    loseChoice(request, lose);
+    return {};
+  }
   const isLegacy = form?.["functions"] === true;
   const body: JsonObject = isLegacy
     ? { functions: tools.map((tool) => writeFunction(tool, tool.name)) }

@@ -3,11 +3,12 @@ import type { ChatEvent, JsonObject, PartHead, PartTail } from "../../contract/c
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
 import { isEmpty } from "../shared/json.ts";
+import { brokenOff } from "../shared/upstream-error.ts";
 import { mergeUsage, writeChatUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
 import { isLegacy } from "./fields.ts";
-import { partToDetail } from "./reasoning.ts";
+import { partToDetail, TEXT_LENGTH } from "./reasoning.ts";
 import { callWriter, imageOf, ownExtras, writeAnnotation, writtenCallExtras } from "./response.ts";
 import { CHAT, writeFinishReason } from "./wire.ts";
 
@@ -27,6 +28,10 @@ class ChunkWriter implements FrameWriter {
   #start: EventOf<"response-start"> | undefined;
   #head: PartHead | undefined;
   #partText = "";
+  #thoughtChars = 0;
+  /** Where in the content the text at hand begins, and how far it has come. */
+  #textStart = 0;
+  #textEnd = 0;
   #toolIndex = -1;
   #isCustomCall = false;
   #detailIndex = 0;
@@ -57,7 +62,7 @@ class ChunkWriter implements FrameWriter {
         break;
       case "error":
         this.#isDone = true;
-        this.frames.push(...encodeStreamError(event.error, ""));
+        this.frames.push(...encodeStreamError(event.error, this.#context.requestId ?? ""));
     }
   }
 
@@ -89,6 +94,8 @@ class ChunkWriter implements FrameWriter {
   #openPart(head: PartHead): void {
     this.#head = head;
     this.#partText = "";
+    this.#thoughtChars = 0;
+    this.#textStart = this.#textEnd;
     if (head.type === "media") {
       const images = imageOf(head);
       if (images.length > 0) this.#delta(JSON.stringify({ images }));
@@ -130,9 +137,11 @@ class ChunkWriter implements FrameWriter {
     if (delta === "") return;
     switch (this.#head?.type) {
       case "text":
+        this.#textEnd += delta.length;
         this.#delta(`{"content":${JSON.stringify(delta)}}`);
         break;
       case "reasoning":
+        this.#thoughtChars += delta.length;
         this.#delta(`{"reasoning_content":${JSON.stringify(delta)}}`);
         break;
       case "refusal":
@@ -151,7 +160,13 @@ class ChunkWriter implements FrameWriter {
     if (head?.type === "tool-call") this.#closeCall(head, tail);
     else if (head?.type === "reasoning") this.#closeReasoning(head, tail);
     else if (head?.type === "text" && tail?.annotations !== undefined) {
-      this.#delta(JSON.stringify({ annotations: tail.annotations.map(writeAnnotation) }));
+      this.#delta(
+        JSON.stringify({
+          annotations: tail.annotations.map((source) =>
+            writeAnnotation(source, this.#textStart, this.#textEnd - this.#textStart),
+          ),
+        }),
+      );
     }
   }
 
@@ -172,11 +187,14 @@ class ChunkWriter implements FrameWriter {
     if (tail?.signature === undefined) return;
     const part = { ...head, ...tail, text: "" };
     const { text: _text, summary: _summary, ...detail } = partToDetail(part, this.#detailIndex);
-    this.#delta(JSON.stringify({ reasoning_details: [detail] }));
+    const length = tail.redacted ? {} : { [TEXT_LENGTH]: this.#thoughtChars };
+    this.#delta(JSON.stringify({ reasoning_details: [{ ...detail, ...length }] }));
     this.#detailIndex += 1;
   }
 
   #end({ finish, usage, vendor }: EventOf<"response-end">): void {
+    const failure = brokenOff(finish);
+    if (failure !== undefined) return this.event({ type: "error", error: failure });
     const { request } = this.#context;
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
     if (Object.keys(extras.message).length > 0) this.#delta(JSON.stringify(extras.message));

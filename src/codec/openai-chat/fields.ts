@@ -195,6 +195,7 @@ export const FORM_FIELDS = [
   "stream_options",
   "top_k",
   "safety_identifier",
+  "web_search_options",
 ] as const;
 
 export function formFields(body: JsonObject): JsonObject {

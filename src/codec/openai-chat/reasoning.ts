@@ -1,10 +1,13 @@
 /** Reasoning in chat messages: three spellings of the text, and the list that carries signatures. */
 import type { Json, JsonObject, ReasoningPart } from "../../contract/chat.ts";
-import { arrayOr, isObject, objectOr, textOf } from "../shared/json.ts";
+import { arrayOr, isObject, numberOf, objectOr, textOf } from "../shared/json.ts";
 import { fieldsOf, withVendor } from "../shared/vendor.ts";
 import { CHAT, formatOfOrigin, originOfFormat } from "./wire.ts";
 
 const PLAIN_FIELDS = ["reasoning_content", "reasoning"] as const;
+
+/** In a detail that comes behind its text: how much of what was said it is about, in UTF-16 units. A field of ours. */
+export const TEXT_LENGTH = "text_length";
 
 /** Which of the two fields a message used; some clients send both. */
 export function plainFields(message: JsonObject): string[] {
@@ -55,13 +58,36 @@ export function readReasoning(message: JsonObject): ReasoningPart[] {
     if (plain === undefined) return [];
     return [{ type: "reasoning", text: plain }];
   }
-  const parts = details.map(detailToPart).filter((part) => part.text !== "" || part.signature !== undefined);
-  if (plain !== undefined && parts.every((part) => part.text === "")) {
-    const target = parts.find((part) => !part.redacted);
-    if (target !== undefined) target.text = plain;
-    else parts.unshift({ type: "reasoning", text: plain });
-  }
-  return parts;
+  const isSaidTwice = plain === undefined || details.some((detail) => detailText(detail) !== "");
+  const whole = isSaidTwice ? details : shareOut(plain, details);
+  const parts = (whole ?? details.filter(isHidden)).map(detailToPart);
+  const said = parts.filter((part) => part.text !== "" || part.signature !== undefined);
+  if (!isSaidTwice && (whole === undefined || whole.every(isHidden))) said.unshift({ type: "reasoning", text: plain });
+  return said;
+}
+
+function isHidden(detail: JsonObject): boolean {
+  return textOf(detail["data"]) !== undefined;
+}
+
+/**
+ * Details whose text was sent ahead of them, with their share of it; `undefined` when it cannot be told whose it is: a
+ * signature above words that it was not made for would spoil every later turn.
+ */
+function shareOut(plain: string, details: readonly JsonObject[]): JsonObject[] | undefined {
+  const bare = details.filter((detail) => !isHidden(detail));
+  const lengths = bare.map((detail) => numberOf(detail[TEXT_LENGTH]));
+  const isTold = lengths.every((length) => length !== undefined);
+  const sum = lengths.reduce<number>((all, length) => all + (length ?? 0), 0);
+  if (isTold ? sum !== plain.length : bare.length !== 1) return bare.length === 0 ? [...details] : undefined;
+  let at = 0;
+  return details.map((detail) => {
+    if (isHidden(detail)) return detail;
+    const { [TEXT_LENGTH]: length = plain.length, ...rest } = detail;
+    const text = plain.slice(at, at + Number(length));
+    at += Number(length);
+    return { ...rest, [detail["type"] === "reasoning.summary" ? "summary" : "text"]: text };
+  });
 }
 
 /** The entry of `reasoning_details` for a part: the upstream's own, else one in the same form. */

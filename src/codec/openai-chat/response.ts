@@ -13,7 +13,7 @@ import { createCallWriter } from "../shared/answer-calls.ts";
 import { arrayOr, compact, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
 import { sourceOfUrl, toDataUrl } from "../shared/media.ts";
 import { inputJsonOf, readToolInput } from "../shared/tool-input.ts";
-import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
+import { brokenOff, classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { readChatUsage, writeChatUsage } from "../shared/usage.ts";
 import { fieldsOf, vendorOf, withVendor } from "../shared/vendor.ts";
 import { readContent } from "./content.ts";
@@ -74,8 +74,9 @@ export function readAnnotations(value: Json | undefined): Annotation[] {
   return readCitations(value, (entry) => objectOr(objectOr(entry)["url_citation"]));
 }
 
-export function writeAnnotation(annotation: Annotation): JsonObject {
-  return { type: "url_citation", url_citation: citationFields(annotation) };
+/** @param start in the content, where the text of `chars` begins that the annotation is about */
+export function writeAnnotation(annotation: Annotation, start: number, chars: number): JsonObject {
+  return { type: "url_citation", url_citation: citationFields(annotation, start, start + chars) };
 }
 
 /** Generated pictures stand beside the content (OpenRouter's form). */
@@ -180,6 +181,8 @@ export function callWriter(context: AnswerContext) {
 }
 
 export function encodeResponse(response: ChatResponse, context: AnswerContext): JsonObject {
+  const failure = brokenOff(response.finish);
+  if (failure !== undefined) throw failure;
   const extras = ownExtras(response.vendor);
   const usage = writeChatUsage(response.usage, extras.usage);
   return {
@@ -213,7 +216,12 @@ function writeMessage(parts: readonly Part[], context: AnswerContext): JsonObjec
   const refusals = parts.filter((part) => part.type === "refusal");
   const toolCalls = parts.filter((part) => part.type === "tool-call").map((call) => writeCall(call, calls));
   const images = parts.flatMap(imageOf);
-  const annotations = texts.flatMap((part) => part.annotations ?? []).map(writeAnnotation);
+  let start = 0;
+  const annotations = texts.flatMap(({ text: { length }, annotations: sources = [] }) => {
+    const written = sources.map((source) => writeAnnotation(source, start, length));
+    start += length;
+    return written;
+  });
   const text = texts.length === 0 ? null : texts.map((part) => part.text).join("");
   const list = (): JsonObject[] =>
     parts.flatMap((part): JsonObject[] => {

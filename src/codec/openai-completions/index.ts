@@ -8,6 +8,7 @@ import { encodeError, encodeStreamError } from "../openai-chat/errors.ts";
 import { chatLayout } from "../openai-chat/layout.ts";
 import { writeFinishReason } from "../openai-chat/wire.ts";
 import { badRequest } from "../shared/check.ts";
+import { brokenOff } from "../shared/upstream-error.ts";
 import { mergeUsage, writeChatUsage } from "../shared/usage.ts";
 
 /** Fields that a chat cannot answer, and what they may be all the same. */
@@ -37,6 +38,8 @@ function encodeResponse(
   { id, createdAt, model, parts, finish, usage }: ChatResponse,
   context: AnswerContext,
 ): JsonObject {
+  const failure = brokenOff(finish);
+  if (failure !== undefined) throw failure;
   const text = parts.map((part) => (part.type === "text" || part.type === "refusal" ? part.text : "")).join("");
   const counts = writeChatUsage(usage);
   return {
@@ -75,13 +78,15 @@ function streamEncoder(context: AnswerContext): StreamEncoder {
       case "part-end":
         return [];
       case "response-end": {
+        const failure = brokenOff(event.finish);
+        if (failure !== undefined) return encodeStreamError(failure, context.requestId ?? "");
         const counts = context.request.includeUsage ? writeChatUsage(mergeUsage(start?.usage, event.usage)) : undefined;
         const usage =
           counts === undefined ? [] : [{ data: JSON.stringify({ ...identity, choices: [], usage: counts }) }];
         return [chunk("", writeFinishReason(event.finish)), ...usage, END_MARK];
       }
       case "error":
-        return encodeStreamError(event.error, "");
+        return encodeStreamError(event.error, context.requestId ?? "");
     }
   };
 }

@@ -17,7 +17,7 @@ import { citationFields, readCitations } from "../shared/openai-citations.ts";
 
 const TEXT_FIELDS = new Set(["type", "text", ...CACHE_FIELDS]);
 const REFUSAL_FIELDS = new Set(["type", "refusal", ...CACHE_FIELDS]);
-const IMAGE_FIELDS = new Set(["type", "image_url", "file_id", ...CACHE_FIELDS]);
+const IMAGE_FIELDS = new Set(["detail", "type", "image_url", "file_id", ...CACHE_FIELDS]);
 const FILE_FIELDS = new Set(["type", "file_id", "file_data", "file_url", "filename", ...CACHE_FIELDS]);
 const AUDIO_FIELDS = new Set(["type", "input_audio", ...CACHE_FIELDS]);
 
@@ -41,11 +41,13 @@ function extrasOf(
 function readImage(value: JsonObject, param: string): Part {
   const id = textOf(value["file_id"]);
   const url = textOf(value["image_url"]) ?? textOf(objectOr(value["image_url"])["url"]);
+  const detail = textOf(value["detail"]);
   if (id === undefined && url === undefined) throw missing(`${param}.image_url`);
   return {
     type: "media",
     kind: "image",
     ...(url === undefined ? { source: { type: "file", id: id ?? "", origin: RESPONSES } } : sourceOfUrl(url)),
+    ...(detail === undefined ? {} : { detail }),
     ...extrasOf(value, IMAGE_FIELDS),
   };
 }
@@ -155,7 +157,8 @@ export function writeMedia(part: MediaPart): JsonObject | undefined {
   const mediaType = mediaTypeOf(part);
   const isImage = part.kind === "image" || (source.type === "base64" && mediaType?.startsWith("image/") === true);
   if (isImage) {
-    const detail = form === undefined ? { detail: "auto" } : {};
+    const asked = part.detail ?? (form === undefined ? "auto" : undefined);
+    const detail = asked === undefined ? {} : { detail: asked };
     if (source.type === "file") return { type: "input_image", file_id: source.id, ...detail, ...extra };
     const url = source.type === "url" ? source.url : toDataUrl(mediaType, source.data);
     return { type: "input_image", image_url: url, ...detail, ...extra };
@@ -173,6 +176,7 @@ export function readAnnotations(value: Json | undefined): Annotation[] {
   return readCitations(value, objectOr);
 }
 
-export function writeAnnotation(annotation: Annotation): JsonObject {
-  return { type: "url_citation", ...citationFields(annotation) };
+/** @param chars of the text that the annotation is about */
+export function writeAnnotation(annotation: Annotation, chars: number): JsonObject {
+  return { type: "url_citation", ...citationFields(annotation, 0, chars) };
 }

@@ -4,8 +4,11 @@ import type { EncodeTarget, Traits } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolNames } from "../shared/custom-tools.ts";
 import { compact, objectOr, pick, sameJson } from "../shared/json.ts";
+import { withObjectRoot } from "../shared/schema/root.ts";
 import { sha256Hex } from "../shared/tool-names.ts";
-import { fieldsOf, formOf, loseForeignFields, loseOnce } from "../shared/vendor.ts";
+import { loseForeign } from "../shared/extras.ts";
+import { loseChoice } from "../shared/tool-choice.ts";
+import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { inputString, type ItemContext, writeInput } from "./encode-items.ts";
 import { readFormat, readReasoningSettings, writeFormat, writeReasoningSettings } from "./fields.ts";
 import { isAdditional, isWritable, readToolChoice, writeForeignTool, writeOwnTools, writeToolChoice } from "./tools.ts";
@@ -21,7 +24,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
   if ((request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
   }
-  loseForeignFields(request.vendor, RESPONSES, lose);
+  loseForeign(request, RESPONSES, lose);
   const { instructions, items } = writeInput(request.system, request.messages, context);
   const written = form === undefined ? undefined : inputString(request.messages);
   const hasInput = form?.["input"] !== "none" || items.length > 0;
@@ -36,7 +39,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
     ...writeLimit(request, context),
     ...compact<JsonObject>({ temperature: request.temperature, top_p: request.topP }),
     ...writeText(request, form),
-    ...writeReasoning(request, form),
+    ...writeReasoning(request, form, lose),
     ...writeUser(request, form),
     ...compact<JsonObject>({
       metadata: request.metadata,
@@ -56,7 +59,10 @@ function writeTools(request: ChatRequest, form: JsonObject | undefined, { lose }
     return false;
   });
   const hasAdditional = listed.length < request.tools.length;
-  if (tools.length === 0 && !hasAdditional && form === undefined) return {}; // a choice among nothing says nothing
+  if (tools.length === 0 && !hasAdditional && form === undefined) {
+    loseChoice(request, lose);
+    return {};
+  }
   const body: JsonObject = {};
   if (tools.length > 0) {
     body["tools"] = form === undefined ? tools.map((tool) => writeForeignTool(tool, lose)) : writeOwnTools(tools);
@@ -89,15 +95,26 @@ function writeLimit({ maxOutputTokens }: ChatRequest, { target, lose, isNative }
 function writeText({ responseFormat, verbosity }: ChatRequest, form: JsonObject | undefined): JsonObject {
   const { format: written, verbosity: _verbosity, ...own } = objectOr(form?.["text"]);
   const isSame = sameJson(readFormat(form?.["text"]), responseFormat);
-  const format = isSame ? written : responseFormat === undefined ? undefined : writeFormat(responseFormat);
+  const format = isSame
+    ? written
+    : responseFormat === undefined
+      ? undefined
+      : writeFormat(withObjectRoot(responseFormat));
   const text = compact<JsonObject>({ ...own, format, verbosity });
   return Object.keys(text).length === 0 ? {} : { text };
 }
 
-function writeReasoning({ reasoning }: ChatRequest, form: JsonObject | undefined): JsonObject {
+function writeReasoning(
+  { reasoning }: ChatRequest,
+  form: JsonObject | undefined,
+  lose: EncodeTarget["lose"],
+): JsonObject {
   const written = form?.["reasoning"];
   if (written !== undefined && sameJson(readReasoningSettings(written), reasoning)) return { reasoning: written };
   const settings = writeReasoningSettings(reasoning);
+  if (reasoning?.mode !== undefined && settings?.["effort"] === undefined) {
+    lose("thinking", "the upstream takes no switch without a level");
+  }
   return settings === undefined ? {} : { reasoning: settings };
 }
 

@@ -1,6 +1,7 @@
 /** Writes an answer as the events of Responses; a whole answer is what the last of them says. */
 import type { ChatEvent, ChatResponse, JsonObject, PartHead, PartTail } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
+import type { RelayError } from "../../contract/errors.ts";
 import { replay } from "../fold.ts";
 import { createCallWriter } from "../shared/answer-calls.ts";
 import { CustomInputReader } from "../shared/custom-input.ts";
@@ -80,9 +81,7 @@ class AnswerWriter {
         this.#end(event);
         break;
       case "error":
-        this.#isDone = true;
-        this.#prepare(this.#start);
-        this.#tell({ status: "failed", error: failureOf(event.error, "") });
+        this.#fail(event.error);
     }
   }
 
@@ -241,9 +240,10 @@ class AnswerWriter {
   #closeText(tail: PartTail): void {
     const own = fieldsOf(tail.vendor, RESPONSES);
     const raw = arrayOr(own["annotations"]).filter(isObject);
-    const annotations = raw.length > 0 ? raw : (tail.annotations ?? []).map(writeAnnotation);
-    const logprobs = arrayOr(own["logprobs"]);
     const text = this.#text;
+    const sources = tail.annotations ?? [];
+    const annotations = raw.length > 0 ? raw : sources.map((source) => writeAnnotation(source, text.length));
+    const logprobs = arrayOr(own["logprobs"]);
     const content_index = this.#items.contentIndex;
     for (const [annotation_index, annotation] of annotations.entries()) {
       const place = { content_index, annotation_index };
@@ -290,6 +290,17 @@ class AnswerWriter {
       this.#items.change({ arguments: this.#text });
     }
     this.#items.change(fieldsOf(tail.vendor, RESPONSES));
+  }
+
+  /** What was said stays said. A call is not closed: clients carry out what is complete. */
+  #fail(error: RelayError): void {
+    this.#isDone = true;
+    if (this.#head?.type !== "tool-call") {
+      this.#closePart({});
+      this.#items.close("incomplete");
+    }
+    this.#prepare(this.#start);
+    this.#tell({ status: "failed", error: failureOf(error, this.#context.requestId ?? "") });
   }
 
   #end({ finish, usage, vendor }: EventOf<"response-end">): void {

@@ -20,6 +20,11 @@ export function readCitations(value: Json | undefined, fieldsOf: (entry: Json) =
   });
 }
 
-export function citationFields({ url, title, startIndex, endIndex }: Annotation): JsonObject {
-  return { url, title: title ?? "", start_index: startIndex ?? 0, end_index: endIndex ?? 0 };
+/**
+ * @param start where in the whole text the part begins that rests on this source, and `end` where it ends: vendors that
+ * do not say which words they mean give their sources with the part
+ */
+export function citationFields(annotation: Annotation, start: number, end: number): JsonObject {
+  const { url, title, startIndex, endIndex } = annotation;
+  return { url, title: title ?? "", start_index: startIndex ?? start, end_index: endIndex ?? end };
 }

@@ -41,7 +41,7 @@ function joinAssistants(messages: readonly Message[]): Message[] {
  * @param note told of each such repair that changes what the client wrote
  */
 export function pairToolResults(messages: readonly Message[], note: (what: string) => void): Message[] {
-  const joined = joinAssistants(messages);
+  const joined = joinAssistants(messages.map(spokenContext));
   const results = new Map<string, Found[]>();
   const callsAt = new Map<string, number[]>();
   joined.forEach((message, messageIndex) => {
@@ -123,6 +123,18 @@ export function pairToolResults(messages: readonly Message[], note: (what: strin
     else paired.push({ ...message, parts });
   }
   return paired;
+}
+
+/** What is said about a document stands before it: few dialects have a place for it. */
+function spokenContext(message: Message): Message {
+  const isSpoken = message.parts.some((part) => part.type === "media" && part.context !== undefined);
+  if (!isSpoken) return message;
+  const parts = message.parts.flatMap((part): Part[] => {
+    if (part.type !== "media" || part.context === undefined) return [part];
+    const { context, ...media } = part;
+    return [{ type: "text", text: context }, media];
+  });
+  return { ...message, parts };
 }
 
 function orphanAsText(result: ToolResultPart): Part[] {

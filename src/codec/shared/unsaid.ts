@@ -33,6 +33,13 @@ export function loseAdvisory(
   }
 }
 
+/** A limit of nothing, by which Anthropic's clients fill its cache, is one that others refuse. */
+export function withAnswer(request: ChatRequest, lose: EncodeTarget["lose"]): ChatRequest {
+  if (request.maxOutputTokens !== 0) return request;
+  lose("max_tokens", "raised to 1, the upstream's least");
+  return { ...request, maxOutputTokens: 1 };
+}
+
 /** One answer per request is all there is. */
 export function refuseSeveral({ n }: ChatRequest): void {
   if ((n ?? 1) > 1) {

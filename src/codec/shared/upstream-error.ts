@@ -1,5 +1,5 @@
 /** Reads any error an upstream may answer with and files it under one of the house's failures. */
-import type { JsonObject } from "../../contract/chat.ts";
+import type { Finish, JsonObject } from "../../contract/chat.ts";
 import { RelayError, type RelayErrorOptions } from "../../contract/errors.ts";
 import { arrayOr, isObject, numberOf, objectOr, parseJson, textOf } from "./json.ts";
 
@@ -242,6 +242,13 @@ function neutralMessage(status: number): string {
   if (status === 413) return "The upstream found the request too large.";
   if (status === 404) return "The upstream does not know the model or the address.";
   return status >= 500 ? "The upstream failed." : "The upstream refused the request.";
+}
+
+/** The failure that an answer ended with, after it had begun well. */
+export function brokenOff({ reason, raw }: Finish): RelayError | undefined {
+  if (reason !== "error") return undefined;
+  const word = raw !== undefined && /^\w{1,64}$/.test(raw) ? ` (${raw})` : "";
+  return malformed(`The model broke off its answer${word}.`);
 }
 
 export function malformed(message: string, cause?: unknown): RelayError {

@@ -11,6 +11,11 @@ import { isEmpty, isObject, textOf } from "./json.ts";
  */
 const FORM_SUFFIX = "/form";
 
+/** Is this entry of a vendor's about the form things were written in? */
+export function isForm(id: string): boolean {
+  return id.endsWith(FORM_SUFFIX);
+}
+
 export function vendorOf(codecId: string, fields: JsonObject, form?: JsonObject): Vendor | undefined {
   const hasFields = !isEmpty(fields);
   if (!hasFields && form === undefined) return undefined;

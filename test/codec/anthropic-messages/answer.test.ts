@@ -267,6 +267,21 @@ describe("writing a stream", () => {
     expect(JSON.parse(last!.data)).toMatchObject({ usage: { input_tokens: 3, output_tokens: 1 } });
   });
 
+  test("E20: Gemini's first chunk tells what was read, and so does the first event", () => {
+    const chunk = (text: string, extra: object = {}) =>
+      `data: ${JSON.stringify({
+        candidates: [{ content: { parts: [{ text }] }, ...extra }],
+        usageMetadata: { promptTokenCount: 321, cachedContentTokenCount: 21, candidatesTokenCount: 7 },
+      })}\n\n`;
+    const events = eventsOf("gemini", framesOfText(chunk("Hel") + chunk("lo", { finishReason: "STOP" })));
+    const first = JSON.parse(writeEvents("anthropic-messages", events)[0]!.data);
+    expect(dig(first, "message", "usage")).toMatchObject({
+      input_tokens: 300,
+      cache_read_input_tokens: 21,
+      output_tokens: 0,
+    });
+  });
+
   test("opens no block before it has something to say", () => {
     const events: ChatEvent[] = [
       { type: "response-start", id: "1", model: "m" },

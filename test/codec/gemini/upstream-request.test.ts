@@ -316,7 +316,7 @@ describe("tools", () => {
   }
 
   test("one call at a time cannot be asked for, and that is told", () => {
-    expect(chat({ tools: [tool], parallel_tool_calls: false }).lost).toEqual(["parallel_tool_calls"]);
+    expect(chat({ tools: [tool], parallel_tool_calls: false }).lost).toEqual(["strict", "parallel_tool_calls"]);
   });
 
   test("a web search alone becomes Google's; beside functions it is left out and told", () => {
@@ -516,4 +516,30 @@ describe("what a Gemini client wrote is repeated, not repaired", () => {
     ];
     expect(native({ tools }).sent["tools"]).toEqual(tools);
   });
+});
+
+test("what results show stands behind the last of them, so that they are in a row as their calls were", () => {
+  const call = (id: string) => ({ id, type: "function", function: { name: `tool_${id}`, arguments: "{}" } });
+  const image = { type: "image_url", image_url: { url: "data:image/png;base64,iVBORw0KGgo=" } };
+  const { sent } = translate(
+    {
+      model: "m",
+      messages: [
+        { role: "user", content: "Hi" },
+        { role: "assistant", tool_calls: [call("a"), call("b")] },
+        { role: "tool", tool_call_id: "a", content: [{ type: "text", text: "one" }, image] },
+        { role: "tool", tool_call_id: "b", content: "two" },
+      ],
+    },
+    "openai-chat",
+    "gemini",
+  );
+  const parts = dig(sent, "contents", 2, "parts") as JsonObject[];
+  expect(parts.map((part) => Object.keys(part)[0])).toEqual([
+    "functionResponse",
+    "functionResponse",
+    "text",
+    "inlineData",
+  ]);
+  expect(parts[2]).toEqual({ text: "Attached by the tool tool_a:" });
 });

@@ -3,7 +3,6 @@ import { describe, expect, test } from "bun:test";
 import { openEnvelope, RELAY_SIGNATURE_PREFIX, sealReasoning } from "../../../src/codec/shared/envelope.ts";
 import { mediaTypeOf, parseDataUrl, sniffMediaType } from "../../../src/codec/shared/media.ts";
 import { budgetOf, effortOf } from "../../../src/codec/shared/reasoning.ts";
-import { fitsOpenAiStrict, strictSchema, toolSchema } from "../../../src/codec/shared/schema.ts";
 import { readToolInput, ToolInputReader } from "../../../src/codec/shared/tool-input.ts";
 import { answerToolIds, safeToolId, safeToolName, shortToolId } from "../../../src/codec/shared/tool-names.ts";
 import { pairToolResults } from "../../../src/codec/shared/turns.ts";
@@ -138,72 +137,6 @@ describe("levels and budgets", () => {
       "xhigh",
       "xhigh",
     ]);
-  });
-});
-
-describe("schemas", () => {
-  test("of tools are objects at the root, also through a reference", () => {
-    const schema = {
-      anyOf: [{ $ref: "#/$defs/a" }, { properties: { y: {} } }],
-      $defs: { a: { properties: { x: {} }, required: ["x"] } },
-    };
-    expect(toolSchema(schema)).toEqual({ $defs: schema.$defs, type: "object", properties: { x: {}, y: {} } });
-    expect(
-      toolSchema({
-        allOf: [
-          { properties: { x: {} }, required: ["x"] },
-          { properties: { y: {} }, required: ["y"] },
-        ],
-      }),
-    ).toEqual({
-      type: "object",
-      properties: { x: {}, y: {} },
-      required: ["x", "y"],
-    });
-  });
-
-  test("that are good already are left alone", () => {
-    const schema = {
-      type: "object",
-      properties: { a: { anyOf: [{ type: "string" }, { type: "null" }] } },
-      required: ["a"],
-    };
-    expect(toolSchema(schema)).toBe(schema);
-  });
-
-  test("for strict modes tell property names from keywords", () => {
-    const schema = {
-      type: "object",
-      properties: { pattern: { type: "string", pattern: "^a" }, minimum: { type: "number" } },
-    };
-    expect(strictSchema(schema)).toEqual({
-      type: "object",
-      properties: { pattern: { type: "string", description: '(pattern: "^a")' }, minimum: { type: "number" } },
-      additionalProperties: false,
-    });
-  });
-
-  test("for strict modes may not contain themselves", () => {
-    expect(strictSchema({ type: "object", properties: { a: { $ref: "#" } } })).toBeUndefined();
-    expect(
-      strictSchema({ $defs: { a: { properties: { b: { $ref: "#/$defs/b" } } }, b: { items: { $ref: "#/$defs/a" } } } }),
-    ).toBeUndefined();
-    expect(strictSchema({ $ref: "#/$defs/a", $defs: { a: { type: "string" } } })).toEqual({
-      $ref: "#/$defs/a",
-      $defs: { a: { type: "string" } },
-    });
-  });
-
-  test("fit OpenAI's strict mode when everything is closed and required", () => {
-    const good = {
-      type: "object",
-      properties: { a: { type: "string" } },
-      required: ["a"],
-      additionalProperties: false,
-    };
-    expect(fitsOpenAiStrict(good)).toBe(true);
-    expect(fitsOpenAiStrict({ ...good, required: [] })).toBe(false);
-    expect(fitsOpenAiStrict({ ...good, properties: { a: { type: "object", properties: {} } } })).toBe(false);
   });
 });
 

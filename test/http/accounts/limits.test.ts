@@ -161,17 +161,20 @@ describe("R29 limits over HTTP", () => {
     expect(there.status).toBe(200);
   });
 
-  test("clearing all accounts clears what they have spent", async () => {
+  test("clearing all accounts clears what they have spent, and what was said to them", async () => {
     const { owner } = await begin("limits: { access_key: { budgets: [{ usd: 0.03, window: total }] } }");
     expect((await statuses(KEY, 6)).includes(429)).toBe(true);
     await house.relay.services.limiter.spending.flush();
     expect(await house.store.spending.load()).not.toEqual([]);
+    const { kept } = house.relay.services;
+    kept.keep("org_1:access-key", "resp_1", ["what was said"]);
     const cleared = await house.ask("POST /api/admin/clear-data", {
       as: owner,
       body: { confirm: "RESET ALL DATA", scope: ["users"] },
     });
     expect(cleared.status).toBe(200);
     expect(await house.store.spending.load()).toEqual([]);
+    expect([kept.held, kept.find("org_1:access-key", "resp_1")]).toEqual([0, undefined]);
     expect(await statuses(KEY, 1)).toEqual([200]);
   });
 });

@@ -8,7 +8,8 @@ const usageOf = ({ inputTokens, outputTokens }: Said) => ({
   outputTokens,
   totalTokens: inputTokens + outputTokens,
 });
-const stopOf = ({ calls, isCut }: Said): string => (isCut ? "max_tokens" : calls.length > 0 ? "tool_use" : "end_turn");
+const stopOf = ({ calls, isCut, isRefused }: Said): string =>
+  isRefused ? "content_filtered" : isCut ? "max_tokens" : calls.length > 0 ? "tool_use" : "end_turn";
 
 export const bedrockConverseVoice: Voice = {
   streamType: awsEventStream.contentType,

@@ -12,7 +12,8 @@ const usageOf = ({ inputTokens, outputTokens }: Said) => ({
   output_tokens: outputTokens,
   service_tier: "standard",
 });
-const stopOf = ({ calls, isCut }: Said): string => (isCut ? "max_tokens" : calls.length > 0 ? "tool_use" : "end_turn");
+const stopOf = ({ calls, isCut, isRefused }: Said): string =>
+  isRefused ? "refusal" : isCut ? "max_tokens" : calls.length > 0 ? "tool_use" : "end_turn";
 
 function whole(said: Said): object {
   return {

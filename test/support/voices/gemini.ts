@@ -11,6 +11,7 @@ const chunk = ({ inputTokens, outputTokens }: Said, parts: readonly object[], re
   modelVersion: "gemini-upstream",
   responseId: "answer-9",
 });
+const finishOf = ({ isCut, isRefused }: Said): string => (isRefused ? "SAFETY" : isCut ? "MAX_TOKENS" : "STOP");
 /** The first call of a turn is signed, the others are not. */
 const partsOf = ({ calls }: Said): object[] =>
   calls.map(({ name, input }, index) => ({
@@ -28,14 +29,14 @@ export const geminiVoice: Voice = {
         ...(said.text === "" ? [] : [{ text: said.text }]),
         ...partsOf(said),
       ],
-      { finishReason: said.isCut ? "MAX_TOKENS" : "STOP" },
+      { finishReason: finishOf(said) },
     ),
   stream: (said) =>
     [
       ...pieces(said.reasoning ?? "").map((text) => chunk(said, [{ text, thought: true }])),
       ...pieces(said.text).map((text) => chunk(said, [{ text }])),
       ...partsOf(said).map((part) => chunk(said, [part])),
-      chunk(said, [{ text: "" }], { finishReason: said.isCut ? "MAX_TOKENS" : "STOP" }),
+      chunk(said, [{ text: "" }], { finishReason: finishOf(said) }),
     ].map((each) => `data: ${JSON.stringify(each)}\r\n\r\n`),
   failure(status, message) {
     const word = status === 429 ? "RESOURCE_EXHAUSTED" : status >= 500 ? "UNAVAILABLE" : "INVALID_ARGUMENT";

@@ -28,8 +28,8 @@ export const openaiChatVoice: Voice = {
         finish_reason: finishOf(said),
         message: {
           role: "assistant",
-          content: said.text,
-          refusal: null,
+          content: said.isRefused ? null : said.text,
+          refusal: said.isRefused ? said.text : null,
           ...(said.reasoning === undefined ? {} : { reasoning_content: said.reasoning }),
           ...(said.calls.length > 0
             ? { tool_calls: said.calls.map((call, index) => callOf(call, index, JSON.stringify(call.input))) }
@@ -53,7 +53,7 @@ export const openaiChatVoice: Voice = {
     const frames = [
       chunk({ role: "assistant", content: "" }),
       ...pieces(said.reasoning ?? "").map((piece) => chunk({ reasoning_content: piece })),
-      ...pieces(said.text).map((piece) => chunk({ content: piece })),
+      ...pieces(said.text).map((piece) => chunk(said.isRefused ? { refusal: piece } : { content: piece })),
       ...calls,
       chunk({}, finishOf(said)),
       { ...chunk({}), choices: [], usage: usageOf(said) },

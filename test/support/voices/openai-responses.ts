@@ -19,7 +19,9 @@ function itemOf(call: Call, index: number): Item {
 }
 
 function itemsOf(said: Said): Item[] {
-  const content = [{ type: "output_text", text: said.text, annotations: [], logprobs: [] }];
+  const content = said.isRefused
+    ? [{ type: "refusal", refusal: said.text }]
+    : [{ type: "output_text", text: said.text, annotations: [], logprobs: [] }];
   const summary = [{ type: "summary_text", text: said.reasoning }];
   return [
     ...(said.reasoning === undefined
@@ -60,6 +62,15 @@ function told(said: Said, index: number, item: Item): object[] {
     case "message": {
       const part = { type: "output_text", text: "", annotations: [], logprobs: [] };
       const text = { ...place, content_index: 0 };
+      if (said.isRefused) {
+        return [
+          added({ status: "in_progress", content: [] }),
+          { type: "response.content_part.added", ...text, part: { type: "refusal", refusal: "" } },
+          ...pieces(said.text).map((delta) => ({ type: "response.refusal.delta", ...text, delta })),
+          { type: "response.refusal.done", ...text, refusal: said.text },
+          { type: "response.content_part.done", ...text, part: { type: "refusal", refusal: said.text } },
+        ];
+      }
       return [
         added({ status: "in_progress", content: [] }),
         { type: "response.content_part.added", ...text, part },

@@ -26,6 +26,8 @@ export interface Said {
   readonly calls: readonly Call[];
   /** It ended at the limit of output. */
   readonly isCut?: true;
+  /** The vendor declines, in these words where its dialect has a place for them; Ollama and Cohere just say them. */
+  readonly isRefused?: true;
   readonly inputTokens: number;
   readonly outputTokens: number;
 }

@@ -1,0 +1,82 @@
+/** Takes answers that are no objects out of the object in which they had to travel, whole or while they stream. */
+import type { ChatEvent, ChatRequest, ChatResponse } from "../contract/chat.ts";
+import { ANSWER_VALUE, isWrapped } from "./shared/schema/root.ts";
+
+const OPENING = new RegExp(`^\\s*\\{\\s*"${ANSWER_VALUE}"\\s*:`);
+/** What could still become the opening. */
+const OPENING_TEXT = `{"${ANSWER_VALUE}":`;
+
+interface Reader {
+  readonly event: (event: ChatEvent) => readonly ChatEvent[];
+  readonly response: (response: ChatResponse) => ChatResponse;
+}
+
+/**
+ * A reader for the answer to this request; `undefined` when the answer is given as it comes. An upstream that takes any
+ * schema as it is answers without the object, and is left alone.
+ */
+export function valueReader({ responseFormat }: Pick<ChatRequest, "responseFormat">): Reader | undefined {
+  if (responseFormat?.type !== "json-schema" || !isWrapped(responseFormat.schema)) return undefined;
+  let text: WrappedText | undefined;
+  return {
+    event(event) {
+      if (event.type === "part-start") text = event.head.type === "text" ? new WrappedText() : undefined;
+      if (text === undefined) return [event];
+      if (event.type === "part-delta") {
+        const delta = text.read(event.delta);
+        return delta === "" ? [] : [{ ...event, delta }];
+      }
+      if (event.type !== "part-end") return [event];
+      const rest = text.end();
+      return rest === "" ? [event] : [{ type: "part-delta", index: event.index, delta: rest }, event];
+    },
+    response: (response) => ({
+      ...response,
+      parts: response.parts.map((part) => {
+        if (part.type !== "text") return part;
+        const wrapped = new WrappedText();
+        return { ...part, text: wrapped.read(part.text) + wrapped.end() };
+      }),
+    }),
+  };
+}
+
+/** The text of one answer. What is not wrapped after all is given out as it is. */
+class WrappedText {
+  #state: "opening" | "inside" | "plain" = "opening";
+  /** While it opens all so far; inside, what may be the end of the object. */
+  #held = "";
+  /** Has the first character of the value arrived? */
+  #hasBegun = false;
+
+  read(delta: string): string {
+    if (this.#state === "plain") return delta;
+    this.#held += delta;
+    if (this.#state === "opening") {
+      const opening = OPENING.exec(this.#held)?.[0];
+      if (opening === undefined) {
+        if (OPENING_TEXT.startsWith(this.#held.replace(/\s+/g, ""))) return "";
+        this.#state = "plain";
+        return this.#release(this.#held.length);
+      }
+      this.#state = "inside";
+      this.#held = this.#held.slice(opening.length);
+    }
+    if (!this.#hasBegun) this.#held = this.#held.trimStart();
+    this.#hasBegun = this.#held !== "";
+    return this.#release(this.#held.trimEnd().replace(/[}\s]+$/, "").length);
+  }
+
+  /** The last brace is the object's; those before it are the value's. A text that was cut off has neither. */
+  end(): string {
+    if (this.#state !== "inside") return this.#release(this.#held.length);
+    const rest = this.#held.trimEnd();
+    return rest.endsWith("}") ? rest.slice(0, -1).trimEnd() : rest;
+  }
+
+  #release(chars: number): string {
+    const released = this.#held.slice(0, chars);
+    this.#held = this.#held.slice(chars);
+    return released;
+  }
+}

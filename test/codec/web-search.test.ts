@@ -1,0 +1,184 @@
+/** The vendors' own search of the web: asked for in one dialect, done in another, with its sources in the answer. */
+import { describe, expect, test } from "bun:test";
+import { bedrockInvokeClaude, vertexClaude } from "../../src/codec/hosted-claude/index.ts";
+import type { JsonObject } from "../../src/contract/chat.ts";
+import type { Codec } from "../../src/contract/codec.ts";
+import {
+  CODECS,
+  contextOf,
+  type Dialect,
+  dig,
+  eventsOf,
+  framesOfText,
+  targetOf,
+  namedEvents,
+  textOfFrames,
+  writeEvents,
+} from "./support.ts";
+
+const UPSTREAMS = { ...CODECS, "bedrock-invoke-claude": bedrockInvokeClaude, "vertex-claude": vertexClaude };
+type Upstream = keyof typeof UPSTREAMS;
+const place = { city: "Bern", country: "CH" };
+
+const ASKED: Record<Dialect, JsonObject> = {
+  "anthropic-messages": {
+    ...{ model: "m", max_tokens: 99, messages: [{ role: "user", content: "Hi" }] },
+    tools: [
+      {
+        type: "web_search_20250305",
+        name: "web_search",
+        max_uses: 3,
+        allowed_domains: ["a.example"],
+        user_location: { type: "approximate", ...place },
+      },
+    ],
+  },
+  "openai-responses": {
+    ...{ model: "m", input: "Hi" },
+    tools: [
+      {
+        type: "web_search",
+        filters: { allowed_domains: ["a.example"] },
+        user_location: { type: "approximate", ...place },
+      },
+    ],
+  },
+  "openai-chat": {
+    ...{ model: "m", messages: [{ role: "user", content: "Hi" }] },
+    web_search_options: { user_location: { type: "approximate", approximate: place } },
+  },
+  gemini: { contents: [{ role: "user", parts: [{ text: "Hi" }] }], tools: [{ googleSearch: {} }] },
+};
+
+function send(from: Dialect, to: Upstream, extra: JsonObject = {}) {
+  const target = targetOf();
+  const codec: Codec = UPSTREAMS[to];
+  const request = CODECS[from].ingress.decodeRequest({ ...ASKED[from], ...extra }, { model: "m" });
+  return { sent: codec.egress!.encodeRequest(request, target), lost: target.lost };
+}
+
+const anthropic = { type: "web_search_20250305", name: "web_search" };
+const near = { user_location: { type: "approximate", ...place } };
+const there = { allowed_domains: ["a.example"] };
+const CASES: [from: Dialect, to: Upstream, tools: unknown, lost: string[]][] = [
+  ["anthropic-messages", "openai-responses", [{ type: "web_search", filters: there, ...near }], ["tools[].max_uses"]],
+  [
+    "anthropic-messages",
+    "gemini",
+    [{ googleSearch: {} }],
+    ["tools[].max_uses", "tools[].allowed_domains", "tools[].user_location"],
+  ],
+  ["anthropic-messages", "vertex-claude", ASKED["anthropic-messages"]["tools"], []],
+  ["anthropic-messages", "bedrock-invoke-claude", undefined, ["web_search"]],
+  ["anthropic-messages", "openai-chat", undefined, ["web_search"]],
+  ["openai-responses", "anthropic-messages", [{ ...anthropic, ...there, ...near }], []],
+  ["openai-responses", "vertex-claude", [{ ...anthropic, ...there, ...near }], []],
+  ["openai-responses", "bedrock-invoke-claude", undefined, ["web_search"]],
+  ["openai-responses", "gemini", [{ googleSearch: {} }], ["tools[].allowed_domains", "tools[].user_location"]],
+  ["openai-chat", "anthropic-messages", [{ ...anthropic, ...near }], []],
+  ["openai-chat", "openai-responses", [{ type: "web_search", ...near }], []],
+  ["openai-chat", "gemini", [{ googleSearch: {} }], ["tools[].user_location"]],
+  ["gemini", "anthropic-messages", [anthropic], []],
+  ["gemini", "openai-responses", [{ type: "web_search" }], []],
+  ["gemini", "openai-chat", undefined, ["googleSearch"]],
+];
+
+describe("a search is asked for in the upstream's words, and what it has no word for is named", () => {
+  for (const [from, to, tools, lost] of CASES) {
+    test(`${from} to ${to}`, () => {
+      const got = send(from, to);
+      expect(got.sent["tools"]).toEqual(tools as never);
+      expect(got.lost).toEqual(lost);
+    });
+  }
+
+  test("as the client wrote it in the same dialect", () => {
+    for (const dialect of ["anthropic-messages", "openai-responses", "gemini", "openai-chat"] as const) {
+      const { sent, lost } = send(dialect, dialect);
+      const field = dialect === "openai-chat" ? "web_search_options" : "tools";
+      expect(sent[field]).toEqual(ASKED[dialect][field]!);
+      expect(lost).toEqual([]);
+      if (dialect === "openai-chat") expect(sent).not.toHaveProperty("tools");
+    }
+  });
+
+  test("at Gemini only where no function stands beside it", () => {
+    const tools = [
+      ...(ASKED["anthropic-messages"]["tools"] as JsonObject[]),
+      { name: "f", input_schema: { type: "object", properties: {} } },
+    ];
+    const { sent, lost } = send("anthropic-messages", "gemini", { tools });
+    expect(JSON.stringify(sent)).not.toContain("googleSearch");
+    expect(lost).toEqual(["web_search"]);
+  });
+
+  test("with one of two lists of domains, as Anthropic takes one", () => {
+    const tools = [{ type: "web_search", filters: { ...there, blocked_domains: ["b.example"] } }];
+    expect(send("openai-responses", "anthropic-messages", { tools }).sent["tools"]).toEqual([
+      { ...anthropic, ...there },
+    ]);
+  });
+});
+
+describe("sources that come with a part of the text are said to be of that part", () => {
+  const cited = (text: string) => ({
+    type: "text",
+    text,
+    citations: [
+      {
+        type: "web_search_result_location",
+        url: "https://a.example/",
+        title: "A",
+        cited_text: "x",
+        encrypted_index: "e",
+      },
+    ],
+  });
+  const content = [{ type: "text", text: "As " }, cited("known"), { type: "text", text: ", or " }, cited("not.")];
+  const spans = (annotations: unknown) =>
+    (annotations as JsonObject[]).map((annotation) => {
+      const fields = (annotation["url_citation"] ?? annotation) as JsonObject;
+      return [fields["start_index"], fields["end_index"]];
+    });
+
+  test("in a whole answer", () => {
+    const response = CODECS["anthropic-messages"].egress.decodeResponse({ content, stop_reason: "end_turn" });
+    const chat = CODECS["openai-chat"].ingress.encodeResponse(response, contextOf());
+    expect(dig(chat, "choices", 0, "message", "content")).toBe("As known, or not.");
+    expect(spans(dig(chat, "choices", 0, "message", "annotations"))).toEqual([
+      [3, 8],
+      [13, 17],
+    ]);
+    const responses = CODECS["openai-responses"].ingress.encodeResponse(response, contextOf());
+    expect(spans(dig(responses, "output", 0, "content", 1, "annotations"))).toEqual([[0, 5]]);
+  });
+
+  test("while it streams", () => {
+    const blocks = content.flatMap((block, index) => [
+      { type: "content_block_start", index, content_block: { type: "text", text: "" } },
+      { type: "content_block_delta", index, delta: { type: "text_delta", text: block.text } },
+      ...("citations" in block
+        ? [{ type: "content_block_delta", index, delta: { type: "citations_delta", citation: block.citations[0]! } }]
+        : []),
+      { type: "content_block_stop", index },
+    ]);
+    const events = eventsOf(
+      "anthropic-messages",
+      framesOfText(
+        namedEvents(
+          { type: "message_start", message: {} },
+          ...blocks,
+          { type: "message_delta", delta: { stop_reason: "end_turn" } },
+          { type: "message_stop" },
+        ),
+      ),
+    );
+    const deltas = framesOfText(textOfFrames(writeEvents("openai-chat", events)))
+      .filter(({ data }) => data !== "[DONE]")
+      .map(({ data }) => dig(JSON.parse(data), "choices", 0, "delta", "annotations"));
+    expect(spans(deltas.filter((annotations) => annotations !== undefined).flat())).toEqual([
+      [3, 8],
+      [13, 17],
+    ]);
+  });
+});
