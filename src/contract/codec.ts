@@ -87,7 +87,14 @@ export interface Traits {
   readonly streamUsage?: boolean;
   /** openai-chat: the role of instructions. Default `system`. */
   readonly systemRole?: "system" | "developer";
-  /** openai-chat: where earlier reasoning goes in the history. Default `none` (left out, recorded as lost). */
+  /** openai-chat: false = refuses `max_completion_tokens` and the role `developer`, which others take beside the older. */
+  readonly newerNames?: boolean;
+  /** openai-chat: wants instructions at the start only, and users and assistants in turn, as many chat templates do. */
+  readonly strictTurns?: boolean;
+  /**
+   * openai-chat: where earlier reasoning goes in the history. Default `none` (left out, recorded as lost). With
+   * `reasoning_content` it is also demanded: turns with calls that have none get a word in its place.
+   */
   readonly reasoningHistory?: "reasoning_content" | "reasoning_details" | "none";
   /** openai-chat: may tool messages hold image parts? Default false: images move to a user message after them. */
   readonly toolMedia?: boolean;
