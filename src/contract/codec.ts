@@ -89,6 +89,8 @@ export interface Traits {
   readonly systemRole?: "system" | "developer";
   /** openai-chat: false = refuses `max_completion_tokens` and the role `developer`, which others take beside the older. */
   readonly newerNames?: boolean;
+  /** openai-chat: false = knows no choice among some of the tools; the others are left out instead. */
+  readonly allowedTools?: boolean;
   /** openai-chat: wants instructions at the start only, and users and assistants in turn, as many chat templates do. */
   readonly strictTurns?: boolean;
   /**
