@@ -180,6 +180,8 @@ export interface Egress {
   encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject;
   /** Throws `upstream-malformed` when the body is not an answer, or the decoded error when it is one in disguise. */
   decodeResponse(body: JsonObject): ChatResponse;
+  /** The dialect has no stop sequences: the relay ends answers at them. */
+  readonly lacksStop?: true;
   /** A stateful reader for one answer; `null` = end of stream: an answer without its end mark becomes an `error` event. */
   streamDecoder(): (frame: Frame | null) => ChatEvent[];
   /** `headers` for retry hints. The result's message is the upstream's text; the relay scrubs it. */
