@@ -63,6 +63,8 @@ export interface Ingress {
   encodeError(error: RelayError, requestId: string): JsonObject;
   /** The same inside a stream that has begun, as frames (the pass-through lane appends them). */
   encodeStreamError(error: RelayError, requestId: string): Frame[];
+  /** Whether clients of this dialect find the message in this parsed error body, so that it may reach them unchanged. */
+  readsError(body: unknown): boolean;
   /** Written between frames after a silence; clients of the dialect ignore it, but their idle timers do not. */
   readonly keepAlive: Frame;
   /**

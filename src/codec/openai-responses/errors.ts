@@ -2,11 +2,11 @@
 import type { JsonObject } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
-import { encodeOpenAiError, openAiError } from "../shared/openai-errors.ts";
+import { encodeOpenAiError, openAiError, readsOpenAiError } from "../shared/openai-errors.ts";
 import { CONTEXT_LENGTH_EXCEEDED } from "../shared/upstream-error.ts";
 
 export { decodeErrorResponse as decodeError } from "../shared/upstream-error.ts";
-export { encodeOpenAiError as encodeError };
+export { encodeOpenAiError as encodeError, readsOpenAiError as readsError };
 
 /**
  * Codes that clients act upon: they compact, wait, or give up. Elsewhere `response.error.code` is one of a fixed list
