@@ -213,7 +213,7 @@ function writeAssistant(message: Message, context: MessageContext): JsonObject[]
     else if (part.type === "media" && !isNative) context.lose("messages", "an answer cannot hold media");
     else content.push(...writeUserPart(part, context));
   }
-  const reasoned = writeReasoning(reasoning, context);
+  const reasoned = writeReasoning(reasoning, context, calls.length > 0);
   const toolCalls = calls.filter((call) => formOf(call.vendor, CHAT)?.["legacy"] !== true);
   const legacy = calls.find((call) => formOf(call.vendor, CHAT)?.["legacy"] === true);
   const isSaidOtherwise = calls.length > 0 || refusal !== undefined;
@@ -250,6 +250,9 @@ function writeToolCall(call: ToolCallPart, context: MessageContext): JsonObject 
   return { id, type: "function", function: { name, arguments: input }, ...extras };
 }
 
+/** Stands for thoughts of another model where there must be some: beside calls some servers refuse to have none. */
+const UNTOLD_THOUGHTS = "(Another model thought here.)";
+
 /** Whose signatures find home through a server that serves many vendors' models. */
 const FORWARDED: ReadonlySet<string> = new Set([CHAT, MESSAGES, RESPONSES, GEMINI]);
 
@@ -267,7 +270,7 @@ function writeDetails(parts: readonly ReasoningPart[], context: MessageContext):
 }
 
 /** Earlier reasoning, in the field the upstream wants it back in; by default only what the client wrote as chat. */
-function writeReasoning(parts: readonly ReasoningPart[], context: MessageContext): JsonObject {
+function writeReasoning(parts: readonly ReasoningPart[], context: MessageContext, hasCalls: boolean): JsonObject {
   if (parts.length === 0) return {};
   const history = context.target.traits.reasoningHistory;
   if (history === "reasoning_details") return writeDetails(parts, context);
@@ -278,8 +281,11 @@ function writeReasoning(parts: readonly ReasoningPart[], context: MessageContext
     const fields = arrayOr(formOf(readable[0]?.vendor, CHAT)?.["fields"] ?? ["reasoning_content"]);
     return Object.fromEntries(fields.map((field) => [String(field), reasoningText(readable)]));
   }
-  const text = reasoningText(parts);
-  if (history === "reasoning_content" && text !== "") return { reasoning_content: text };
-  context.lose("reasoning", "the upstream takes no earlier reasoning");
-  return {};
+  // What another vendor has signed is that vendor's; what nobody signed may well be this one's.
+  const known =
+    history === "reasoning_content" ? parts.filter(({ signature: by }) => (by?.origin ?? CHAT) === CHAT) : [];
+  if (known.length < parts.length) context.lose("reasoning", "the upstream takes no earlier reasoning of others");
+  const text = reasoningText(known);
+  if (text !== "") return { reasoning_content: text };
+  return history === "reasoning_content" && hasCalls ? { reasoning_content: UNTOLD_THOUGHTS } : {};
 }
