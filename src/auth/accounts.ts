@@ -16,11 +16,13 @@ import {
   type AccountsConfig,
   actorOf,
   anonymousActor,
+  beyondPartial,
   type Caller,
   type Origin,
   refuseIfSsoOnly,
   requireFresh,
   requireSession,
+  requireWholeAdmin,
 } from "./caller.ts";
 import { principalOfUser } from "./identity.ts";
 import { canonicalName, checkNewEmail } from "./names.ts";
@@ -128,12 +130,14 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
     create: (input, caller) =>
       audit.refusing(caller, "user.create", null, async () => {
+        if (input.isAdmin) requireWholeAdmin(caller);
         const user = await registration.create(input, caller);
         return input.password === undefined ? { user, reset: await makeReset(user.id, caller) } : { user };
       }),
 
     update: (id, patch, caller) =>
       audit.refusing(caller, "user.update", principalOfUser(id), async () => {
+        if (patch.isAdmin) requireWholeAdmin(caller);
         const email = checkEmail(patch.email);
         const outcome = await users.update(
           id,
@@ -256,6 +260,8 @@ function refusalOf(type: UserRefusal | "email-taken"): RelayError {
       return forbidden("own_account", "Nobody changes the own account here");
     case "super-admin-protected":
       return forbidden("super_admin_protected", "The super admin can only hand the role over");
+    case "admin-protected":
+      return beyondPartial();
     case "actor-not-allowed":
       return forbidden("admin_required", "Admin access required");
     case "email-taken":

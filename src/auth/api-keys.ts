@@ -1,5 +1,4 @@
 /** API keys: made within the bounds of whoever makes them, shown once, found by the digest of the whole, over at once. */
-import { expandScopes } from "../config/scopes.ts";
 import type { Identity, Logger } from "../contract/host.ts";
 import type {
   AccountRepositories,
@@ -14,11 +13,12 @@ import type {
 import type { Clock, Schedule } from "../support/clock.ts";
 import type { AuditTrail } from "./audit.ts";
 import { type AccountsConfig, actorOf, type Caller } from "./caller.ts";
-import { grantScopes, requireScopesOf } from "./grants.ts";
+import { grantScopes } from "./grants.ts";
 import { withinReach } from "./key-bounds.ts";
 import { checkKeyFields, type KeyFields, NO_LIMITS, wholeLimits, wholeModels } from "./key-fields.ts";
 import { checkImportedKey, shownPartsOfImported } from "./imported-key.ts";
 import { boundedExpiry, rotatedExpiry } from "./key-lifetime.ts";
+import { requireMastery, requireOwnership } from "./key-mastery.ts";
 import { keyPatch } from "./key-patch.ts";
 import { createKeyLookup, type KeyLookup } from "./key-lookup.ts";
 import { prefixFor } from "./key-prefixes.ts";
@@ -70,7 +70,7 @@ export interface ApiKeys extends Omit<KeyLookup, "identify" | "isOwn"> {
   update(id: string, fields: KeyFields, caller: Caller): Promise<ApiKey>;
   /** For good. `already`: it had been before. */
   revoke(id: string, caller: Caller): Promise<"revoked" | "already">;
-  /** `graceMs`: how long the old one lives on beside the new one. */
+  /** `graceMs`: how long the old one lives on beside the new one. The one that the old one replaced ends now. */
   rotate(id: string, graceMs: number, caller: Caller): Promise<MadeKey>;
 }
 
@@ -82,6 +82,10 @@ export function statusOf(key: Pick<ApiKey, "revokedAt" | "expiresAt">, now: numb
 
 const IDEMPOTENT_MS = 24 * 3_600_000;
 const PUBLIC_ID_LENGTH = 20;
+
+function tooManyKeys(max: number): Error {
+  return conflict("too_many_keys", `There may be ${max} live keys; revoke one first`);
+}
 
 export function createApiKeys(options: ApiKeysOptions): ApiKeys {
   const { accounts, config, pepper, audit, revocations, clock, schedule, newUuid, fillRandom, log } = options;
@@ -95,13 +99,6 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     const standing = await accounts.apiKeys.find(id);
     if (standing === undefined || !(await view.sees(standing.key, caller))) throw notFound();
     return standing;
-  };
-  /** A caller changes only keys that could not do more than itself, and nobody but its owner the super admin's. */
-  const requireMastery = ({ key, owner }: ApiKeyStanding, { identity }: Caller): void => {
-    const isOwn = key.userId === identity.userId;
-    if (owner?.role === "super_admin" && !isOwn && identity.role !== "super-admin") {
-      throw forbidden("super_admin_protected", "Only the super admin changes keys of the super admin");
-    }
   };
   const resolveOrg = async (asked: string | undefined, identity: Identity): Promise<string> => {
     const orgId = asked ?? identity.orgId ?? (await accounts.orgs.findDefault())?.id;
@@ -185,7 +182,7 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
           case "conflict":
             throw conflict("idempotency_key_reused", "This Idempotency-Key came with another request before");
           case "too-many":
-            throw conflict("too_many_keys", `There may be ${apiKeys.maxPerUser} live keys; revoke one first`);
+            throw tooManyKeys(apiKeys.maxPerUser);
           case "known":
             throw conflict("key_known", "This key is known here already, perhaps as a revoked one");
           case "org-not-found":
@@ -203,12 +200,14 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
       audit.refusing(caller, "api_key.update", id, async () => {
         const standing = await seen(id, caller.identity);
         const { key } = standing;
-        requireMastery(standing, caller);
+        requireMastery(standing, identify(standing)?.scopes, caller.identity);
         const now = Math.floor(clock.now());
         if (statusOf(key, now) === "revoked") throw conflict("key_revoked", "A revoked key stays as it is");
         checkKeyFields(fields, key.style, now);
         const patch = keyPatch(fields, key, now, config().apiKeys, caller.identity);
-        const updated = await accounts.apiKeys.update(key.id, patch, actorOf(caller));
+        const { maxPerUser: liveMax } = config().apiKeys;
+        const updated = await accounts.apiKeys.update(key.id, patch, liveMax, actorOf(caller));
+        if (updated === "too-many") throw tooManyKeys(liveMax);
         if (updated === undefined) throw conflict("key_revoked", "A revoked key stays as it is");
         revocations.emit({ type: "changed", principalId: updated.publicId });
         return updated;
@@ -217,7 +216,7 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     revoke: (id, caller) =>
       audit.refusing(caller, "api_key.revoke", id, async () => {
         const standing = await seen(id, caller.identity);
-        requireMastery(standing, caller);
+        requireMastery(standing, identify(standing)?.scopes, caller.identity);
         const outcome = await accounts.apiKeys.revoke(standing.key.id, actorOf(caller));
         if (outcome === "not-found") throw notFound();
         revocations.emit({ type: "ended", principalId: standing.key.publicId });
@@ -227,12 +226,10 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     rotate: (id, graceMs, caller) =>
       audit.refusing(caller, "api_key.rotate", id, async () => {
         const standing = await seen(id, caller.identity);
-        requireMastery(standing, caller);
+        requireMastery(standing, identify(standing)?.scopes, caller.identity);
+        requireOwnership(standing, identify(standing)?.scopes, caller.identity);
         const { key } = standing;
         const now = Math.floor(clock.now());
-        // The new key is handed to the caller: with more rights than its own it would be a way up.
-        requireScopesOf(identify(standing)?.scopes ?? expandScopes(key.scopes), caller.identity);
-        withinReach(key, caller.identity);
         const secret = secretOf({ style: key.style === "imported" ? "native" : key.style });
         const { createdAt: _created, lastUsedAt: _used, revokedAt: _revoked, countsAs: _line, ...kept } = key;
         const successor: NewApiKey = {
@@ -246,10 +243,19 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
           expiresAt: rotatedExpiry(key, now, config().apiKeys, caller.identity),
           replaces: key.id,
         };
-        const made = await accounts.apiKeys.rotate(key.id, successor, graceMs, actorOf(caller));
-        if (made === undefined) throw conflict("key_not_active", "Only a live key can be rotated");
+        const { maxPerUser: liveMax } = config().apiKeys;
+        const outcome = await accounts.apiKeys.rotate(key.id, successor, { graceMs, liveMax }, actorOf(caller));
+        switch (outcome.type) {
+          case "not-active":
+            throw conflict("key_not_active", "Only a live key can be rotated");
+          case "has-successor":
+            throw conflict("key_rotated", "The key has been rotated; rotate the one that replaces it");
+          case "too-many":
+            throw tooManyKeys(liveMax);
+        }
         revocations.emit({ type: "changed", principalId: key.publicId });
-        return { key: made, secret };
+        for (const principalId of outcome.ended) revocations.emit({ type: "ended", principalId });
+        return { key: outcome.key, secret };
       }),
 
     ...found,

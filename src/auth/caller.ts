@@ -1,9 +1,11 @@
 /** Who asks for a change and from where, as the services and the audit trail want to know it. */
 import { expandScopes } from "../config/scopes.ts";
 import type { Config } from "../config/types.ts";
+import type { RelayError } from "../contract/errors.ts";
 import type { Identity } from "../contract/host.ts";
 import type { Actor } from "../store/types.ts";
 import { forbidden } from "./refusals.ts";
+import { isWholeAdmin } from "./roles.ts";
 
 /** What the services read of the configuration; asked for each time, so that a reload rules at once. */
 export type AccountsConfig = Pick<Config, "auth" | "apiKeys" | "sso"> & {
@@ -45,7 +47,17 @@ export const OPERATOR: Identity = Object.freeze({
 
 export function actorOf({ identity, origin }: Caller): Actor {
   const { ip, requestId } = origin;
-  return { actor: identity.id, userId: identity.userId, via: identity.via, ip, requestId };
+  const { id: actor, userId, sessionId, apiKeyId, via } = identity;
+  return {
+    actor,
+    userId,
+    ...(sessionId === undefined ? {} : { sessionId }),
+    ...(apiKeyId === null ? {} : { apiKeyId }),
+    ...(isWholeAdmin(identity) ? {} : { isPartial: true }),
+    via,
+    ip,
+    requestId,
+  };
 }
 
 /** Somebody who has not signed in, or signs in just now. */
@@ -64,6 +76,16 @@ export function requireSession({ identity }: Caller): { readonly userId: number;
     throw forbidden("session_required", "Sign in to use this");
   }
   return { userId, sessionId };
+}
+
+/** Throws 403 for a credential that could gain scopes by what it asks for: an admin's account. */
+export function requireWholeAdmin({ identity }: Caller): void {
+  if (!isWholeAdmin(identity)) throw beyondPartial();
+}
+
+export function beyondPartial(): RelayError {
+  const message = "Admins are made and changed in a session, or by a credential with every management scope";
+  return forbidden("insufficient_scope", message);
 }
 
 /** Throws `reauth_required` unless the person has proved who he is a short while ago. */

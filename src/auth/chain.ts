@@ -40,10 +40,16 @@ async function allTheSame(chain: readonly ChainLink[], all: readonly Credentials
     const answer = await askFrom(chain, 0, credentials);
     if (answer.type === "refuse") return answer;
     if (first === undefined) first = answer;
-    else if (first.type === "accept" && first.identity.id !== answer.identity.id)
+    else if (first.type === "accept" && !isSame(first.identity, answer.identity)) {
       return refuse("conflicting credentials");
+    }
   }
   return first ?? refuse("no credential");
+}
+
+/** Ids alone do not tell: those of custom plugins are free text. */
+function isSame(one: Identity, other: Identity): boolean {
+  return one.kind === other.kind && one.id === other.id;
 }
 
 function askFrom(

@@ -4,7 +4,7 @@ import type { AccountRepositories, StoredLimits } from "../store/types.ts";
 import type { Revocations } from "./revocations.ts";
 
 export interface DefaultOrg {
-  /** `null` until there is an account; from then on it stays the same. */
+  /** `null` until there is an account; from then on it stays the same until all accounts are cleared. */
   id(): string | null;
   /** As last written; `null` = none. */
   limits(): StoredLimits | null;

@@ -58,19 +58,21 @@ export function inOrg(
 
 /**
  * `undefined`: the key may not be used now, for whatever reason. It holds what is written on it, cut to what its owner
- * may do at this moment; `serviceScopes` are the bound of keys that the access key made.
+ * may do at this moment; `serviceScopes` are the bound of keys that the access key made, `null` while it is switched off.
  */
 export function keyIdentity(
   { key, owner, orgRole, orgLimits, makers }: ApiKeyStanding,
-  serviceScopes: readonly string[],
+  serviceScopes: readonly string[] | null,
   now: number,
 ): Identity | undefined {
   if (key.revokedAt !== null || (key.expiresAt !== null && now >= key.expiresAt)) return undefined;
   if (key.userId !== null) {
     if (owner === null || !owner.isActive) return undefined;
-    if (owner.role === "user" && orgRole === null) return undefined;
-  }
-  const bound: ReadonlySet<string> = owner === null ? expandScopes(serviceScopes) : scopesOfRole(owner.role, orgRole);
+    // An admin of the house, too, acts only in organisations that are his.
+    if (orgRole === null) return undefined;
+  } else if (serviceScopes === null) return undefined;
+  const bound: ReadonlySet<string> =
+    owner === null ? expandScopes(serviceScopes ?? []) : scopesOfRole(owner.role, orgRole);
   const { models, limits } = key;
   return Object.freeze({
     kind: "api-key",

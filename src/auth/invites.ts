@@ -5,7 +5,7 @@ import type { AuditTrail } from "./audit.ts";
 import { actorOf, type Caller } from "./caller.ts";
 import { checkNewEmail } from "./names.ts";
 import { type FillRandom, randomBase62 } from "./randomness.ts";
-import { invalid, notFound, problem } from "./refusals.ts";
+import { forbidden, invalid, notFound, problem } from "./refusals.ts";
 import { digestInviteCode } from "./registration.ts";
 
 export interface InvitesOptions {
@@ -20,13 +20,16 @@ export interface InviteRequest {
   /** Only an account with this address may use it. */
   readonly email?: string | null;
   readonly orgId?: string | null;
-  /** In that organisation. */
+  /** In that organisation; without one, `member` alone. */
   readonly role?: OrgRole;
   readonly expiresInS?: number;
 }
 
 export interface Invites {
-  /** `code` is shown this once. Throws 404 for an unknown organisation, 422. */
+  /**
+   * `code` is shown this once. Into an organisation whoever could add the member invites: throws 403 for a role above
+   * the caller's own there, 404 for an organisation that is not the caller's; 422.
+   */
   create(request: InviteRequest, caller: Caller): Promise<{ readonly invite: Invite; readonly code: string }>;
   list(page?: PageRequest): Promise<Page<Invite>>;
   /** Throws 404 when there is none that is open. */
@@ -44,6 +47,13 @@ export function createInvites({ accounts, audit, clock, newId, fillRandom }: Inv
     create: (request, caller) =>
       audit.refusing(caller, "invite.create", null, async () => {
         const { email = null, orgId = null, role = "member", expiresInS = EXPIRES_IN_S } = request;
+        // In the default organisation, which everybody joins, one begins as a member.
+        if (orgId === null && role !== "member") throw invalid(problem("role", "needs org_id beside it"));
+        // Without an account nobody has a rank in an organisation; the command line stands above all.
+        const { userId, role: ownRole } = caller.identity;
+        if (role === "owner" && userId === null && ownRole !== "super-admin") {
+          throw forbidden("org_role_required", "Only an owner of the organisation may do this");
+        }
         const checked = email === null ? { value: null } : checkNewEmail(email);
         if ("problem" in checked) throw invalid(checked.problem);
         if (!(expiresInS >= EXPIRES_IN_S_MIN && expiresInS <= EXPIRES_IN_S_MAX)) {

@@ -71,12 +71,15 @@ export function createKeyLookup(options: KeyLookupOptions): KeyLookup {
     lookForImported().catch((error: unknown) => log.warn("imported API keys could not be looked for", { error }));
   });
 
-  const identify = (standing: ApiKeyStanding | undefined): Identity | undefined =>
-    standing === undefined ? undefined : keyIdentity(standing, config().server.accessKeyScopes, clock.now());
+  const identify = (standing: ApiKeyStanding | undefined): Identity | undefined => {
+    const { accessKeyEnabled, accessKeyScopes } = config().server;
+    return standing && keyIdentity(standing, accessKeyEnabled ? accessKeyScopes : null, clock.now());
+  };
   const judge = (identity: Identity | undefined): Identity | undefined => {
     if (identity === undefined) return undefined;
     // What is remembered may have expired since.
     if (identity.expiresAt !== undefined && clock.now() >= identity.expiresAt) return undefined;
+    if (identity.userId === null && !config().server.accessKeyEnabled) return undefined;
     lastUse.note(identity.apiKeyId!);
     return identity;
   };

@@ -7,6 +7,8 @@ const NAME_LENGTH_MAX = 50;
 
 /** RFC 5321 section 4.5.3.1.3. */
 const EMAIL_LENGTH_MAX = 254;
+/** Asked before anything is lower-cased: the Kelvin sign would become a plain "k". */
+const ASCII = /^[\x21-\x7e]+$/;
 /** ASCII only: look-alikes of an address must not become a second account of it. */
 const EMAIL =
   /^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
@@ -25,6 +27,7 @@ export function canonicalName(name: string): string | undefined {
 
 /** `undefined`: it can be nobody's address. Idempotent. */
 export function canonicalEmail(email: string): string | undefined {
+  if (!ASCII.test(email)) return undefined;
   const folded = email.toLowerCase();
   return folded.length <= EMAIL_LENGTH_MAX && EMAIL.test(folded) ? folded : undefined;
 }

@@ -35,15 +35,16 @@ export interface Orgs {
     caller: Caller,
   ): Promise<OrgView>;
   delete(id: string, caller: Caller): Promise<void>;
-  /** A plain member of the default organisation sees itself there. */
+  /** A plain member sees no addresses of others, and in the default organisation no others. */
   members(id: string, caller: Identity, page?: PageRequest): Promise<Page<Member>>;
   addMember(
     id: string,
+    /** By number for admins of the house; by address if somebody else than the person says that it is theirs. */
     who: { readonly userId: number } | { readonly email: string },
     role: OrgRole,
     caller: Caller,
   ): Promise<Member>;
-  /** The same, but an address without an account is invited. */
+  /** The same, but an address that nobody has so is invited. */
   addOrInvite(
     id: string,
     email: string,
@@ -60,6 +61,8 @@ export interface Orgs {
 }
 
 const NAME_LENGTH_MAX = 100;
+const NOBODY_VOUCHED_FOR =
+  "No account has this address on the word of an identity provider or an admin; an admin can add it by user_id";
 const RANK: Readonly<Record<OrgRole, number>> = { member: 1, admin: 2, owner: 3 };
 
 export function createOrgs({ accounts, invites, audit, revocations, newId }: OrgsOptions): Orgs {
@@ -160,17 +163,24 @@ export function createOrgs({ accounts, invites, audit, revocations, newId }: Org
       const { rank } = await rankIn(id, caller);
       // Registering is all it takes to be in the default organisation: names and addresses of the others stay theirs.
       const isAlone = isDefault && rank < RANK.admin && caller.userId !== null;
-      return orgs.members(id, page, isAlone ? caller.userId : undefined);
+      const found = await orgs.members(id, page, isAlone ? caller.userId : undefined);
+      if (rank >= RANK.admin) return found;
+      const shown = (member: Member): Member => (member.userId === caller.userId ? member : { ...member, email: null });
+      return { ...found, items: found.items.map(shown) };
     },
 
     addMember: (id, who, role, caller) =>
       audit.refusing(caller, "org.add_member", id, async () => {
         await enterAs(id, caller.identity, "admin");
         await requireRank(id, caller.identity, role);
-        if ("userId" in who) return add(id, who.userId, role, caller);
+        if ("userId" in who) {
+          // Numbers can be counted: whoever may add by them sees names and addresses of all accounts.
+          if (!isAdminRole(caller.identity.role)) throw forbidden("admin_required", "Only admins add by user_id");
+          return add(id, who.userId, role, caller);
+        }
         const email = canonicalEmail(who.email);
-        const user = email === undefined ? undefined : await users.findByEmail(email);
-        if (user === undefined) throw notFound();
+        const user = email === undefined ? undefined : await users.findByVouchedEmail(email);
+        if (user === undefined) throw notFound(NOBODY_VOUCHED_FOR);
         return add(id, user.id, role, caller);
       }),
 
@@ -180,7 +190,7 @@ export function createOrgs({ accounts, invites, audit, revocations, newId }: Org
         await requireRank(id, caller.identity, role);
         const canonical = canonicalEmail(email);
         if (canonical === undefined) throw invalid(problem("email", "must be an e-mail address"));
-        const user = await users.findByEmail(canonical);
+        const user = await users.findByVouchedEmail(canonical);
         if (user !== undefined) return { type: "member", member: await add(id, user.id, role, caller) };
         return { type: "invited", ...(await invites.create({ email: canonical, orgId: id, role }, caller)) };
       }),

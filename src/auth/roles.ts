@@ -24,6 +24,14 @@ export function scopesOfRole(role: UserRole, orgRole: OrgRole | null): ReadonlyS
   return orgRole === "owner" || orgRole === "admin" ? ORG_MANAGER : ACCOUNT;
 }
 
+/**
+ * Whether an admin acts with all of his role: in person, or by a credential that holds every management scope. One that
+ * holds some must not come by the others through an account whose password it sets.
+ */
+export function isWholeAdmin({ kind, role, scopes }: Identity): boolean {
+  return kind === "session" || role === "super-admin" || scopes.isSupersetOf(MANAGEMENT);
+}
+
 export function isManagementScope(scope: string): boolean {
   return (MANAGEMENT as ReadonlySet<string>).has(scope) && !(ACCOUNT as ReadonlySet<string>).has(scope);
 }

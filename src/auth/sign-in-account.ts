@@ -57,7 +57,8 @@ export function createSignInAccounts(options: SignInAccountsOptions): SignInAcco
   const isTied = async ({ config: entry }: SignInEntry, { subject, login }: Person): Promise<boolean> => {
     const { providers, adminUsernames } = config().sso;
     const first = providers.find(({ type, enabled }) => enabled && type === "github");
-    if (login === undefined || first?.id !== entry.id) return false;
+    // A look-alike must not be lower-cased into the name.
+    if (login === undefined || !SUBJECT.test(login) || first?.id !== entry.id) return false;
     const name = login.toLowerCase();
     if (!adminUsernames.some((each) => each.toLowerCase() === name)) return false;
     const account = `${entry.id}:${subject}`;

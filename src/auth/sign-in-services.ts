@@ -2,6 +2,7 @@
 import type { SettingsRepository } from "../store/types.ts";
 import type { AuthServices } from "./services.ts";
 import { createSignInFlow, type SignInFlow } from "./sign-in.ts";
+import { SSO_TIES } from "../store/setting-names.ts";
 import { createSignInAccounts, type LoginTies } from "./sign-in-account.ts";
 import { createSignInLinks, type SignInLinks } from "./sign-in-links.ts";
 
@@ -28,5 +29,5 @@ export function createSignInServices(
 }
 
 function settingOf(login: string): string {
-  return `sso_admin.${login}`;
+  return SSO_TIES + login;
 }

@@ -4,7 +4,7 @@ import { Elysia } from "elysia";
 import type { Origin } from "../auth/caller.ts";
 import { type Identity, RelayError } from "../plugin/index.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
-import { type BodyCheck, compileBody, readBody, refuseOtherTypes } from "./body.ts";
+import { type BodyCheck, checkBody, compileBody, readBody, refuseOtherTypes } from "./body.ts";
 import { originOf } from "./caller.ts";
 import { errorResponse, familyOf } from "./errors.ts";
 import { enforce, type Policy } from "./policy.ts";
@@ -83,9 +83,10 @@ export function createApi(routes: readonly ApiRoute[], refused: RefusedWrite = a
         const call = calls.get(request);
         // A request that did not come through the edge has not been judged.
         if (call === undefined) throw new RelayError("internal", "Internal error");
-        const identity = route.policy.type === "public" ? undefined : await call.identify();
+        const isPublic = route.policy.type === "public";
         const { requestId, snapshot, identify, address } = call;
         const origin = originOf(request, address, requestId, snapshot);
+        let identity = isPublic ? undefined : await identify();
         try {
           enforce(route.policy, identity);
         } catch (cause) {
@@ -93,8 +94,13 @@ export function createApi(routes: readonly ApiRoute[], refused: RefusedWrite = a
           throw cause;
         }
         if (route.body !== undefined) check ??= compileBody(route.body);
-        else if (route.policy.type !== "public") refuseOtherTypes(request);
-        const body = check === undefined ? undefined : await readBody(request, snapshot, check);
+        else if (!isPublic) refuseOtherTypes(request);
+        let body: unknown;
+        if (check !== undefined) {
+          const bytes = await readBody(request, snapshot);
+          if (identity !== undefined) identity = await stillThere(identity, route.policy, call);
+          body = checkBody(bytes, check);
+        }
         const answer = await route.handler({
           request,
           requestId,
@@ -123,6 +129,14 @@ export function createApi(routes: readonly ApiRoute[], refused: RefusedWrite = a
       return await app.handle(request);
     },
   };
+}
+
+/** Who calls, once more: its sender decides how long a body takes, and may have lost his rights meanwhile. */
+async function stillThere(before: Identity, policy: Policy, { identify }: ApiCall): Promise<Identity> {
+  const now = await identify();
+  enforce(policy, now);
+  if (now?.id !== before.id || now.kind !== before.kind) throw new RelayError("unauthenticated", "Unauthorized");
+  return now;
 }
 
 function pathOf(request: Request): string {

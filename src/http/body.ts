@@ -26,20 +26,22 @@ export function refuseOtherTypes({ method, headers }: Request): void {
   if (method !== "GET" && hasBody(headers)) requireType(headers);
 }
 
-/** The body as the schema wants it; no body is `{}`. Throws 400, 408, 413, 415 and 422. */
-export async function readBody(request: Request, { config }: Snapshot, check: BodyCheck): Promise<unknown> {
+/** The whole body, decoded; empty = none. Throws 400, 408, 413 and 415. */
+export async function readBody(request: Request, { config }: Snapshot): Promise<Uint8Array<ArrayBuffer>> {
   const { headers } = request;
   const { maxAdminBody, requestEncodings } = config.limits;
-  let value: unknown = {};
-  if (hasBody(headers)) {
-    requireType(headers);
-    declaredLength(request, maxAdminBody, LIMIT);
-    const bytes = await readBytes(request, maxAdminBody);
-    const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
-    const isPlain = encoding === "" || encoding === "identity";
-    const plain = isPlain ? bytes : await decode(bytes, encoding, maxAdminBody, requestEncodings);
-    if (plain.length > 0) value = scanTopLevel(plain).parse();
-  }
+  if (!hasBody(headers)) return new Uint8Array(0);
+  requireType(headers);
+  declaredLength(request, maxAdminBody, LIMIT);
+  const bytes = await readBytes(request, maxAdminBody);
+  const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  const isPlain = encoding === "" || encoding === "identity";
+  return isPlain ? bytes : await decode(bytes, encoding, maxAdminBody, requestEncodings);
+}
+
+/** The body as the schema wants it; no body is `{}`. Throws 400 and 422. */
+export function checkBody(bytes: Uint8Array<ArrayBuffer>, check: BodyCheck): unknown {
+  const value = bytes.length > 0 ? scanTopLevel(bytes).parse() : {};
   if (check.Check(value)) return value;
   throw new RelayError("bad-request", "The body is not valid.", {
     status: 422,

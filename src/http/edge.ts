@@ -236,7 +236,8 @@ async function dispatch(
     const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
     const who = async (): Promise<Identity | undefined> => {
       const queryKey = family === "gemini" ? queryKeyIn(query) : undefined;
-      const identity = await identify(services, snapshot, request, address, queryKey);
+      // By the chain of this moment: the access key may have changed while a body was on its way.
+      const identity = await identify(services, services.holder.current, request, address, queryKey);
       if (identity !== undefined) requireAddress(identity, address);
       return identity;
     };

@@ -10,6 +10,9 @@ import { errorResponse, type Family } from "./errors.ts";
 import { ANTHROPIC_MODELS, GEMINI_MODELS, type ModelShape, type Offered, OPENAI_MODELS } from "./model-shapes.ts";
 import type { HttpServices } from "./services.ts";
 
+/** Longer names are no names. */
+const NAME_LENGTH_MAX = 256;
+
 interface Place {
   readonly family: Family;
   readonly shape: ModelShape;
@@ -61,7 +64,8 @@ export async function listModels(
       caller === undefined || !isBounded(caller)
         ? all
         : all.filter(({ id }) => isReachable(snapshot.router, caller, id));
-    const answer = place.id === undefined ? shape.list(models, parameters) : shape.one(find(models, place.id));
+    const answer =
+      place.id === undefined ? shape.list(models, parameters) : shape.one(find(snapshot, models, place.id, caller));
     const response = json(answer);
     if (place.isOpen) response.headers.set("vary", "anthropic-version, x-goog-api-client");
     return response;
@@ -74,10 +78,14 @@ export async function listModels(
   }
 }
 
-function find(models: readonly Offered[], written: string): Offered {
+/** What may be called is known, though only names without a pattern stand in lists. */
+function find(snapshot: Snapshot, models: readonly Offered[], written: string, caller: Identity | undefined): Offered {
   const id = decodeURIComponent(written);
   const model = models.find((candidate) => candidate.id === id);
   if (model !== undefined) return model;
+  const entry = id.length > NAME_LENGTH_MAX || isGlob(id) ? undefined : snapshot.router.servedByPattern(id);
+  const isOpen = caller === undefined || !isBounded(caller) || isReachable(snapshot.router, caller, id);
+  if (entry !== undefined && isOpen) return { id, ownedBy: entry.name, entry };
   throw new RelayError("model-not-found", "There is no such model.", { wireCode: "model_not_found", param: "model" });
 }
 

@@ -1,4 +1,4 @@
-/** The runtime's own client behind our interface: for ways out that lead through a proxy. */
+/** The runtime's own client behind our interface: for plain http, which web proxies take as such. */
 import type { Answer, Client, NetRequest, Sending } from "./answer.ts";
 import { codingOf, DecodedAnswer } from "./decode.ts";
 import { NetError } from "./errors.ts";

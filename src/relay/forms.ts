@@ -12,6 +12,9 @@ import { Spool } from "./spool.ts";
 /** Of a form that is too large to be kept for a second try, this much is held in memory until its model is known. */
 const HELD_MAX = 4 * 1024 * 1024;
 
+/** A client that sends nothing for so long in the middle of its upload has gone, or never meant to finish. */
+const SILENCE_MAX_MS = 30_000;
+
 /** The runtime's own type of a body's reader has more members than the standard's; only these are used. */
 interface UploadReader {
   read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
@@ -38,7 +41,7 @@ export async function readForm(call: Call): Promise<Form> {
   let spool: Spool | undefined;
   try {
     while (!isWhole && (isSmall || scan.isOver || scan.field === undefined)) {
-      const { done, value } = await readFrom(reader);
+      const { done, value } = await readUndisturbed(call, reader);
       if (done || value === undefined) {
         isWhole = true;
         scan.finish();
@@ -55,6 +58,7 @@ export async function readForm(call: Call): Promise<Form> {
         await spool.append(value);
       }
     }
+    call.endStep();
     const field = scan.field;
     if (field === undefined || field.value === "") {
       throw new RelayError("bad-request", 'The field "model" is missing; it must be a non-empty string.', {
@@ -99,7 +103,20 @@ function readerOf(request: Request): UploadReader {
   return request.body.getReader();
 }
 
-async function readFrom(reader: UploadReader) {
+/** While nothing else goes on for the call, whose end ends the wait. */
+async function readUndisturbed(call: Call, reader: UploadReader) {
+  call.onAbort = () => void reader.cancel().catch(() => {});
+  try {
+    const read = await readFrom(call, reader);
+    if (call.abortReason !== undefined) throw call.abortReason;
+    return read;
+  } finally {
+    call.onAbort = undefined;
+  }
+}
+
+async function readFrom(call: Call, reader: UploadReader) {
+  call.limitStep("body", SILENCE_MAX_MS);
   try {
     return await reader.read();
   } catch (cause) {
@@ -162,7 +179,10 @@ async function* all(
   if (rest === undefined) return;
   const { call, reader, scan, limit } = rest;
   for (;;) {
-    const { done, value } = await readFrom(reader);
+    const { done, value } = await readFrom(call, reader);
+    // The next to be waited for is the upstream, unless it has answered already.
+    if (call.firstByteMs !== 0) call.endStep();
+    else call.limitStep("first-byte", call.entry?.timeouts.firstTokenMs ?? SILENCE_MAX_MS);
     if (done || value === undefined) break;
     count(call, value, limit);
     scan?.feed(value);

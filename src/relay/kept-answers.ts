@@ -56,6 +56,11 @@ export class KeptAnswers {
     return JSON.parse(decoder.decode(kept.bytes)) as Json;
   }
 
+  clear(): void {
+    this.#entries.clear();
+    this.#held = 0;
+  }
+
   #forget(key: string): void {
     const kept = this.#entries.get(key);
     if (kept === undefined) return;

@@ -91,6 +91,8 @@ export class FormScan {
             throw new RelayError("bad-request", "The multipart body has no parts.");
           return undefined;
         }
+        // Inside a line it is none, though not every parser minds.
+        if (base + found > 0 && !(buffer[found - 2] === CR && buffer[found - 1] === LF)) throw malformedDelimiter();
         this.#state = "head";
         return found + this.#delimiter.length;
       }
@@ -119,7 +121,7 @@ export class FormScan {
       return at;
     }
     if (buffer[at] !== CR || buffer[at + 1] !== LF) {
-      throw new RelayError("bad-request", "The multipart body has a malformed delimiter.");
+      throw malformedDelimiter();
     }
     const end = buffer.indexOf(CRLF2, at);
     if ((end < 0 ? buffer.length : end) - at > PART_HEAD_MAX) {
@@ -149,10 +151,38 @@ export class FormScan {
   }
 }
 
+const DISPOSITION = /^content-disposition[ \t]*:[ \t]*/i;
+const PARAMETER = /[ \t]*;[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/y;
+
+/**
+ * The name of the field whose head this is; `undefined` = it has none. A head that parsers could read in two ways, so
+ * that another of them finds another field, is refused: said twice, continued on the next line, or in RFC 5987's form.
+ */
 function fieldName(head: string): string | undefined {
-  const disposition = /^content-disposition:\s*form-data\s*;(.*)$/im.exec(head)?.[1];
-  // A file's own name must not be taken for the field's: `filename=` also ends in `name=`.
-  const match =
-    disposition === undefined ? null : /(?:^|[;\s])name=(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))/i.exec(disposition);
-  return match?.[1] ?? match?.[2];
+  const lines = head.split("\r\n");
+  const [line, ...more] = lines.filter((each) => DISPOSITION.test(each));
+  if (more.length > 0 || lines.some((each) => /^[ \t]/.test(each))) throw ambiguous();
+  if (line === undefined) return undefined;
+  const value = line.replace(DISPOSITION, "");
+  const kind = /^[^\s;]*/.exec(value)![0];
+  if (kind.toLowerCase() !== "form-data") return undefined;
+  let name: string | undefined;
+  PARAMETER.lastIndex = kind.length;
+  let end = kind.length;
+  for (let found = PARAMETER.exec(value); found !== null; found = PARAMETER.exec(value)) {
+    end = PARAMETER.lastIndex;
+    const parameter = found[1]!.toLowerCase();
+    if (parameter === "name*" || (parameter === "name" && name !== undefined)) throw ambiguous();
+    if (parameter === "name") name = found[2] ?? found[3];
+  }
+  if (!/^[ \t]*;?[ \t]*$/.test(value.slice(end))) throw ambiguous();
+  return name;
+}
+
+function malformedDelimiter(): RelayError {
+  return new RelayError("bad-request", "The multipart body has a malformed delimiter.");
+}
+
+function ambiguous(): RelayError {
+  return new RelayError("bad-request", "A part of the form has a malformed Content-Disposition.");
 }

@@ -15,14 +15,14 @@ export interface RevokedOptions {
 
 /** The result ends the subscription. */
 export function cutRevokedCalls({ active, revocations, renew, isOn, log }: RevokedOptions): () => void {
-  /** Of many calls of one caller, whose rights have changed, the caller is looked up once. */
+  /** Of many calls of one caller in one organisation, whose rights have changed, the caller is looked up once. */
   const look = async (revocation: Revocation): Promise<void> => {
     const asked = new Map<string, Promise<Identity | undefined>>();
     const calls = [...active.calls()].filter(({ identity }) => concerns(revocation, identity));
     await Promise.all(
       calls.map(async (call) => {
         const { identity } = call;
-        const key = `${identity.id} ${identity.sessionId ?? ""}`;
+        const key = `${identity.id} ${identity.sessionId ?? ""} ${identity.orgId ?? ""}`;
         const now = asked.get(key) ?? renew(identity);
         asked.set(key, now);
         const renewed = await now;

@@ -112,6 +112,19 @@ export class Router {
     });
   }
 
+  /**
+   * Who is configured to serve names of this form, though they stand in no list; a pattern that fits all names says
+   * nothing of any.
+   */
+  servedByPattern(name: string): ProviderEntry | undefined {
+    const found = this.#listed.find(
+      ({ entry: { include }, excludes }) =>
+        include.some((pattern) => isGlob(pattern) && /[^*?]/.test(pattern) && compileGlob(pattern)(name)) &&
+        !excludes.some((matches) => matches(name)),
+    );
+    return found?.entry;
+  }
+
   /** Names offered in lists: literal includes, first provider wins, excluded ones left out. */
   offered(): { readonly id: string; readonly entry: ProviderEntry }[] {
     const seen = new Set<string>();

@@ -1,8 +1,9 @@
 /** The ways out of the house, kept over reloads: one for each proxy and each set of trusted roots. */
-import type { Client } from "../net/answer.ts";
+import type { Client, NetRequest, Sending } from "../net/answer.ts";
 import { createClient } from "../net/client.ts";
 import { createFetchClient } from "../net/fetch-client.ts";
-import { chooseProxy, DIRECT } from "../net/proxy.ts";
+import { chooseProxy, DIRECT, type ProxyChoice } from "../net/proxy.ts";
+import { targetOf } from "../net/request-head.ts";
 import { isClosedAddress, isReachableAddress } from "../net/public-addresses.ts";
 import type { OpenWay, WayOut } from "../net/way-out.ts";
 import type { Clock } from "../support/clock.ts";
@@ -53,15 +54,34 @@ export class Clients {
     this.#ways.clear();
   }
 
-  /** What web proxies ask for, the runtime's own client knows; the other ways are ours, and directly that costs half. */
   #clientOf(proxy: string | null, { proxyFor, roots, mayReach }: WayOut): Client {
-    const isOurs = proxyFor === DIRECT || proxy?.startsWith("socks5:") === true;
-    if (!isOurs) return createFetchClient({ proxyFor, roots });
-    return createClient({
+    const own = createClient({
       clock: this.clock,
       mayReach,
       ...(proxyFor === DIRECT ? {} : { proxyFor }),
       ...(roots === null ? {} : { tls: { ca: roots } }),
     });
+    const isSimple = proxyFor === DIRECT || proxy?.startsWith("socks5:") === true;
+    return isSimple ? own : new ProxiedClient(own, createFetchClient({ proxyFor, roots }), proxyFor);
+  }
+}
+
+/** Web proxies take http as such, which the runtime's own client knows; everything else is ours. */
+class ProxiedClient implements Client {
+  constructor(
+    private readonly own: Client,
+    private readonly runtimes: Client,
+    private readonly proxyFor: ProxyChoice,
+  ) {}
+
+  send(request: NetRequest): Sending {
+    const target = targetOf(request.url);
+    const isForwarded = !target.isTls && this.proxyFor(target)?.scheme.startsWith("http") === true;
+    return (isForwarded ? this.runtimes : this.own).send(request);
+  }
+
+  close(): void {
+    this.own.close();
+    this.runtimes.close();
   }
 }

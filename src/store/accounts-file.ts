@@ -1,5 +1,6 @@
 /** The accounts database as its repositories use it: reads that wait their turn, writes that are one transaction. */
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
+import { RelayError } from "../contract/errors.ts";
 import type { Clock } from "../support/clock.ts";
 import { explain } from "./errors.ts";
 import { whenFree } from "./retry.ts";
@@ -13,7 +14,7 @@ export interface AccountsFile {
   readonly db: AccountsDb;
   /** Throws a `StoreError`. */
   read<T>(work: (db: AccountsDb) => T): Promise<T>;
-  /** All of the work or, when it throws, nothing of it. Synchronous work only. Throws a `StoreError`. */
+  /** All of the work or, when it throws, nothing of it. Synchronous work only. Throws a `StoreError`, or the refusal. */
   write<T>(work: (db: AccountsDb, now: number) => T): Promise<T>;
 }
 
@@ -24,7 +25,8 @@ export function createAccountsFile(options: AccountsOptions): AccountsFile {
     try {
       return await whenFree(options, work);
     } catch (error) {
-      throw explain(error, path);
+      // A refusal is no trouble with the file.
+      throw RelayError.is(error) ? error : explain(error, path);
     }
   };
   return {

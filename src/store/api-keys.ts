@@ -1,6 +1,7 @@
 /** API keys, known by the digest of the whole key and by nothing less. */
 import { and, desc, eq, gt, isNotNull, isNull, lt, lte, or, type SQL, sql } from "drizzle-orm";
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
+import { requireStanding } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
 import { idCursor, pageSize, toPage } from "./paging.ts";
 import { apiKeys, memberships, orgs, users } from "./schema-accounts.ts";
@@ -14,6 +15,8 @@ import type {
   CreateKeyOutcome,
   CreateKeyRules,
   NewApiKey,
+  RotateKeyOutcome,
+  RotateKeyRules,
 } from "./types.ts";
 
 /** Everything but the digests. */
@@ -85,9 +88,10 @@ export function createApiKeys(file: AccountsFile): ApiKeyRepository {
         const where = and(eq(apiKeys.style, "imported"), isNull(apiKeys.revokedAt));
         return own.select({ id: apiKeys.id }).from(apiKeys).where(where).limit(1).get() !== undefined;
       }),
-    update: (id, patch, by) => write((own, now) => updateKey(own, now, id, patch, by)),
+    update: (id, patch, liveMax, by) => write((own, now) => updateKey(own, now, id, patch, liveMax, by)),
     revoke: (id, by) =>
       write((own, now) => {
+        requireStanding(own, now, by);
         const before = findKey(own, id);
         if (before === undefined) return "not-found";
         if (before.revokedAt !== null) return "already";
@@ -95,7 +99,7 @@ export function createApiKeys(file: AccountsFile): ApiKeyRepository {
         writeAudit(own, now, by, { action: "api_key.revoke", target: before.publicId });
         return "revoked";
       }),
-    rotate: (id, successor, graceMs, by) => write((own, now) => rotateKey(own, now, id, successor, graceMs, by)),
+    rotate: (id, successor, rules, by) => write((own, now) => rotateKey(own, now, id, successor, rules, by)),
     touch: (uses) =>
       write((own) => {
         for (const { id, at } of uses) {
@@ -116,6 +120,7 @@ function createKey(
   { liveMax, idempotency }: CreateKeyRules,
   by: Actor,
 ): CreateKeyOutcome {
+  requireStanding(db, now, by);
   if (idempotency !== null) {
     const before = db.select().from(apiKeys).where(eq(apiKeys.idempotencyKey, idempotency.key)).get();
     if (before !== undefined && now - before.createdAt < idempotency.withinMs) {
@@ -128,7 +133,6 @@ function createKey(
   if (db.select({ id: orgs.id }).from(orgs).where(eq(orgs.id, key.orgId)).get() === undefined) {
     return { type: "org-not-found" };
   }
-  const owner = key.userId === null ? isNull(apiKeys.userId) : eq(apiKeys.userId, key.userId);
   if (key.userId !== null) {
     const user = db.select({ isActive: users.isActive }).from(users).where(eq(users.id, key.userId)).get();
     if (!user?.isActive) return { type: "owner-refused" };
@@ -136,12 +140,7 @@ function createKey(
   if (db.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.hash, hash)).get() !== undefined) {
     return { type: "known" };
   }
-  const live = db
-    .select({ n: sql<number>`count(*)` })
-    .from(apiKeys)
-    .where(and(owner, conditions({ status: "active" }, now)))
-    .get();
-  if ((live?.n ?? 0) >= liveMax) return { type: "too-many" };
+  if (countLive(db, now, key.userId) >= liveMax) return { type: "too-many" };
   db.insert(apiKeys)
     .values({
       ...key,
@@ -156,9 +155,19 @@ function createKey(
   return { type: "created", key: made };
 }
 
-function updateKey(db: AccountsDb, now: number, id: string, patch: ApiKeyPatch, by: Actor): ApiKey | undefined {
+function updateKey(
+  db: AccountsDb,
+  now: number,
+  id: string,
+  patch: ApiKeyPatch,
+  liveMax: number,
+  by: Actor,
+): ApiKey | "too-many" | undefined {
+  requireStanding(db, now, by);
   const before = findKey(db, id);
   if (before === undefined || before.revokedAt !== null) return undefined;
+  const isRisen = isExpired(before, now) && !isExpired({ ...before, ...patch }, now);
+  if (isRisen && countLive(db, now, before.userId) >= liveMax) return "too-many";
   if (Object.keys(patch).length > 0) db.update(apiKeys).set(patch).where(eq(apiKeys.id, before.id)).run();
   const after = findKey(db, before.id)!;
   writeAudit(db, now, by, {
@@ -175,14 +184,21 @@ function rotateKey(
   now: number,
   id: string,
   { hash, ...successor }: NewApiKey,
-  graceMs: number,
+  { graceMs, liveMax }: RotateKeyRules,
   by: Actor,
-): ApiKey | undefined {
+): RotateKeyOutcome {
+  requireStanding(db, now, by);
   const before = findKey(db, id);
-  const isDead =
-    before === undefined || before.revokedAt !== null || (before.expiresAt !== null && before.expiresAt <= now);
-  if (isDead) return undefined;
+  if (before === undefined || before.revokedAt !== null || isExpired(before, now)) return { type: "not-active" };
+  const replaced = and(eq(apiKeys.replaces, before.id), conditions({ status: "active" }, now));
+  if (selectKeys(db, replaced, 1).length > 0) return { type: "has-successor" };
+  const ancestors = liveAncestors(db, now, before);
+  const endingNow = ancestors.length + (graceMs > 0 ? 0 : 1);
+  if (countLive(db, now, before.userId) - endingNow >= liveMax) return { type: "too-many" };
   const expiresAt = Math.min(before.expiresAt ?? Number.MAX_SAFE_INTEGER, now + graceMs);
+  for (const { id: older } of ancestors) {
+    db.update(apiKeys).set({ expiresAt: now }).where(eq(apiKeys.id, older)).run();
+  }
   db.update(apiKeys).set({ expiresAt }).where(eq(apiKeys.id, before.id)).run();
   db.insert(apiKeys)
     .values({ ...successor, hash, createdAt: now })
@@ -193,7 +209,29 @@ function rotateKey(
     target: before.publicId,
     after: { successor: made.publicId, expires_at: expiresAt },
   });
-  return made;
+  return { type: "rotated", key: made, ended: ancestors.map(({ publicId }) => publicId) };
+}
+
+/** Those that a key has replaced, one after the other, as far as their grace has not ended. */
+function liveAncestors(db: AccountsDb, now: number, { replaces }: ApiKey): ApiKey[] {
+  const found: ApiKey[] = [];
+  for (let id = replaces; id !== null; ) {
+    const [older] = selectKeys(db, and(eq(apiKeys.id, id), conditions({ status: "active" }, now)), 1);
+    if (older === undefined) return found;
+    found.push(older);
+    id = older.replaces;
+  }
+  return found;
+}
+
+function countLive(db: AccountsDb, now: number, userId: number | null): number {
+  const owner = userId === null ? isNull(apiKeys.userId) : eq(apiKeys.userId, userId);
+  const where = and(owner, conditions({ status: "active" }, now));
+  return db.select({ n: sql<number>`count(*)` }).from(apiKeys).where(where).get()?.n ?? 0;
+}
+
+function isExpired({ expiresAt }: Pick<ApiKey, "expiresAt">, now: number): boolean {
+  return expiresAt !== null && expiresAt <= now;
 }
 
 function findKey(db: AccountsDb, id: string): ApiKey | undefined {

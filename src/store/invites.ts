@@ -1,7 +1,9 @@
 /** Invitations, as digests of their codes: each is good for one account. */
 import { and, desc, eq, gt, isNull, lt, or, type SQL } from "drizzle-orm";
 import type { AccountsFile } from "./accounts-file.ts";
+import { requireAdmin } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
+import { isInviteGood, requireRank } from "./org-rank.ts";
 import { pageSize, timeCursor, timeCursorOf, toPage } from "./paging.ts";
 import { invites, orgs } from "./schema-accounts.ts";
 import type { InviteRepository } from "./types.ts";
@@ -24,9 +26,11 @@ export function createInvites({ clock, read, write }: AccountsFile): InviteRepos
     create: (invite, by) =>
       write((db, now) => {
         const { orgId, id, email, role } = invite;
-        if (orgId !== null) {
+        if (orgId === null) requireAdmin(db, now, by);
+        else {
           const org = db.select({ id: orgs.id }).from(orgs).where(eq(orgs.id, orgId)).get();
           if (org === undefined) return "org-not-found";
+          requireRank(db, now, orgId, by, "admin", role);
         }
         db.insert(invites)
           .values({ ...invite, createdBy: by.actor, createdAt: now })
@@ -56,10 +60,12 @@ export function createInvites({ clock, read, write }: AccountsFile): InviteRepos
       read((db) => {
         const which = "email" in by ? eq(invites.email, by.email) : eq(invites.codeHash, by.codeHash);
         const where = and(which, isOpen(clock.now()));
-        return db.select(INVITE_COLUMNS).from(invites).where(where).limit(1).get();
+        const invite = db.select(INVITE_COLUMNS).from(invites).where(where).limit(1).get();
+        return invite !== undefined && isInviteGood(db, invite) ? invite : undefined;
       }),
     revoke: (id, by) =>
       write((db, now) => {
+        requireAdmin(db, now, by);
         const where = and(eq(invites.id, id), isOpen(now));
         const rows = db.update(invites).set({ revokedAt: now }).where(where).returning({ id: invites.id }).all();
         if (rows.length === 0) return false;

@@ -1,10 +1,11 @@
 /** Tokens that are good for one act, as digests: whoever reads the file cannot use them. */
 import { and, eq, gt, isNotNull, isNull } from "drizzle-orm";
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
+import { makerOf } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
 import { meta, oneTimeTokens } from "./schema-accounts.ts";
 import type { OneTimeTokenRepository, User } from "./types.ts";
-import { setPassword } from "./user-change.ts";
+import { setPassword, voidTokens } from "./user-change.ts";
 import { findUnusedSetup, SETUP_FORCED } from "./user-create.ts";
 import { findUser, judge } from "./user-rows.ts";
 
@@ -25,12 +26,12 @@ export function createOneTimeTokens({ clock, read, write }: AccountsFile): OneTi
     createReset: (userId, hash, expiresAt, by, mayTouchSuperAdmin) =>
       write((db, now) => {
         const user = findUser(db, userId);
-        const refusal = judge(db, user, by, mayTouchSuperAdmin);
+        const refusal = judge(db, now, user, by, mayTouchSuperAdmin);
         if (refusal !== undefined) return refusal;
-        db.delete(oneTimeTokens)
-          .where(and(eq(oneTimeTokens.userId, userId), isNull(oneTimeTokens.usedAt)))
+        voidTokens(db, userId);
+        db.insert(oneTimeTokens)
+          .values({ hash, purpose: "password-reset", userId, createdBy: by.actor, createdAt: now, expiresAt })
           .run();
-        db.insert(oneTimeTokens).values({ hash, purpose: "password-reset", userId, createdAt: now, expiresAt }).run();
         writeAudit(db, now, by, { action: "user.create_password_reset", target: `user:${userId}` });
         return "created";
       }),
@@ -67,7 +68,12 @@ function findReset(db: AccountsDb, now: number, hash: string): User | undefined 
     isNull(oneTimeTokens.usedAt),
     gt(oneTimeTokens.expiresAt, now),
   );
-  const row = db.select({ userId: oneTimeTokens.userId }).from(oneTimeTokens).where(good).get();
-  const user = row?.userId == null ? undefined : findUser(db, row.userId);
+  const columns = { userId: oneTimeTokens.userId, createdBy: oneTimeTokens.createdBy };
+  const row = db.select(columns).from(oneTimeTokens).where(good).get();
+  if (row === undefined || row.userId === null || row.createdBy === null) return undefined;
+  // A link is worth what its maker may do now: who is no admin any more sets nobody's password.
+  const maker = makerOf(db, row.createdBy);
+  if (maker === undefined || maker?.role === "user") return undefined;
+  const user = findUser(db, row.userId);
   return user?.isActive ? user : undefined;
 }

@@ -1,8 +1,10 @@
 /** Organisations and their members: there is always a default one, and each keeps an owner. */
 import { and, asc, eq, gt, isNull, or, type SQL, sql } from "drizzle-orm";
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
+import { requireAdmin } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
 import { prepareHome } from "./home.ts";
+import { requireRank } from "./org-rank.ts";
 import { numberCursor, pageSize, timeCursor, timeCursorOf, toPage } from "./paging.ts";
 import { apiKeys, memberships, orgs, users } from "./schema-accounts.ts";
 import type { Actor, Member, Org, OrgRepository, OrgRole } from "./types.ts";
@@ -20,6 +22,7 @@ export function createOrgs({ db, read, write }: AccountsFile): OrgRepository {
   return {
     create: (org, ownerId, by) =>
       write((db, now) => {
+        requireAdmin(db, now, by);
         const owner = db.select({ isActive: users.isActive }).from(users).where(eq(users.id, ownerId)).get();
         if (!owner?.isActive) return undefined;
         db.insert(orgs)
@@ -54,6 +57,9 @@ export function createOrgs({ db, read, write }: AccountsFile): OrgRepository {
       write((db, now) => {
         const before = findOrg(db, eq(orgs.id, id));
         if (before === undefined) return undefined;
+        requireRank(db, now, id, by, "admin");
+        // What the house lends an organisation, its own admins do not raise.
+        if (patch.limits !== undefined) requireAdmin(db, now, by);
         if (Object.keys(patch).length > 0) db.update(orgs).set(patch).where(eq(orgs.id, id)).run();
         const after = findOrg(db, eq(orgs.id, id))!;
         const shown = ({ name, limits }: Org) => ({ name, limits });
@@ -64,6 +70,7 @@ export function createOrgs({ db, read, write }: AccountsFile): OrgRepository {
       write((db, now) => {
         const before = findOrg(db, eq(orgs.id, id));
         if (before === undefined) return "not-found";
+        requireRank(db, now, id, by, "owner");
         if (before.isDefault) return "is-default";
         if (hasActiveKeys(db, id, now)) return "has-active-keys";
         db.delete(orgs).where(eq(orgs.id, id)).run();
@@ -97,6 +104,7 @@ export function createOrgs({ db, read, write }: AccountsFile): OrgRepository {
     },
     addMember: (orgId, userId, role, by) =>
       write((db, now) => {
+        requireRank(db, now, orgId, by, "admin", role);
         const known = findMember(db, orgId, userId);
         if (known !== undefined) return { type: "already", member: known };
         const user = db.select({ id: users.id }).from(users).where(eq(users.id, userId)).get();
@@ -109,6 +117,7 @@ export function createOrgs({ db, read, write }: AccountsFile): OrgRepository {
       write((db, now) => {
         const before = findMember(db, orgId, userId);
         if (before === undefined) return { type: "not-found" };
+        requireRank(db, now, orgId, by, "admin", role, before.role);
         if (role !== "owner" && isLastOwner(db, orgId, before)) return { type: "last-owner" };
         db.update(memberships).set({ role }).where(isMember(orgId, userId)).run();
         auditMember(db, now, by, "org.update_member", orgId, before, role);
@@ -118,6 +127,7 @@ export function createOrgs({ db, read, write }: AccountsFile): OrgRepository {
       write((db, now) => {
         const before = findMember(db, orgId, userId);
         if (before === undefined) return "not-found";
+        requireRank(db, now, orgId, by, "admin", before.role);
         if (isLastOwner(db, orgId, before)) return "last-owner";
         db.delete(memberships).where(isMember(orgId, userId)).run();
         auditMember(db, now, by, "org.remove_member", orgId, before, null);

@@ -1,9 +1,22 @@
 /** Clears accounts and keys at the super admin's word; what was done stays in the audit trail. */
 import { eq, sql } from "drizzle-orm";
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
+import { requireSuperAdmin } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
 import { setSetupTokens } from "./one-time-tokens.ts";
-import { apiKeys, invites, meta, oneTimeTokens, orgs, spending, throttle, users } from "./schema-accounts.ts";
+import {
+  apiKeys,
+  invites,
+  meta,
+  oneTimeTokens,
+  orgs,
+  settings,
+  spending,
+  throttle,
+  upstreamObjects,
+  users,
+} from "./schema-accounts.ts";
+import { SSO_TIES } from "./setting-names.ts";
 import type { ResetRepository } from "./types.ts";
 import { CLAIMED, SETUP_FORCED } from "./user-create.ts";
 
@@ -11,6 +24,7 @@ export function createReset({ write }: AccountsFile): ResetRepository {
   return {
     clear: (what, setupHashes, by) =>
       write((db, now) => {
+        requireSuperAdmin(db, now, by);
         const before = {
           users: what.users ? count(db, users) : 0,
           keys: what.keys || what.users ? count(db, apiKeys) : 0,
@@ -21,7 +35,10 @@ export function createReset({ write }: AccountsFile): ResetRepository {
         if (what.users) db.delete(spending).run();
         if (what.users) {
           db.delete(users).run();
-          db.delete(orgs).where(eq(orgs.isDefault, false)).run();
+          // The default one too: whoever comes next gets one of his own, without the limits and records of this.
+          db.delete(orgs).run();
+          db.delete(upstreamObjects).run();
+          db.delete(settings).where(sql`substr(${settings.key}, 1, ${SSO_TIES.length}) = ${SSO_TIES}`).run();
           db.delete(invites).run();
           db.delete(oneTimeTokens).where(eq(oneTimeTokens.purpose, "password-reset")).run();
           db.delete(throttle).run();

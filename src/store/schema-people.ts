@@ -26,6 +26,8 @@ export const users = sqliteTable(
     usernameKey: text("username_key").notNull().unique(),
     /** In canonical form. */
     email: text("email").unique(),
+    /** Somebody else than the person says that it is theirs: an identity provider or an administrator. */
+    isEmailVouched: integer("is_email_vouched", { mode: "boolean" }).notNull().default(false),
     passwordHash: text("password_hash"),
     role: text("role").$type<UserRole>().notNull(),
     /** The identity provider that made this account an admin; it may take that away again. */
@@ -102,6 +104,8 @@ export const oneTimeTokens = sqliteTable(
     hash: text("hash").primaryKey(),
     purpose: text("purpose").$type<"setup" | "password-reset">().notNull(),
     userId: integer("user_id").references(() => users.id, { onDelete: "cascade" }),
+    /** `id` of the identity that made it; `null` = the house. */
+    createdBy: text("created_by"),
     createdAt: integer("created_at").notNull(),
     /** `null` = until it is used. */
     expiresAt: integer("expires_at"),

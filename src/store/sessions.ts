@@ -1,6 +1,7 @@
 /** Sessions and the refresh tokens that keep them alive: one successor per token, and replay ends the whole family. */
-import { and, desc, eq, gt, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, lt, or, sql } from "drizzle-orm";
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
+import { isLive, requireAdmin } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
 import { prepareHome } from "./home.ts";
 import { idCursor, pageSize, toPage } from "./paging.ts";
@@ -26,17 +27,6 @@ const SESSION_COLUMNS = {
   reauthAt: sessions.reauthAt,
 };
 const USER_COLUMNS = { id: users.id, username: users.username, role: users.role };
-
-/** Neither revoked nor expired, and of an active account that is still in the same epoch. */
-export function isLive(now: number | SQL): SQL {
-  return and(
-    isNull(sessions.revokedAt),
-    gt(sessions.expiresAt, now),
-    gt(sessions.idleExpiresAt, now),
-    eq(users.isActive, true),
-    eq(sessions.epoch, users.tokenEpoch),
-  )!;
-}
 
 export function createSessions(file: AccountsFile): SessionRepository {
   const { db, clock, read, write } = file;
@@ -113,13 +103,14 @@ export function createSessions(file: AccountsFile): SessionRepository {
     revokeAll: (userId, by) => write((own, now) => endAll(own, now, userId, by)),
     revokeAllOf: (userId, by, mayTouchSuperAdmin) =>
       write((own, now) => {
-        const refusal = judge(own, findUser(own, userId), by, mayTouchSuperAdmin);
+        const refusal = judge(own, now, findUser(own, userId), by, mayTouchSuperAdmin);
         if (refusal !== undefined) return refusal;
         endAll(own, now, userId, by);
         return "ended";
       }),
     revokeEverything: (by) =>
       write((own, now) => {
+        requireAdmin(own, now, by);
         const count = countLive(own, now);
         own
           .update(users)

@@ -25,6 +25,12 @@ export interface Actor {
   readonly actor: string;
   /** The account behind it; nobody edits himself. */
   readonly userId: number | null;
+  /** The credential that asks, if it is one of ours: it has to be good still when the change is made. */
+  readonly sessionId?: string;
+  /** UUID. */
+  readonly apiKeyId?: string;
+  /** Not with all that an admin may do: admins are out of its reach. */
+  readonly isPartial?: true;
   /** How it was recognised, e.g. `session`, `api-key`, `cli`. */
   readonly via: string;
   readonly ip: string | null;
@@ -88,8 +94,8 @@ export interface ThrottleRepository {
 /** Clearing at the super admin's word; the audit trail stays. */
 export interface ResetRepository {
   /**
-   * `users`: all accounts with their sessions, identities, invitations and organisations but the default one, and every
-   * key; the first registration then needs one of `setupHashes`. `keys`: every key.
+   * `users`: all accounts with their sessions, identities, invitations and organisations, every key, whose what lies
+   * with upstreams is, and which accounts the names in `sso.admin_usernames` had come to mean; the first registration then needs one of `setupHashes`. `keys`: every key.
    */
   clear(
     what: { readonly users: boolean; readonly keys: boolean },

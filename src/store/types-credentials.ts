@@ -196,6 +196,20 @@ export type CreateKeyOutcome =
   /** The owner is gone or inactive. */
   | { readonly type: "owner-refused" };
 
+export interface RotateKeyRules {
+  readonly graceMs: number;
+  /** Live keys that the owner may have, with the new one, and the old one during its grace. */
+  readonly liveMax: number;
+}
+
+export type RotateKeyOutcome =
+  /** `ended`: public ids of keys that live no more. */
+  | { readonly type: "rotated"; readonly key: ApiKey; readonly ended: readonly string[] }
+  | { readonly type: "not-active" }
+  /** Another live key is in its place already. */
+  | { readonly type: "has-successor" }
+  | { readonly type: "too-many" };
+
 export interface ApiKeyRepository {
   create(key: NewApiKey, rules: CreateKeyRules, by: Actor): Promise<CreateKeyOutcome>;
   /** Prepared, for every request that the cache does not know. */
@@ -208,11 +222,11 @@ export interface ApiKeyRepository {
   publicIdsOf(userId: number): Promise<readonly string[]>;
   /** Whether there is a live key whose text was not made here. */
   hasImported(): Promise<boolean>;
-  /** `undefined`: there is no such key, or it is revoked. */
-  update(id: string, patch: ApiKeyPatch, by: Actor): Promise<ApiKey | undefined>;
+  /** `undefined`: there is no such key, or it is revoked. `too-many`: an expired one would live again beside `liveMax`. */
+  update(id: string, patch: ApiKeyPatch, liveMax: number, by: Actor): Promise<ApiKey | "too-many" | undefined>;
   revoke(id: string, by: Actor): Promise<"revoked" | "already" | "not-found">;
-  /** Puts a new key in the place of a live one, which ends after the grace. `undefined`: that one does not live. */
-  rotate(id: string, successor: NewApiKey, graceMs: number, by: Actor): Promise<ApiKey | undefined>;
+  /** Puts a new key in the place of a live one, which ends after the grace; those that it replaced end now. */
+  rotate(id: string, successor: NewApiKey, rules: RotateKeyRules, by: Actor): Promise<RotateKeyOutcome>;
   /** Notes the latest use of many; never goes back. */
   touch(uses: readonly Use[]): Promise<void>;
 }

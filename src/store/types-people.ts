@@ -80,7 +80,12 @@ export interface UserPatch {
 }
 
 /** Why an account was left alone. */
-export type UserRefusal = "not-found" | "own-account" | "super-admin-protected" | "actor-not-allowed";
+export type UserRefusal =
+  | "not-found"
+  | "own-account"
+  | "super-admin-protected"
+  | "admin-protected"
+  | "actor-not-allowed";
 
 export interface UserFilter {
   /** Part of the name or address, any case. */
@@ -94,8 +99,8 @@ export interface UserRepository {
   find(id: number): Promise<User | undefined>;
   /** By canonical name. */
   findByName(usernameKey: string): Promise<User | undefined>;
-  /** By canonical address. */
-  findByEmail(email: string): Promise<User | undefined>;
+  /** By canonical address; only of who did not just type it himself. */
+  findByVouchedEmail(email: string): Promise<User | undefined>;
   findByIdentity(provider: string, subject: string): Promise<User | undefined>;
   /** The one place that hands out the stored hash: for checking a password. */
   findForSignIn(

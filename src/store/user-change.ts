@@ -1,8 +1,9 @@
 /** What happens to an account after it was made; each of these is the body of one transaction. */
 import { and, eq, isNull, ne, sql } from "drizzle-orm";
 import type { AccountsDb } from "./accounts-file.ts";
+import { standingOf } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
-import { apiKeys, memberships, oneTimeTokens, orgs, sessions, users } from "./schema-accounts.ts";
+import { apiKeys, identities, memberships, oneTimeTokens, orgs, sessions, users } from "./schema-accounts.ts";
 import type { Actor, User, UserPatch, UserRefusal } from "./types.ts";
 import { findUser, judge, shownInAudit } from "./user-rows.ts";
 
@@ -17,7 +18,7 @@ export function updateUser(
   by: Actor,
 ): Updated | Refused<"email-taken"> {
   const before = findUser(db, id);
-  const refusal = judge(db, before, by);
+  const refusal = judge(db, now, before, by);
   if (refusal !== undefined || before === undefined) return { type: refusal ?? "not-found" };
   const { isActive, isAdmin, email } = patch;
   if (email !== undefined && isEmailOfAnother(db, email, id)) return { type: "email-taken" };
@@ -27,13 +28,15 @@ export function updateUser(
     .set({
       ...(isActive === undefined ? {} : { isActive }),
       ...(isAdmin === undefined ? {} : { role: isAdmin ? "admin" : "user", roleFrom: null }),
-      ...(email === undefined ? {} : { email }),
+      ...(email === undefined ? {} : { email, isEmailVouched: email !== null }),
       // Sessions of an account that was switched off stay ended when it is switched on again.
       ...(isEnding ? { tokenEpoch: sql`${users.tokenEpoch} + 1` } : {}),
     })
     .where(eq(users.id, id))
     .run();
   const user = findUser(db, id)!;
+  // Whoever may set the password of a user may not thereby set that of an admin.
+  if (isEnding || user.role !== before.role) voidTokens(db, id);
   writeAudit(db, now, by, {
     action: "user.update",
     target: `user:${id}`,
@@ -50,7 +53,7 @@ export function deleteUser(
   by: Actor,
 ): { readonly type: "deleted"; readonly keyIds: readonly string[] } | Refused {
   const before = findUser(db, id);
-  const refusal = judge(db, before, by);
+  const refusal = judge(db, now, before, by);
   if (refusal !== undefined || before === undefined) return { type: refusal ?? "not-found" };
   const revoked = db
     .update(apiKeys)
@@ -90,8 +93,8 @@ export function transferOwnership(
   targetId: number,
   by: Actor,
 ): { readonly type: "transferred"; readonly user: User } | Refused<"target-inactive"> {
-  const owner = by.userId === null ? undefined : findUser(db, by.userId);
-  if (owner?.role !== "super_admin" || !owner.isActive) return { type: "actor-not-allowed" };
+  const owner = standingOf(db, now, by);
+  if (owner?.role !== "super_admin") return { type: "actor-not-allowed" };
   const target = findUser(db, targetId);
   if (target === undefined) return { type: "not-found" };
   if (target.id === owner.id) return { type: "own-account" };
@@ -99,6 +102,7 @@ export function transferOwnership(
   // In this order: the index refuses a second super admin even for a moment. Nobody sees the moment without one.
   db.update(users).set({ role: "admin", roleFrom: null }).where(eq(users.id, owner.id)).run();
   db.update(users).set({ role: "super_admin", roleFrom: null }).where(eq(users.id, target.id)).run();
+  for (const id of [owner.id, target.id]) voidTokens(db, id);
   const defaultOrg = db.select({ id: orgs.id }).from(orgs).where(eq(orgs.isDefault, true)).get();
   if (defaultOrg !== undefined) makeOwner(db, now, defaultOrg.id, target.id);
   const user = findUser(db, target.id)!;
@@ -119,10 +123,14 @@ export function setOwnEmail(
   keepSession: string,
   by: Actor,
 ): "updated" | "email-taken" | "not-found" {
+  standingOf(db, now, by);
   const before = findUser(db, id);
   if (before === undefined || !before.isActive) return "not-found";
   if (isEmailOfAnother(db, email, id)) return "email-taken";
-  db.update(users).set({ email }).where(eq(users.id, id)).run();
+  db.update(users)
+    .set({ email, isEmailVouched: email !== null && isEmailOfIdentity(db, id, email) })
+    .where(eq(users.id, id))
+    .run();
   endOtherSessions(db, id, keepSession);
   const line = { action: "user.update_email", target: `user:${id}` };
   writeAudit(db, now, by, { ...line, before: { email: before.email }, after: { email } });
@@ -137,6 +145,7 @@ export function setPassword(
   keepSession: string | null,
   by: Actor,
 ): boolean {
+  standingOf(db, now, by);
   const where = and(eq(users.id, id), eq(users.isActive, true));
   if (db.update(users).set({ passwordHash }).where(where).returning({ id: users.id }).all().length === 0) return false;
   endOtherSessions(db, id, keepSession);
@@ -147,11 +156,16 @@ export function setPassword(
       .run();
   }
   // A link that was asked for before the password changed must not change it again.
-  db.delete(oneTimeTokens)
-    .where(and(eq(oneTimeTokens.userId, id), isNull(oneTimeTokens.usedAt)))
-    .run();
+  voidTokens(db, id);
   writeAudit(db, now, by, { action: "user.set_password", target: `user:${id}` });
   return true;
+}
+
+/** Links that were made for an account as it was. */
+export function voidTokens(db: AccountsDb, userId: number): void {
+  db.delete(oneTimeTokens)
+    .where(and(eq(oneTimeTokens.userId, userId), isNull(oneTimeTokens.usedAt)))
+    .run();
 }
 
 /** Moves the account to a new epoch, and the one session that stays with it. */
@@ -186,6 +200,7 @@ export function setRoleFromProvider(
     ? ({ role: "admin", roleFrom: provider } as const)
     : ({ role: "user", roleFrom: null } as const);
   db.update(users).set(change).where(eq(users.id, id)).run();
+  voidTokens(db, id);
   const user = findUser(db, id)!;
   writeAudit(db, now, by, {
     action: "user.role_from_provider",
@@ -194,6 +209,11 @@ export function setRoleFromProvider(
     after: { role: user.role, provider },
   });
   return user;
+}
+
+function isEmailOfIdentity(db: AccountsDb, userId: number, email: string): boolean {
+  const where = and(eq(identities.userId, userId), eq(identities.email, email));
+  return db.select({ id: identities.id }).from(identities).where(where).limit(1).get() !== undefined;
 }
 
 function isEmailOfAnother(db: AccountsDb, email: string | null, id: number): boolean {

@@ -1,7 +1,9 @@
 /** How an account comes into being: admitted, named and placed in its organisations in one transaction. */
 import { and, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import type { AccountsDb } from "./accounts-file.ts";
+import { requireAdmin } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
+import { isInviteGood } from "./org-rank.ts";
 import { identities, invites, memberships, meta, oneTimeTokens, orgs, users } from "./schema-accounts.ts";
 import type { Actor, CreateUserOutcome, NewUser, OrgRole } from "./types.ts";
 import { findUser, shownInAudit } from "./user-rows.ts";
@@ -15,10 +17,16 @@ const DEFAULT_ORG_NAME = "Default";
 type Refusal = Exclude<CreateUserOutcome, { type: "created" }>["type"];
 interface Admitted {
   readonly role: "admin" | "user";
-  readonly place?: { readonly inviteId: string; readonly orgId: string | null; readonly role: OrgRole };
+  readonly place?: {
+    readonly inviteId: string;
+    readonly email: string | null;
+    readonly orgId: string | null;
+    readonly role: OrgRole;
+  };
 }
 
 export function createUser(db: AccountsDb, now: number, input: NewUser, by: Actor): CreateUserOutcome {
+  if (input.admission.type === "granted") requireAdmin(db, now, by);
   const isFirst = db.select({ id: users.id }).from(users).limit(1).get() === undefined;
   const admitted = isFirst ? admitFirst(db, input) : admit(db, now, input);
   if (typeof admitted === "string") return { type: admitted };
@@ -37,6 +45,7 @@ export function createUser(db: AccountsDb, now: number, input: NewUser, by: Acto
       username: name.username,
       usernameKey: name.key,
       email: isEmailTaken ? null : input.email,
+      isEmailVouched: input.email !== null && !isEmailTaken && isVouched(input, admitted),
       passwordHash: input.passwordHash,
       // Who is first is decided by this statement alone; the index over the role stands behind it.
       role: sql`CASE WHEN EXISTS (SELECT 1 FROM users) THEN ${admitted.role} ELSE 'super_admin' END`,
@@ -72,6 +81,11 @@ export function createUser(db: AccountsDb, now: number, input: NewUser, by: Acto
   return { type: "created", user, isFirst };
 }
 
+/** By an administrator, an identity provider, or whoever sent the code to this address. */
+function isVouched({ admission, identity, email }: NewUser, { place }: Admitted): boolean {
+  return admission.type === "granted" || (identity !== undefined && identity.email === email) || place?.email === email;
+}
+
 /** The condition under which the first registration is asked for a setup token. */
 export function findUnusedSetup(db: AccountsDb, hash?: string): boolean {
   const where = and(
@@ -94,7 +108,7 @@ function admit(db: AccountsDb, now: number, { admission, email }: NewUser): Admi
   if (inviteHash === undefined && inviteEmail === undefined) {
     return registration === "open" ? { role: "user" } : "invite-required";
   }
-  const invite = db
+  const found = db
     .select()
     .from(invites)
     .where(
@@ -107,13 +121,14 @@ function admit(db: AccountsDb, now: number, { admission, email }: NewUser): Admi
     )
     .limit(1)
     .get();
+  const invite = found !== undefined && isInviteGood(db, found) ? found : undefined;
   if (invite === undefined) {
     // An address alone is no claim to an invitation; a code is.
     if (inviteHash !== undefined) return "invite-invalid";
     return registration === "open" ? { role: "user" } : "invite-required";
   }
   if (inviteHash !== undefined && invite.email !== null && invite.email !== email) return "invite-invalid";
-  return { role: "user", place: { inviteId: invite.id, orgId: invite.orgId, role: invite.role } };
+  return { role: "user", place: { inviteId: invite.id, email: invite.email, orgId: invite.orgId, role: invite.role } };
 }
 
 function freeName(

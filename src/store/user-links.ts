@@ -1,6 +1,7 @@
 /** Identities of outside providers that an account signs in with. */
 import { and, eq, ne } from "drizzle-orm";
 import type { AccountsDb } from "./accounts-file.ts";
+import { standingOf } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
 import { identities, users } from "./schema-accounts.ts";
 import type { Actor, LinkedIdentity } from "./types.ts";
@@ -27,6 +28,7 @@ export function linkIdentity(
   by: Actor,
 ): "linked" | "already" | "taken" | "not-found" {
   const { provider, subject } = identity;
+  standingOf(db, now, by);
   const user = db.select({ isActive: users.isActive }).from(users).where(eq(users.id, userId)).get();
   if (user === undefined || !user.isActive) return "not-found";
   const found = db
@@ -38,6 +40,10 @@ export function linkIdentity(
   db.insert(identities)
     .values({ ...identity, userId, linkedAt: now })
     .run();
+  if (identity.email !== null) {
+    const isSame = and(eq(users.id, userId), eq(users.email, identity.email));
+    db.update(users).set({ isEmailVouched: true }).where(isSame).run();
+  }
   endOtherSessions(db, userId, keepSession);
   writeAudit(db, now, by, { action: "identity.link", target: `user:${userId}`, after: { provider, subject } });
   return "linked";
@@ -52,6 +58,7 @@ export function unlinkIdentity(
   isPasswordUsable: boolean,
   by: Actor,
 ): "unlinked" | "not-found" | "last-login-method" {
+  standingOf(db, now, by);
   const own = and(eq(identities.id, identityId), eq(identities.userId, userId));
   const found = db.select().from(identities).where(own).get();
   const user = db.select({ passwordHash: users.passwordHash }).from(users).where(eq(users.id, userId)).get();

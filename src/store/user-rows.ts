@@ -1,8 +1,9 @@
 /** Accounts as rows: what is shown of one, and who may change whom. */
 import { eq, type SQL, sql } from "drizzle-orm";
 import type { AccountsDb } from "./accounts-file.ts";
+import { standingOf } from "./actor-standing.ts";
 import { users } from "./schema-accounts.ts";
-import type { Actor, User, UserRefusal, UserRole } from "./types.ts";
+import type { Actor, User, UserRefusal } from "./types.ts";
 
 const ssoOf = (column: "provider" | "subject") =>
   sql<
@@ -52,24 +53,20 @@ export function shownInAudit({ username, email, role, isActive }: User): object 
 
 /**
  * Whether an administrator may change this account, by the roles of this very instant: both may have changed since the
- * request was let in.
+ * request was let in. Throws `unauthenticated` when the administrator's credential has ended meanwhile.
  */
 export function judge(
   db: AccountsDb,
+  now: number,
   target: Pick<User, "id" | "role"> | undefined,
   by: Actor,
   mayTouchSuperAdmin = false,
 ): UserRefusal | undefined {
-  if (by.userId !== null && !isActiveAdmin(db, by.userId)) return "actor-not-allowed";
+  const actor = standingOf(db, now, by);
+  if (actor === undefined || actor?.role === "user") return "actor-not-allowed";
   if (target === undefined) return "not-found";
   if (by.userId === target.id) return "own-account";
   if (target.role === "super_admin" && !mayTouchSuperAdmin) return "super-admin-protected";
+  if (by.isPartial && target.role !== "user") return "admin-protected";
   return undefined;
-}
-
-function isActiveAdmin(db: AccountsDb, id: number): boolean {
-  const columns = { role: users.role, isActive: users.isActive };
-  const row = db.select(columns).from(users).where(eq(users.id, id)).get();
-  const roles: readonly (UserRole | undefined)[] = ["admin", "super_admin"];
-  return row?.isActive === true && roles.includes(row.role);
 }

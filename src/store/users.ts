@@ -23,7 +23,7 @@ export function createUsers(file: AccountsFile): UserRepository {
     hasAny: () => read((db) => db.select({ id: users.id }).from(users).limit(1).get() !== undefined),
     find: (id) => read((db) => findUser(db, id)),
     findByName: (usernameKey) => one(eq(users.usernameKey, usernameKey)),
-    findByEmail: (email) => one(eq(users.email, email)),
+    findByVouchedEmail: (email) => one(and(eq(users.email, email), eq(users.isEmailVouched, true))!),
     findByIdentity: (provider, subject) =>
       one(
         sql`"users"."id" = (SELECT ${identities.userId} FROM ${identities} WHERE ${and(

@@ -335,6 +335,28 @@ describe("R74 administering", () => {
     expect((await house.services.audit.list({ action: "accounts.clear" })).items).toHaveLength(2);
   });
 
+  test("R75 clearing all accounts leaves the next ones no organisation, nothing at upstreams and no admin by name", async () => {
+    const house = await openHouse();
+    const alice = await house.person("alice");
+    const by = await alice.caller();
+    const orgId = by.identity.orgId!;
+    await house.services.orgs.update(orgId, { name: "Ours", limits: { rpm: 1 } }, by);
+    const file = { kind: "file", provider: "openai", keyId: "k", orgId, userId: alice.id, principal: "user:1" };
+    await house.store.objects.add([{ id: "file-1", ...file }]);
+    const { settings } = house.store;
+    await settings.add("sso_admin.octocat", "github:1");
+    await settings.add("another", "stays");
+
+    const { setupToken } = await house.services.accounts.clear({ users: true, keys: true }, by);
+    const next = await register(house, "nina", { setupToken });
+    const [home] = (await house.store.accounts.orgs.list(next.user.id, true)).items;
+    expect(home).toMatchObject({ name: "Default", limits: null, isDefault: true, role: "owner" });
+    expect(home!.id).not.toBe(orgId);
+    expect(await house.store.objects.find("file-1")).toBeUndefined();
+    expect(await settings.get("sso_admin.octocat")).toBeUndefined();
+    expect(await settings.get("another")).toBe("stays");
+  });
+
   test("who is at home where outside: the one linked to this subject, unless switched off", async () => {
     const house = await openHouse();
     await house.person("alice");

@@ -184,14 +184,43 @@ describe("finding", () => {
       (id) => house.services.accounts.delete(id, operator),
       async (id) => house.services.orgs.removeMember((await house.store.accounts.orgs.findDefault())!.id, id, operator),
     ];
-    for (const [index, end] of ends.entries()) {
+    // What a house admin's keys lose is no less than what a plain user's do.
+    for (const [index, end] of [...ends, ...ends].entries()) {
       const person = await house.person(`user${index}`);
+      if (index >= ends.length) await house.services.accounts.update(person.id, { isAdmin: true }, operator);
       const { key, secret } = await create(house, await person.caller());
       expect(await find(house, secret!)).toBeDefined();
       await end(person.id);
       expect(await find(house, secret!)).toBeUndefined();
       expect(house.revocations.some(({ principalId }) => principalId === key.publicId)).toBe(true);
     }
+  });
+
+  test("R16 R27 keys that the access key made end with it, from the next request on, and make no more", async () => {
+    const house = await openHouse({ config: "server: { access_key_scopes: [account] }" });
+    const root = await house.person("super");
+    const service: Identity = {
+      ...(await root.identity()),
+      kind: "service",
+      id: "access-key",
+      userId: null,
+      role: "service",
+      scopes: expandScopes(["account"]),
+    };
+    const { secret } = await create(house, { identity: service, origin: ORIGIN }, { scopes: ["account"] });
+    const own = await create(house, await root.caller());
+    const child = (await find(house, secret!))!;
+    expect(child).toMatchObject({ role: "service", userId: null });
+    const grandchild = await create(house, { identity: child, origin: ORIGIN }, { scopes: ["chat:write"] });
+    await house.configure("server: { access_key_enabled: false, access_key_scopes: [account] }");
+    expect(await find(house, secret!)).toBeUndefined();
+    expect(await find(house, grandchild.secret!)).toBeUndefined();
+    expect(await house.services.renew(child)).toBeUndefined();
+    house.clock.advance(2000);
+    expect(await find(house, secret!)).toBeUndefined();
+    expect(await find(house, own.secret!)).toBeDefined();
+    await house.configure("server: { access_key_scopes: [account] }");
+    expect(await find(house, secret!)).toBeDefined();
   });
 
   test("R27 a key holds no more than its owner may at this moment", async () => {
@@ -298,7 +327,6 @@ describe("R24 making a key never escalates", () => {
       models: { allow: ["gpt-4o*"], deny: ["gpt-4o-pro"] },
       providers: ["openai"],
       ipAllow: ["10.0.0.0/8"],
-      limits: { rpm: 10, tpm: 0, concurrency: 0, budgets: [{ usd: 5, window: "day" }] },
     });
     const base: Request = { scopes: ["chat:write"] };
     const { key: made } = await create(house, key, base);
@@ -307,7 +335,6 @@ describe("R24 making a key never escalates", () => {
       models: { allow: ["gpt-4o*"], deny: ["gpt-4o-pro"] },
       providers: ["openai"],
       ipAllow: ["10.0.0.0/8"],
-      limits: { rpm: 10, budgets: [{ usd: 5, window: "day" }] },
       userId: 1,
     });
     const asks: [request: Request, expected: string][] = [
@@ -324,11 +351,7 @@ describe("R24 making a key never escalates", () => {
       [{ ipAllow: ["10.0.0.0/7"] }, "403 forbidden"],
       [{ ipAllow: ["0.0.0.0/0"] }, "403 forbidden"],
       [{ ipAllow: ["::ffff:10.0.0.1"] }, "403 forbidden"],
-      [{ limits: { rpm: 5, budgets: [{ usd: 5, window: "day" }] } }, "none"],
-      [{ limits: { rpm: 0, budgets: [{ usd: 5, window: "day" }] } }, "403 forbidden"],
-      [{ limits: { rpm: 11, budgets: [{ usd: 5, window: "day" }] } }, "403 forbidden"],
-      [{ limits: { rpm: 5 } }, "403 forbidden"],
-      [{ limits: { rpm: 5, budgets: [{ usd: 6, window: "day" }] } }, "403 forbidden"],
+      [{ limits: { rpm: 5 } }, "none"],
     ];
     for (const [request, expected] of asks) {
       const outcome = await refusal(() => create(house, key, { ...base, ...request }));
@@ -336,6 +359,73 @@ describe("R24 making a key never escalates", () => {
     }
     const denied = await create(house, key, { ...base, models: { allow: ["gpt-4o-mini"] } });
     expect(denied.key.models.deny).toEqual(["gpt-4o-pro"]);
+  });
+
+  test.each<[limits: object]>([
+    [{ rpm: 5 }],
+    [{ tpm: 5000 }],
+    [{ concurrency: 1 }],
+    [{ budgets: [{ usd: 20, window: "month" }] }],
+  ])("R24 a key with limits %p gets hold of no other key's: those it makes are counted with it", async (limits) => {
+    const house = await openHouse();
+    const alice = await house.person("alice");
+    const key = await callerOf(house, await alice.caller(), { scopes: ["keys:write", "chat:write"], limits });
+    for (const style of ["native", "relay", "openrelay"] as const) {
+      const child = await create(house, key, { scopes: ["chat:write"], limits }, { style });
+      const identity = await house.services.directory.findByApiKey(child.secret!);
+      expect(identity?.makers?.map(({ countsAs }) => countsAs)).toEqual([key.identity.apiKeyId!]);
+    }
+    const twin = await create(house, await alice.caller(), { scopes: ["chat:write"], limits });
+    expect(await refusal(() => house.services.apiKeys.rotate(twin.key.id, 0, key))).toBe("403 key_limited");
+    expect(await refusal(() => house.services.apiKeys.rotate(key.identity.apiKeyId!, 0, key))).toBe("none");
+  });
+
+  test("a key with limits does not loosen them", async () => {
+    const house = await openHouse();
+    const alice = await house.person("alice");
+    const limits = { rpm: 10, budgets: [{ usd: 5, window: "day" }] };
+    const key = await callerOf(house, await alice.caller(), { scopes: ["keys:write"], limits } as Request);
+    const asks: [limits: object | null, expected: string][] = [
+      [null, "403 forbidden"],
+      [{ rpm: 0 }, "403 forbidden"],
+      [{ rpm: 11 }, "403 forbidden"],
+      [{ budgets: [] }, "403 forbidden"],
+      [{ budgets: [{ usd: 6, window: "day" }] }, "403 forbidden"],
+      [{ budgets: [{ usd: 5, window: "week" }] }, "403 forbidden"],
+      [{ rpm: 10, budgets: [{ usd: 5, window: "day" }] }, "none"],
+      [{ rpm: 9 }, "none"],
+    ];
+    for (const [asked, expected] of asks) {
+      const fields = { limits: asked } as Request;
+      const outcome = await refusal(() => house.services.apiKeys.update(key.identity.apiKeyId!, fields, key));
+      expect([asked, outcome]).toEqual([asked, expected]);
+    }
+  });
+
+  test("a key changes, ends and renews no key of its owner that can do more than itself", async () => {
+    const house = await openHouse();
+    const alice = await house.person("alice");
+    const by = await alice.caller();
+    const { apiKeys } = house.services;
+    const key = await callerOf(house, by, { scopes: ["keys:write", "chat:write"], models: { allow: ["a", "b"] } });
+    const more = await create(house, by, { scopes: ["account"], models: { allow: ["a"] } });
+    const wider = await create(house, by, { scopes: ["chat:write"] });
+    const less = await create(house, by, { scopes: ["chat:write"], models: { allow: ["a"] } });
+    const rows = [
+      [more, "403 insufficient_scope"],
+      [wider, "403 forbidden"],
+      [less, "none"],
+    ] as const;
+    for (const [{ key: other }, expected] of rows) {
+      const outcomes = [
+        await refusal(() => apiKeys.update(other.id, { name: "renamed" }, key)),
+        await refusal(() => apiKeys.rotate(other.id, 1000, key)),
+        await refusal(() => apiKeys.revoke(other.id, key)),
+      ];
+      expect(outcomes).toEqual([expected, expected, expected]);
+    }
+    for (const { secret } of [more, wider]) expect(await find(house, secret!)).toMatchObject({ name: "key" });
+    expect(await refusal(() => apiKeys.revoke(key.identity.apiKeyId!, key))).toBe("none");
   });
 
   test("a key cannot lift itself by changing itself", async () => {
@@ -367,6 +457,37 @@ describe("R24 making a key never escalates", () => {
     const strong = await create(house, await alice.caller(), { scopes: ["account"] });
     const weak = await callerOf(house, await alice.caller(), { scopes: ["keys:write"] });
     expect(await refusal(() => house.services.apiKeys.rotate(strong.key.id, 0, weak))).toBe("403 insufficient_scope");
+  });
+
+  test("R24 only its owner rotates a key: the successor acts as him, and lives on without whoever made it", async () => {
+    const house = await openHouse();
+    const root = await house.person("super");
+    const admin = await house.person("admin2");
+    const other = await house.person("admin3");
+    const carol = await house.person("carol");
+    const { accounts, apiKeys, orgs } = house.services;
+    for (const { id } of [admin, other]) await accounts.update(id, { isAdmin: true }, await root.caller());
+    const { id: team } = await orgs.create("Team", await root.caller());
+    await orgs.addMember(team, { userId: carol.id }, "admin", await root.caller());
+    await orgs.addMember(team, { userId: other.id }, "member", await root.caller());
+    const key = await create(house, await other.caller(), { orgId: team, scopes: ["chat:write"] });
+    const adminKey = await callerOf(house, await admin.caller(), { scopes: ["management", "account"] });
+    const carolInTeam = { identity: await orgs.enter(await carol.identity(), team), origin: ORIGIN };
+    const callers: [who: string, caller: Caller, expected: string][] = [
+      ["an admin of the house", await admin.caller(), "403 key_owner_required"],
+      ["the super admin", await root.caller(), "403 key_owner_required"],
+      ["the organisation's admin", await carol.caller(), "403 key_owner_required"],
+      ["the same, acting there", carolInTeam, "403 key_owner_required"],
+      ["another admin's key", adminKey, "404 not_found"],
+    ];
+    for (const [who, caller, expected] of callers) {
+      expect([who, await refusal(() => apiKeys.rotate(key.key.id, 0, caller))]).toEqual([who, expected]);
+    }
+    expect(await find(house, key.secret!)).toBeDefined();
+    expect((await apiKeys.rotate(key.key.id, 0, await other.caller())).key.userId).toBe(other.id);
+    // Whoever manages an organisation ends its keys all the same.
+    const again = await create(house, await other.caller(), { orgId: team, scopes: ["chat:write"] });
+    expect(await refusal(() => apiKeys.revoke(again.key.id, carolInTeam))).toBe("none");
   });
 
   test("nobody but the super admin touches the super admin's keys", async () => {
@@ -493,6 +614,39 @@ describe("rotating", () => {
     house.clock.advance(1);
     expect(await find(house, secret!)).toBeUndefined();
     expect(await find(house, next.secret!)).toBeDefined();
+  });
+});
+
+describe("R24 the number of live keys", () => {
+  test("bounds rotations with a grace as it bounds new keys; one that ends at once needs no room", async () => {
+    const house = await openHouse({ config: "api_keys: { max_per_user: 3 }" });
+    const alice = await house.person("alice");
+    const by = await alice.caller();
+    const { apiKeys } = house.services;
+    let { key: latest } = await create(house, by);
+    for (let turn = 0; turn < 20; turn += 1) ({ key: latest } = await apiKeys.rotate(latest.id, 604_800_000, by));
+    const live = async () => (await apiKeys.list({ status: "active" }, {}, by.identity)).items.length;
+    expect(await live()).toBe(2);
+    await create(house, by);
+    expect(await refusal(() => create(house, by))).toBe("409 too_many_keys");
+    ({ key: latest } = await apiKeys.rotate(latest.id, 1000, by));
+    const spare = (await apiKeys.list({ status: "active" }, {}, by.identity)).items.find(({ replaces }) => !replaces)!;
+    expect(await refusal(() => apiKeys.rotate(spare.id, 1000, by))).toBe("409 too_many_keys");
+    expect(await refusal(() => apiKeys.rotate(spare.id, 0, by))).toBe("none");
+    expect(await live()).toBe(3);
+  });
+
+  test("what a rotation ends is over for calls under way too", async () => {
+    const house = await openHouse();
+    const alice = await house.person("alice");
+    const by = await alice.caller();
+    const first = await create(house, by);
+    const second = await house.services.apiKeys.rotate(first.key.id, 60_000, by);
+    expect(await find(house, first.secret!)).toBeDefined();
+    await house.services.apiKeys.rotate(second.key.id, 60_000, by);
+    expect(await find(house, first.secret!)).toBeUndefined();
+    expect(house.revocations).toContainEqual({ type: "ended", principalId: first.key.publicId });
+    expect(await find(house, second.secret!)).toBeDefined();
   });
 });
 

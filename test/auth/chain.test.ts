@@ -67,6 +67,17 @@ describe.each([false, true])("plugins that answer later: %p", (isLater) => {
     expect(asked.join(",")).toBe("0");
   });
 
+  test("several credentials must mean the same kind of principal, too: ids of custom plugins are free text", async () => {
+    const byKind = (credentials: Credentials): AuthOutcome => {
+      const accepted = accept("user:1");
+      if (accepted.type !== "accept" || credentials.bearer !== "key") return accepted;
+      return { type: "accept", identity: { ...accepted.identity, kind: "api-key" } };
+    };
+    const { links } = chain(byKind);
+    const both = { type: "several", credentials: [one("key").credentials, one("session").credentials] } as const;
+    expect(said(await authenticate(links(isLater), both))).toBe("refused");
+  });
+
   test("several credentials must mean the same principal", async () => {
     const byName = (credentials: Credentials): AuthOutcome =>
       credentials.bearer === "bad" ? reject : accept(credentials.bearer === "alias" ? "a" : (credentials.bearer ?? ""));

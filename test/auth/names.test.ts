@@ -55,6 +55,13 @@ describe("an address", () => {
     ["Alice@Example.COM", "alice@example.com"],
     ["a+b@x.example", "a+b@x.example"],
     ["a@localhost", "a@localhost"],
+    // The Kelvin sign is a "k" once it is lower-cased.
+    ["mi\u212ae@korp.example", "refused"],
+    ["mike@\u212aorp.example", "refused"],
+    ["MI\u212aE@\u212aORP.EXAMPLE", "refused"],
+    ["ma\u0131l@korp.example", "refused"],
+    ["ma\u0130l@korp.example", "refused"],
+    ["ｍike@korp.example", "refused"],
     ["a@b@c", "refused"],
     ["@example.com", "refused"],
     ["a@", "refused"],

@@ -1,6 +1,7 @@
 /** Organisations as services: who manages whom in them, who is invited, and where a session may act. */
 import { describe, expect, test } from "bun:test";
 import { parseInstant } from "../../src/auth/instant.ts";
+import { actor, newUser } from "../store/people.ts";
 import { type House, openHouse, ORIGIN, operator, type Person, refusal } from "./support.ts";
 
 interface Team {
@@ -10,6 +11,9 @@ interface Team {
   /** By what they are in the team; `stranger` is nobody there. */
   readonly people: Readonly<Record<"owner" | "admin" | "member" | "stranger", Person>>;
 }
+
+/** As an admin of the house has written it down. */
+const STRANGER = "stan@example.com";
 
 async function openTeam(): Promise<Team> {
   const house = await openHouse();
@@ -26,6 +30,7 @@ async function openTeam(): Promise<Team> {
     await orgs.addMember(team, { userId: people[role].id }, role, await root.caller());
   }
   await orgs.removeMember(team, root.id, await root.caller());
+  await house.services.accounts.update(people.stranger.id, { email: STRANGER }, await root.caller());
   return { house, team, root, people };
 }
 
@@ -55,14 +60,20 @@ describe("who may do what in an organisation", () => {
     [
       "add a member",
       "owner admin super",
-      async ({ house, team, people }, by) =>
-        house.services.orgs.addMember(team, { userId: people.stranger.id }, "member", await by.caller()),
+      async ({ house, team }, by) =>
+        house.services.orgs.addMember(team, { email: STRANGER }, "member", await by.caller()),
     ],
     [
       "add an owner",
       "owner super",
+      async ({ house, team }, by) =>
+        house.services.orgs.addMember(team, { email: STRANGER }, "owner", await by.caller()),
+    ],
+    [
+      "add somebody by number, which would tell names and addresses of all",
+      "super",
       async ({ house, team, people }, by) =>
-        house.services.orgs.addMember(team, { userId: people.stranger.id }, "owner", await by.caller()),
+        house.services.orgs.addMember(team, { userId: people.stranger.id }, "member", await by.caller()),
     ],
     [
       "raise a member",
@@ -158,13 +169,6 @@ describe("invitations", () => {
   test("an address with an account joins at once; one without is invited, and the code lets it in", async () => {
     const { house, team, people } = await openTeam();
     const { orgs, registration, invites } = house.services;
-    await house.store.accounts.users.setOwnEmail(people.stranger.id, "stan@example.com", "", {
-      actor: "system",
-      userId: null,
-      via: "test",
-      ip: null,
-      requestId: null,
-    });
     const joined = await orgs.addOrInvite(team, "Stan@Example.com", "member", await people.admin.caller());
     expect(joined).toMatchObject({ type: "member", member: { userId: people.stranger.id, role: "member" } });
     const invited = await orgs.addOrInvite(team, "new@example.com", "admin", await people.admin.caller());
@@ -180,6 +184,61 @@ describe("invitations", () => {
     );
     const text = JSON.stringify([await invites.list(), await house.services.audit.list({}, { limit: 200 })]);
     expect(text).not.toContain(invited.code);
+  });
+
+  test("whoever only says that an address is his gets nothing by it: the address is invited, not he", async () => {
+    const { house, team, people } = await openTeam();
+    const { accounts, orgs } = house.services;
+    const squatter = await people.stranger.caller();
+    await accounts.updateOwn({ email: "ceo@example.com" }, squatter);
+    const owner = await people.owner.caller();
+    const who = { email: "ceo@example.com" };
+    expect(await refusal(() => orgs.addMember(team, who, "admin", owner))).toBe("404 not_found");
+    expect((await orgs.addOrInvite(team, who.email, "admin", owner)).type).toBe("invited");
+    expect(await refusal(() => orgs.get(team, squatter.identity))).toBe("404 not_found");
+  });
+
+  test("an address counts when an admin, an invitation to it or an identity provider stands for it", async () => {
+    const { house, team, root, people } = await openTeam();
+    const { accounts, invites, orgs, registration } = house.services;
+    const { users } = house.store.accounts;
+    const owner = await people.owner.caller();
+    const byAdmin = await accounts.create({ username: "anna", email: "anna@example.com" }, await root.caller());
+    const { code } = await invites.create({ email: "ina@example.com" }, await root.caller());
+    const input = { username: "ina", email: "ina@example.com", password: "correct horse 7 battery", inviteCode: code };
+    const { user: invited } = await registration.register(input, ORIGIN);
+    const bySso = await users.create(
+      newUser("sam", {
+        email: "sam@example.com",
+        passwordHash: null,
+        identity: { provider: "company", subject: "1", email: "sam@example.com" },
+      }),
+      actor(),
+    );
+    if (bySso.type !== "created") throw new Error(bySso.type);
+    for (const { id, email } of [byAdmin.user, invited, bySso.user]) {
+      const member = await orgs.addMember(team, { email: email! }, "member", owner);
+      expect([member.userId, member.email]).toEqual([id, email]);
+    }
+    const linked = await people.member.caller();
+    await accounts.updateOwn({ email: "mina@example.com" }, linked);
+    expect(await users.findByVouchedEmail("mina@example.com")).toBeUndefined();
+    const identity = { provider: "company", subject: "2", email: "mina@example.com" };
+    await users.link(people.member.id, identity, people.member.sessionId, actor());
+    expect((await users.findByVouchedEmail("mina@example.com"))?.id).toBe(people.member.id);
+    await accounts.updateOwn({ email: "olive@example.com" }, await people.member.caller());
+    expect(await users.findByVouchedEmail("olive@example.com")).toBeUndefined();
+  });
+
+  test("plain members see each other's names, and no address but their own", async () => {
+    const { house, team, root, people } = await openTeam();
+    for (const name of ["owner", "member"] as const) {
+      await house.services.accounts.update(people[name].id, { email: `${name}@example.com` }, await root.caller());
+    }
+    const seenBy = async (who: Person) =>
+      (await house.services.orgs.members(team, await who.identity())).items.map(({ email }) => email);
+    expect(await seenBy(people.member)).toEqual([null, null, "member@example.com"]);
+    expect(await seenBy(people.admin)).toEqual(["owner@example.com", null, "member@example.com"]);
   });
 
   test("live for two days unless asked otherwise, from a minute to a month", async () => {

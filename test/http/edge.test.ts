@@ -330,6 +330,9 @@ describe("the model list", () => {
     expect((await readJson(await ask("/v1/models/vendor/model:free"))).id).toBe("vendor/model:free");
     expect((await readJson(await ask("/v1/models/vendor%2Fmodel%3Afree"))).id).toBe("vendor/model:free");
     expect((await ask("/v1/models/nope")).status).toBe(404);
+    // Served by a pattern, so it is known, though no list can name it; the pattern itself is no model.
+    expect((await readJson(await ask("/v1/models/img-7"))).id).toBe("img-7");
+    expect((await ask("/v1/models/img-*")).status).toBe(404);
     expect((await ask("/v1/models/%E0%A4%A")).status).toBe(400);
   });
 

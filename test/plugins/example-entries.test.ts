@@ -45,7 +45,7 @@ const load = (name: string, block: string) =>
 
 test("there is one for each vendor with a dialect or a way of its own", () => {
   expect(new Set(ENTRIES.map(([, block]) => /provider_type: ([a-z]+)/.exec(block)?.[1]))).toEqual(
-    new Set(["azure", "bedrock", "vertex", "gemini", "ollama", "cohere"]),
+    new Set(["azure", "bedrock", "vertex", "gemini", "ollama", "cohere", "voyage", "tei"]),
   );
 });
 

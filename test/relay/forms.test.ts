@@ -20,6 +20,8 @@ const part = (name: string, value: string, more = "") =>
 const file = (text: string) => part("file", text, '; filename="model"');
 const form = (...parts: string[]) => `${parts.join("")}--${BOUNDARY}--\r\n`;
 
+const headed = (disposition: string) => form(`--${BOUNDARY}\r\nContent-Disposition: ${disposition}\r\n\r\nm\r\n`);
+
 function scan(text: string, cut: number): FormScan {
   const found = new FormScan(BOUNDARY, "model");
   const bytes = Buffer.from(text);
@@ -44,6 +46,9 @@ describe("the field", () => {
     ["empty", form(part("model", ""), file("x")), ""],
     ["with a name in other letters", form(part("model", "größer"), file("x")), "größer"],
     ["only as the name of a file", form(file("x")), undefined],
+    ["only inside the name of a file", headed('form-data; name="file"; filename="a; name=model; .wav"'), undefined],
+    ["only as the name of an attachment", headed('attachment; name="model"'), undefined],
+    ["without quotes, behind the name of a file", headed("form-data; filename=x; NAME=model;"), "m"],
     ["only inside a file", form(file('Content-Disposition: form-data; name="model"\r\n\r\nm')), undefined],
     ["behind a preamble", `ignored\r\n${form(part("model", "m"))}`, "m"],
   ];
@@ -68,6 +73,16 @@ describe("the field", () => {
     ["in nothing", "", /no parts/],
     ["behind a delimiter with more behind it", `--${BOUNDARY}x\r\n\r\n`, /malformed delimiter/],
     ["behind a delimiter with a bare line feed", `--${BOUNDARY}\n\n`, /malformed delimiter/],
+    ["behind a delimiter in the middle of a line", `x${form(part("model", "m"))}`, /malformed delimiter/],
+    ["in a head with two names", headed('form-data; name="file"; name="model"'), /Content-Disposition/],
+    ["in a head with a name in another coding", headed("form-data; name*=utf-8''model"), /Content-Disposition/],
+    ["in a head that goes on in the next line", headed('form-data;\r\n name="model"'), /Content-Disposition/],
+    [
+      "in a head with two dispositions",
+      headed('form-data; name="a"\r\nContent-Disposition: form-data; name="model"'),
+      /Content-Disposition/,
+    ],
+    ["in a head that is none", headed('form-data; name="model" nonsense'), /Content-Disposition/],
     ["behind a head that does not end", `--${BOUNDARY}\r\n${"a".repeat(20_000)}`, /too long a head/],
   ];
   for (const [name, text, says] of wrong) {
@@ -230,6 +245,64 @@ ${more}
     expect(up.received).toEqual([]);
     expect((await under.recorded(1))[0]).toMatchObject({ failure: "body-too-large" });
   });
+
+  /** Sends what it is given and then says nothing more. */
+  function stall(under: TestRelay, path: string, text: string): Promise<Response> {
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(Buffer.from(text)),
+      pull: () => new Promise(() => {}),
+    });
+    return fetch(under.url + path, {
+      method: "POST",
+      headers: { authorization: `Bearer ${KEY}`, "content-type": `multipart/form-data; boundary=${BOUNDARY}` },
+      body: stream,
+    });
+  }
+
+  test.each([
+    ["before its model is known", "/v1/audio/transcriptions", file(small).slice(0, 5000), 0],
+    ["behind its model", "/v1/audio/transcriptions", part("model", "whisper-1") + file(small).slice(0, 5000), 1],
+    ["without any model", "/v1/files", file(small).slice(0, 5000), 1],
+  ])(
+    "a client that falls silent %s is sent away after half a minute, the upstream with it",
+    async (_name, path, text, begun) => {
+      const cut: Promise<unknown>[] = [];
+      const server = Bun.serve({
+        port: 0,
+        hostname: "127.0.0.1",
+        fetch(request) {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          request.signal.addEventListener("abort", () => resolve());
+          cut.push(promise);
+          return new Promise<Response>(() => {});
+        },
+      });
+      open.push({ stop: async () => void (await server.stop(true)) });
+      const under = await startRelay(
+        `providers: { one: { base_url: "http://127.0.0.1:${server.port}/v1", keys: [{ key: one-key-1 }] } }`,
+      );
+      open.push(under);
+      const asked = stall(under, path, text);
+      while (under.services.active.size === 0 || cut.length < begun)
+        await new Promise((resolve) => setImmediate(resolve));
+      for (let n = 0; n < 20; n += 1) await new Promise((resolve) => setImmediate(resolve));
+      under.tick(29_000);
+      expect(under.services.active.size).toBe(1);
+      // The last bytes may have been on their way until now.
+      for (let passed = 0; under.services.active.size > 0 && passed < 32_000; passed += 2_000) {
+        under.tick(2_000);
+        for (let n = 0; n < 20; n += 1) await new Promise((resolve) => setImmediate(resolve));
+      }
+      const answer = await asked;
+      expect([answer.status, (await readJson(answer)).error.code]).toEqual([408, "request_timeout"]);
+      await Promise.all(cut);
+      expect(cut).toHaveLength(begun);
+      const [record] = await under.recorded(1);
+      expect(record).toMatchObject({ status: 408, failure: "bad-request" });
+      // It was not the key's fault.
+      expect(under.logLines.join()).not.toContain("refused a key");
+    },
+  );
 
   test.each([
     ["no model", form(file(small)), 400],

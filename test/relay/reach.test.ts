@@ -136,6 +136,22 @@ model_routing:
     expect(whole.data).toHaveLength(3);
   });
 
+  test("a model that only a pattern names is shown to those who may call it", async () => {
+    const up = await startUpstream({ json: answer });
+    const provider = `{ base_url: "${up.url}/v1", keys: [{ key: up-secret-1 }], models: { include: ["gpt-*"], exclude: [gpt-old] } }`;
+    const key = keyHolder("key", { models: { allow: ["gpt-4o"], deny: [] } });
+    const under = await startRelay(`providers: { one: ${provider} }`, directoryOf({ mr_key: key }));
+    open.push(under, up);
+    const shown = async (model: string, headers: Record<string, string>) =>
+      (await fetch(`${under.url}/v1/models/${model}`, { headers })).status;
+    expect(await shown("gpt-4o", bearer)).toBe(200);
+    expect(await shown("gpt-5", bearer)).toBe(404);
+    expect(await shown("gpt-5", { authorization: `Bearer ${KEY}` })).toBe(200);
+    expect(await shown("gpt-old", { authorization: `Bearer ${KEY}` })).toBe(404);
+    expect(await shown("claude-x", { authorization: `Bearer ${KEY}` })).toBe(404);
+    expect(up.received).toEqual([]);
+  });
+
   test("the refusal is in the family's own words", async () => {
     const { under } = await house({ models: { allow: ["gpt-4o-mini"], deny: [] } });
     const body = { ...ask("gpt-4o"), max_tokens: 5 };

@@ -20,6 +20,9 @@ async function start(isGood: (bearer: string) => boolean, status = 401) {
     if (!isGood(bearerOf(received)))
       return { status, json: { error: { code: status, message: "token", status: "X" } } };
     if (received.path.endsWith(":countTokens")) return { json: { totalTokens: 3 } };
+    if (received.path.endsWith(":predict")) {
+      return { json: { predictions: [{ embeddings: { values: [0.5], statistics: { token_count: 1 } } }] } };
+    }
     if (!received.path.endsWith(":streamGenerateContent")) return { json: ANSWER };
     return { chunks: [`data: ${JSON.stringify(ANSWER)}\n\n`] };
   });
@@ -84,6 +87,22 @@ describe("a token that is refused with 401", () => {
     const records = await relay.recorded(2);
     expect(records).toHaveLength(2);
     expect(relay.logLines.join("\n")).not.toMatch(/Bearer t\d|"t\d"/);
+  });
+
+  test("is replaced once for all the pieces of one call", async () => {
+    let isRevoked = false;
+    const { relay, vendor, lender } = await start((bearer) => !isRevoked || bearer !== "Bearer t1");
+    await ask(relay);
+    isRevoked = true;
+    relay.clock.advance(60_000);
+    vendor.forget();
+    const answer = await relay.post("/v1/embeddings", { model: "gemini-embedding-001", input: ["a", "b", "c"] });
+    expect(answer.status).toBe(200);
+    expect(vendor.received.map(bearerOf).toSorted()).toEqual([
+      ...Array.from({ length: 3 }, () => "Bearer t1"),
+      ...Array.from({ length: 3 }, () => "Bearer t2"),
+    ]);
+    expect(lender.received).toHaveLength(2);
   });
 
   test("again and again is the upstream's last word after the second try", async () => {

@@ -163,6 +163,24 @@ describe("rights that may have changed are looked up", () => {
     expect(it.under.services.active.size).toBe(isCut ? 0 : 1);
   });
 
+  test.each([
+    ["the one that goes on began first", ["mr_home", "mr_team"]],
+    ["the one that ends began first", ["mr_team", "mr_home"]],
+  ])(
+    "a session that runs calls in two organisations loses those of the one it was put out of: %s",
+    async (_name, keys) => {
+      const it = await house({
+        mr_home: { ...session, orgId: "org_home" },
+        mr_team: { ...session, orgId: "org_team" },
+      });
+      it.now = (identity) => (identity.orgId === "org_team" ? undefined : identity);
+      for (const key of keys) await begin(it, key);
+      it.bus.emit({ type: "changed", principalId: session.id });
+      await Bun.sleep(0);
+      expect([...it.under.services.active.calls()].map(({ identity }) => identity.orgId)).toEqual(["org_home"]);
+    },
+  );
+
   test("of many streams of one key, the key is looked up once", async () => {
     const it = await house();
     it.now = () => undefined;

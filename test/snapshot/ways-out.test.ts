@@ -5,6 +5,7 @@ import { createClient } from "../../src/net/client.ts";
 import { openWebSocket } from "../../src/net/web-socket.ts";
 import { Clients } from "../../src/snapshot/clients.ts";
 import { systemClock } from "../../src/support/clock.ts";
+import { startProxy } from "../support/proxies.ts";
 import { startUpstream, type Upstream } from "../support/upstream.ts";
 
 const open: { stop(): unknown }[] = [];
@@ -44,5 +45,32 @@ describe("a name that leads to loopback", () => {
     const error = await openWebSocket(request, { message() {}, closed() {} }).socket.catch((cause: unknown) => cause);
     expect(error).toMatchObject({ code: "address" } satisfies Partial<NetError>);
     expect(up.received).toEqual([]);
+  });
+});
+
+describe("a web proxy", () => {
+  const send = (proxy: string | null, environment: Record<string, string>, url: string) => {
+    const { client } = new Clients(systemClock, environment).get(proxy, null);
+    open.push({ stop: () => client.close() });
+    return client.send({ method: "POST", url, headers: {}, body: "{}", connectMs: 2000 }).answer;
+  };
+
+  test("is given http as such, and asked for a way to https", async () => {
+    const proxy = await startProxy({ kind: "http", route: () => undefined });
+    open.push(proxy);
+    expect((await send(proxy.url, {}, "http://vendor.example/v1/chat")).status).toBe(405);
+    expect(proxy.refused[0]).toStartWith("POST http://vendor.example/v1/chat HTTP/1.1\r\n");
+    const error = await send(proxy.url, {}, "https://vendor.example/v1/chat").catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ code: "proxy" } satisfies Partial<NetError>);
+    expect(proxy.asked).toEqual(["vendor.example:443"]);
+  });
+
+  test("of the environment is not asked for what NO_PROXY spares", async () => {
+    const up = await server();
+    const proxy = await startProxy({ kind: "http" });
+    open.push(proxy);
+    const environment = { HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url, NO_PROXY: "127.0.0.1" };
+    expect((await send(null, environment, `${up.url}/v1/chat`)).status).toBe(200);
+    expect([proxy.asked, proxy.refused]).toEqual([[], []]);
   });
 });

@@ -288,7 +288,7 @@ describe("the end of an account", () => {
     const accounts = await repositories();
     await add(accounts, "super");
     const bob = await add(accounts, "bob");
-    await accounts.orgs.create({ id: "org_bob", name: "Bob's" }, bob.id, actor("user:2"));
+    await accounts.orgs.create({ id: "org_bob", name: "Bob's" }, bob.id, actor());
     await accounts.apiKeys.create(newKey("k", { userId: bob.id }), { liveMax: 9, idempotency: null }, actor("user:2"));
     await accounts.sessions.create(newSession("s", bob), actor());
     expect(await accounts.sessions.standing("s")).toBeDefined();

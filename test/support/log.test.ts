@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { createLogger, type LogFormat, type LogLevel, resolveFormat, type StderrKind } from "../../src/support/log.ts";
 import { createLogSink, inspectStderr } from "../../src/support/log-sink.ts";
 import { createRedactor, isSecretName, REDACTED } from "../../src/support/redact.ts";
+import { CANARIES } from "./canaries.ts";
 
 const AT = Date.parse("2026-01-02T03:04:05.678Z");
 const PIPE: StderrKind = { isTerminal: false, isJournal: false, hasColor: false };
@@ -172,7 +173,7 @@ describe("fields", () => {
   });
 });
 
-describe("one event is one line", () => {
+describe("R116 one event is one line", () => {
   const hostile = 'gpt\r\n2026 level=error msg="forged"\n\x1b[2J\x1b]0;title\x07\u009b31m\u2028\u2029\u202e\x00\x7f';
   test.each(FORMATS)("%s: line breaks, escapes and reversals in any place are spelled out", (format) => {
     const { log, lines } = setUp(format);
@@ -194,23 +195,8 @@ describe("one event is one line", () => {
 });
 
 /** One canary per kind of secret that may come near a log line. */
-const CANARIES: readonly (readonly [kind: string, secret: string])[] = [
-  ["provider key", "sk-proj-CANARY0123456789abcdef"],
-  ["Anthropic key", "sk-ant-api03-CANARY-0123456789_abc"],
-  ["our API key", "mr_CANARY0123456789abcdefghij"],
-  ["relay-style key", "rl_live_CANARY0123456789abcdef"],
-  ["openrelay-style key", "vl_CANARY0123456789abcdef"],
-  ["GitHub token", "ghp_CANARY0123456789abcdefghijklmnop"],
-  ["fine-grained GitHub token", "github_pat_CANARY0123456789_abcdefg"],
-  ["Google key", "AIzaCANARY0123456789abcdefghijklmnopqrs"],
-  ["Google access token", "ya29.c.CANARY0123456789-abc"],
-  ["AWS key id", "AKIACANARY0123456789"],
-  ["Slack token", "xoxb-CANARY0123456789"],
-  ["Groq key", "gsk_CANARY0123456789abcdef"],
-  ["JWT", "eyJhbGciOiJIUzI1NiJ9.eyJDQU5BUlkiOjF9.CANARY0123456789abcdef"],
-];
 
-describe("secrets by shape", () => {
+describe("R116 ★ secrets by shape", () => {
   const PLACES: readonly (readonly [place: string, (secret: string) => [string, object]])[] = [
     ["the message", (secret) => [`upstream said: bad key ${secret}.`, {}]],
     ["a field", (secret) => ["m", { detail: `got ${secret}` }]],
@@ -274,7 +260,7 @@ describe("secrets by shape", () => {
   });
 });
 
-describe("secrets by name of the field", () => {
+describe("R116 secrets by name of the field", () => {
   test.each([
     "authorization",
     "x-api-key",
@@ -299,7 +285,7 @@ describe("secrets by name of the field", () => {
   );
 });
 
-describe("secrets by value", () => {
+describe("R116 secrets by value", () => {
   test("a listed value disappears in each spelling, wherever it stands", () => {
     const secret = 'pass "word"/with?odd=chars&more';
     const redactor = createRedactor([secret]);

@@ -5,11 +5,10 @@ import { Browser } from "../support/browser.ts";
 import { type GithubStandIn, startGithub } from "../support/github-stand-in.ts";
 import { createGoogle, type GoogleStandIn } from "../support/google-stand-in.ts";
 import { startOpenidProvider } from "../support/openid-provider.ts";
-import { missingOutside, type Outside, startOutside } from "../support/outside.ts";
+import { type Outside, startOutside } from "../support/outside.ts";
 import { arrive, exchange, throughProvider } from "../support/sso.ts";
 
 setDefaultTimeout(30_000);
-const missing = missingBinary ?? missingOutside;
 
 /** README, "configuration"; the two identifiers and secrets are its own. */
 const README_BLOCK = `
@@ -41,8 +40,8 @@ sso:
 `;
 const SECRETS = ["your-github-client-secret", "your-google-client-secret", "your-client-secret"];
 
-describe.skipIf(missing !== undefined)(
-  `the documented sign-in providers${missing === undefined ? "" : ` (${missing})`}`,
+describe.skipIf(missingBinary !== undefined)(
+  `the documented sign-in providers${missingBinary === undefined ? "" : ` (${missingBinary})`}`,
   () => {
     let github: GithubStandIn;
     let google: GoogleStandIn;

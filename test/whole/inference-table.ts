@@ -263,6 +263,12 @@ const openaiRows: Row[] = [
     answer: { id: "org/slash", object: "model" },
   },
   {
+    row: "models, one that a pattern serves",
+    method: "GET",
+    path: "/v1/models/gpt-4o",
+    answer: { id: "gpt-4o", object: "model", owned_by: "chat" },
+  },
+  {
     row: "models, an unknown one",
     method: "GET",
     path: "/v1/models/nobodys",

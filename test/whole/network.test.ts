@@ -12,11 +12,28 @@ const auth = { authorization: `Bearer ${ACCESS_KEY}` };
 /** An upstream behind TLS with a private root: chat, Gemini, Realtime and a picture. */
 function startOrigin() {
   const asked: string[] = [];
+  let ended = 0;
+  /** Chunks of a chat that nobody ends but its client. */
+  const endless = (signal: AbortSignal): Response => {
+    let count = 0;
+    const body = new ReadableStream({
+      async pull(controller) {
+        const choices = [{ index: 0, delta: { content: `word ${(count += 1)} ` }, finish_reason: null }];
+        const chunk = { id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices };
+        controller.enqueue(`data: ${JSON.stringify(chunk)}\n\n`);
+        await Bun.sleep(5);
+      },
+    });
+    signal.addEventListener("abort", () => {
+      ended += 1;
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     tls: authority.issue("vendor.test", "spared.test", "localhost"),
-    fetch(request, self) {
+    async fetch(request, self) {
       const { pathname } = new URL(request.url);
       asked.push(`${request.headers.get("host")?.replace(/:\d+$/, "")} ${pathname}`);
       if (pathname === "/picture") return new Response(Buffer.from(PIXEL, "base64"));
@@ -24,6 +41,7 @@ function startOrigin() {
       if (pathname.includes("generateContent")) {
         return Response.json({ candidates: [{ content: { parts: [{ text: "seen" }] }, finishReason: "STOP" }] });
       }
+      if ((await request.text()).includes("endless")) return endless(request.signal);
       const message = { role: "assistant", content: "hello" };
       return Response.json({
         id: "c",
@@ -33,7 +51,15 @@ function startOrigin() {
     },
     websocket: { message: (socket, message) => void socket.send(`echo ${message}`) },
   });
-  return { asked, port: server.port as number, stop: () => server.stop(true) };
+  return {
+    asked,
+    /** Streams that their client has left. */
+    get ended() {
+      return ended;
+    },
+    port: server.port as number,
+    stop: () => server.stop(true),
+  };
 }
 
 /** What a session says first, or how it failed. */
@@ -119,6 +145,24 @@ describe.skipIf(missingBinary !== undefined)(
       expect(origin.asked).toEqual(
         ["vendor.test", "vendor.test", "localhost"].map((host) => `${host} /v1/chat/completions`),
       );
+    });
+
+    test("streams arrive piece by piece through either, and a client that leaves lets the upstream go", async () => {
+      for (const model of ["web-1", "socks-1"]) {
+        const leaving = new AbortController();
+        const answer = await fetch(`${relay.url}/v1/chat/completions`, {
+          method: "POST",
+          headers: { ...auth, "content-type": "application/json" },
+          body: JSON.stringify({ model, stream: true, messages: [{ role: "user", content: "endless" }] }),
+          signal: leaving.signal,
+        });
+        const reader = answer.body!.getReader();
+        let text = "";
+        while (!text.includes("word 2")) text += new TextDecoder().decode((await reader.read()).value);
+        const before = origin.ended;
+        leaving.abort();
+        while (origin.ended === before) await Bun.sleep(5);
+      }
     });
 
     test("a key may have a way of its own, for calls and for Realtime", async () => {

@@ -83,7 +83,7 @@ export const apiKeys = object({
     ["inference"],
     "Scopes of native keys that are made without any.",
   ),
-  default_limits: section(limits(), "Limits of native keys that are made without any."),
+  default_limits: section(limits(), "Limits of native keys that are made without any; keys with limits make no keys."),
   default_models: section(
     object({
       allow: field(list(glob()), [], "Models a key may call; empty is all."),
@@ -93,6 +93,6 @@ export const apiKeys = object({
   ),
   default_expiry: field(duration(), 0, "Lifetime of keys made without one; 0 is for ever."),
   max_expiry: field(duration(), 0, "Longest lifetime of any key; 0 is no bound."),
-  max_per_user: field(int(0), 100, "Live keys one user may have."),
+  max_per_user: field(int(0), 100, "Live keys one user may have, replaced ones in their grace too."),
   user_created: field(bool(), true, "Whether ordinary users may make keys."),
 });

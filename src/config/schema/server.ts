@@ -29,7 +29,7 @@ export const server = object({
     accessKey,
     "Static key for scripts; while unset, one is made at the first start and printed once.",
   ),
-  access_key_enabled: field(bool(), true, "Whether the access key is accepted at all."),
+  access_key_enabled: field(bool(), true, "Whether the access key, and keys that it made, are accepted at all."),
   access_key_scopes: field(
     list(scope(), { itemsMin: 1, isUnique: true }),
     ["inference"],

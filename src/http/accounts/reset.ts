@@ -38,6 +38,8 @@ export function resetRoutes(services: Needed): ApiRoute[] {
 
         const parts = new Set<(typeof PARTS)[number]>(scope);
         const cleared: Record<string, number> = {};
+        // Words of calls, whatever else stays.
+        services.relay.kept.clear();
         if (parts.has("logs")) {
           cleared["logs"] = await services.store.calls.prune(endOf(now));
           await services.auth.audit.record(caller, { action: "calls.clear", target: null, before: { ...cleared } });

@@ -81,7 +81,9 @@ describe("R29 limits over HTTP", () => {
     const first = await house.ask(`POST /api/keys/${id}/rotate`, { as: user, body: { grace_seconds: 60 } });
     const second = await house.ask(`POST /api/keys/${first.body.id}/rotate`, { as: user, body: {} });
     expect(await statuses(second.body.key, 2)).toEqual([200, 429]);
-    expect(await statuses(key, 1)).toEqual([429]);
+    expect(await statuses(first.body.key, 1)).toEqual([429]);
+    // A second rotation ends what was left of the first one's grace.
+    expect(await statuses(key, 1)).toEqual([401]);
     const usage = async (of: string) => (await house.ask(`GET /api/keys/${of}/usage`, { as: user })).body.limits;
     expect(await usage(second.body.id)).toEqual(await usage(id));
   });
@@ -159,17 +161,20 @@ describe("R29 limits over HTTP", () => {
     expect(there.status).toBe(200);
   });
 
-  test("clearing all accounts clears what they have spent", async () => {
+  test("clearing all accounts clears what they have spent, and what was said to them", async () => {
     const { owner } = await begin("limits: { access_key: { budgets: [{ usd: 0.03, window: total }] } }");
     expect((await statuses(KEY, 6)).includes(429)).toBe(true);
     await house.relay.services.limiter.spending.flush();
     expect(await house.store.spending.load()).not.toEqual([]);
+    const { kept } = house.relay.services;
+    kept.keep("org_1:access-key", "resp_1", ["what was said"]);
     const cleared = await house.ask("POST /api/admin/clear-data", {
       as: owner,
       body: { confirm: "RESET ALL DATA", scope: ["users"] },
     });
     expect(cleared.status).toBe(200);
     expect(await house.store.spending.load()).toEqual([]);
+    expect([kept.held, kept.find("org_1:access-key", "resp_1")]).toEqual([0, undefined]);
     expect(await statuses(KEY, 1)).toEqual([200]);
   });
 });

@@ -4,7 +4,7 @@ import { Database } from "bun:sqlite";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { call } from "../../store/samples.ts";
-import { type AccountRelay, PASSWORD, type SignedIn, startAccounts } from "../../support/accounts.ts";
+import { type AccountRelay, KEY, PASSWORD, type SignedIn, startAccounts } from "../../support/accounts.ts";
 
 let house: AccountRelay;
 let owner: SignedIn;
@@ -71,8 +71,12 @@ describe("organisations", () => {
     );
     // An admin of it without any role in the house.
     expect((await house.ask(`PATCH ${at}`, { as: user, body: { name: "Ours" } })).body.name).toBe("Ours");
-    expect((await add({ user_id: other.id, role: "owner" }, user)).status).toBe(403);
-    expect((await add({ user_id: other.id }, user)).status).toBe(201);
+    // By number only admins of the house add: whoever counted upwards would read the names of everybody.
+    expect((await add({ user_id: other.id }, user)).body.code).toBe("admin_required");
+    await house.ask(`PATCH /api/users/${other.id}`, { as: owner, body: { email: "other@example.com" } });
+    expect((await add({ email: "other@example.com", role: "owner" }, user)).body.code).toBe("org_role_required");
+    expect((await add({ email: "nobody@example.com" }, user)).status).toBe(404);
+    expect((await add({ email: "other@example.com" }, user)).status).toBe(201);
     expect((await house.ask(`PATCH ${at}`, { as: user, body: { limits: { rpm: 1 } } })).body.code).toBe(
       "admin_required",
     );
@@ -135,6 +139,42 @@ describe("invitations", () => {
     for (const body of [{ expires_in: 1 }, { email: "no address" }, { role: "king" }, { org_id: "org_nothing" }]) {
       expect([body, (await invite(body)).status]).toEqual([body, "org_id" in body ? 404 : 422]);
     }
+  });
+});
+
+describe("invitations into an organisation", () => {
+  test("are for whoever could add the member: nobody gives a role above his own, keys look no further than their own", async () => {
+    const org = (await house.ask("POST /api/orgs", { as: owner, body: { name: "Private" } })).body.id;
+    const home = (await house.ask("POST /api/orgs", { as: boss, body: { name: "Boss's" } })).body.id;
+    const key = await house.key(boss, ["management"]);
+    const rows: [who: string, as: SignedIn | string, body: object, status: number, code: string | undefined][] = [
+      ["a house admin: an owner", boss, { org_id: org, role: "owner" }, 403, "org_role_required"],
+      ["a house admin: an admin", boss, { org_id: org, role: "admin" }, 201, undefined],
+      ["a house admin: an owner of his own", boss, { org_id: home, role: "owner" }, 201, undefined],
+      ["the super admin: an owner", owner, { org_id: home, role: "owner" }, 201, undefined],
+      ["a key, of another organisation", key, { org_id: org }, 404, "not_found"],
+      ["a key, of its own", key, { org_id: orgId }, 201, undefined],
+      ["a key, without any", key, {}, 201, undefined],
+      ["a role without an organisation", boss, { role: "owner" }, 422, "validation_error"],
+      ["the same, of an admin", owner, { role: "admin" }, 422, "validation_error"],
+    ];
+    for (const [who, as, body, status, code] of rows) {
+      const answer = await house.ask("POST /api/invites", { as, body });
+      expect([who, answer.status, answer.body.code]).toEqual([who, status, status === 201 ? expect.any(String) : code]);
+      const { items } = (await house.ask("GET /api/invites", { as: owner })).body;
+      expect([who, items.some(({ id }: { id: string }) => id === answer.body.id)]).toEqual([who, status === 201]);
+    }
+    const members = await house.ask(`GET /api/orgs/${org}/members`, { as: owner });
+    expect(members.body.items.map(({ user_id }: { user_id: number }) => user_id)).toEqual([owner.id]);
+  });
+
+  test("the access key makes nobody an owner", async () => {
+    const granted = await startAccounts(`server: { access_key: ${KEY}, access_key_scopes: [inference, management] }`);
+    await granted.person("olive");
+    const { id } = (await granted.store.accounts.orgs.findDefault())!;
+    const answer = await granted.ask("POST /api/invites", { as: KEY, body: { org_id: id, role: "owner" } });
+    expect([answer.status, answer.body.code]).toEqual([403, "org_role_required"]);
+    await granted.stop();
   });
 });
 

@@ -1,6 +1,6 @@
 /** Administering accounts over HTTP: shapes, the role matrix on objects, and the super admin who is always exactly one. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type AccountRelay, PASSWORD, type SignedIn, startAccounts } from "../../support/accounts.ts";
+import { type AccountRelay, KEY, PASSWORD, type SignedIn, startAccounts } from "../../support/accounts.ts";
 
 let house: AccountRelay;
 let owner: SignedIn;
@@ -227,6 +227,69 @@ describe("changing", () => {
     expect((await house.ask("GET /v1/models", { as: key })).status).toBe(401);
     expect((await house.ask(`DELETE /api/users/${tina.id}`, { as: boss })).status).toBe(404);
     expect((await house.person("tina")).id).toBeGreaterThan(tina.id);
+  });
+});
+
+describe("R24 a credential with some of the management scopes comes by no others through an admin's account", () => {
+  const MAKE = { username: "hugo", password: PASSWORD };
+  const rows: [line: (id: { admin: number; user: number }) => string, body: object | undefined][] = [
+    [() => "POST /api/users", { ...MAKE, is_admin: true }],
+    [() => "POST /api/users", { username: "hugo", is_admin: true }],
+    [(id) => `PATCH /api/users/${id.user}`, { is_admin: true }],
+    [(id) => `PUT /api/users/${id.user}`, { is_admin: true }],
+    [(id) => `PATCH /api/users/${id.admin}`, { is_admin: false }],
+    [(id) => `PATCH /api/users/${id.admin}`, { email: "taken@over.example" }],
+    [(id) => `PATCH /api/users/${id.admin}`, { is_active: false }],
+    [(id) => `DELETE /api/users/${id.admin}`, undefined],
+    [(id) => `POST /api/users/${id.admin}/password-reset`, undefined],
+    [(id) => `POST /api/users/${id.admin}/logout`, undefined],
+  ];
+  const open: AccountRelay[] = [];
+  afterAll(() => Promise.all(open.map((each) => each.stop())));
+  const cast = async (scopes: string) => {
+    const own = await startAccounts(`server: { access_key: ${KEY}, access_key_scopes: [inference, ${scopes}] }`);
+    open.push(own);
+    const root = await own.person("olive");
+    const admin = await own.person("boris");
+    const other = await own.person("bella");
+    const plain = await own.person("ursula");
+    for (const each of [admin, other]) await own.promote(each, root);
+    return { own, root, other, ids: { admin: admin.id, user: plain.id } };
+  };
+
+  test.each(rows)("403 for a key and an access key that hold users:write alone: %s %p", async (line, body) => {
+    const { own, other, ids } = await cast("users:write");
+    const before = (await own.services.accounts.list()).items;
+    for (const as of [await own.key(other, ["users:write", "keys:write"]), KEY]) {
+      const answer = await own.ask(line(ids), { as, ...(body === undefined ? {} : { body }) });
+      expect([answer.status, answer.body.code]).toEqual([403, "insufficient_scope"]);
+    }
+    expect((await own.services.accounts.list()).items).toEqual(before);
+  });
+
+  test.each(rows)("done in a session, and by credentials with every management scope: %s %p", async (line, body) => {
+    for (const kind of ["session", "key", "access key"]) {
+      const { own, other, ids } = await cast("management");
+      const as = kind === "session" ? other : kind === "key" ? await own.key(other, ["management"]) : KEY;
+      const { status } = await own.ask(line(ids), { as, ...(body === undefined ? {} : { body }) });
+      expect([kind, status < 300]).toEqual([kind, true]);
+    }
+  });
+
+  test("users are made and helped by such a credential as ever", async () => {
+    const { own, other, ids } = await cast("users:write");
+    const key = await own.key(other, ["users:write"]);
+    const asks: [string, object?][] = [
+      ["POST /api/users", MAKE],
+      [`POST /api/users/${ids.user}/password-reset`],
+      [`POST /api/users/${ids.user}/logout`],
+      [`PATCH /api/users/${ids.user}`, { is_active: false }],
+      [`DELETE /api/users/${ids.user}`],
+    ];
+    for (const [line, body] of asks) {
+      const { status } = await own.ask(line, { as: key, ...(body === undefined ? {} : { body }) });
+      expect([line, status < 300]).toEqual([line, true]);
+    }
   });
 });
 

@@ -1,0 +1,4 @@
+/** Names of settings that are written in one room and cleared in another. */
+
+/** Before each bare name of `sso.admin_usernames` that has come to mean an account. */
+export const SSO_TIES = "sso_admin.";
