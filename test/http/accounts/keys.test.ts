@@ -203,8 +203,10 @@ describe("native /api/keys", () => {
       [parent, { scopes: ["chat:write"], expires_at: at(7_200_000) }, 422],
       [parent, { scopes: ["chat:write"], expires_at: null }, 422],
       [parent, { scopes: ["chat:write"], models: { allow: ["*"] } }, 403],
-      [limited, { scopes: ["chat:write"] }, 403],
-      [limited, { scopes: ["chat:write"], limits: { rpm: 10 } }, 403],
+      [limited, { scopes: ["chat:write"], limits: { rpm: 11 } }, 403],
+      [limited, { scopes: ["chat:write"], limits: { rpm: 0 } }, 403],
+      // Counted with the key that made it.
+      [limited, { scopes: ["chat:write"], limits: { rpm: 10 } }, 201],
       [KEY, { scopes: ["chat:write"] }, 403],
     ];
     for (const [as, own, status] of rows) {
