@@ -36,7 +36,7 @@ export interface Login {
   changePassword(input: { readonly oldPassword: string; readonly newPassword: string }, caller: Caller): Promise<void>;
 }
 
-const NAME_SHOWN_MAX = 256;
+const NAME_COUNTED_MAX = 256;
 
 export function createLogin(options: LoginOptions): Login {
   const { accounts, config, passwords, sessions, throttle, revocations, clock, log } = options;
@@ -78,12 +78,7 @@ export function createLogin(options: LoginOptions): Login {
       passwords.refuseWhenFull();
       throwInvalid([checkGivenPassword("password", password)]);
       const found = await find(username);
-      // An account is one, whether it is called by its name or its address.
-      const account =
-        found === undefined
-          ? `name:${username.slice(0, NAME_SHOWN_MAX).toLowerCase()}`
-          : principalOfUser(found.user.id);
-      const attempt = throttle.begin({ account, address: origin.address });
+      const attempt = throttle.begin({ account: countedAs(username), address: origin.address });
       const stored = found?.passwordHash ?? null;
       const isRight = await settled(attempt, () => passwords.verify(password, stored));
       if (found === undefined || stored === null || !isRight || !found.user.isActive) {
@@ -123,6 +118,15 @@ export function createLogin(options: LoginOptions): Login {
       revocations.emit({ type: "ended", principalId: principalOfUser(userId), exceptSessionId: sessionId });
     },
   };
+}
+
+/**
+ * Every spelling of a name is one, also of a name that nobody has. A name and an address are two, also of one account:
+ * a pause that came with the other would tell whose address it is.
+ */
+function countedAs(username: string): string {
+  const canonical = username.includes("@") ? canonicalEmail(username) : canonicalName(username);
+  return `name:${canonical ?? username.slice(0, NAME_COUNTED_MAX).normalize("NFKC").toLowerCase()}`;
 }
 
 /** An attempt that could not be made, because too many wait, is no failure of the person. */
