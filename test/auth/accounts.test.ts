@@ -369,6 +369,7 @@ describe("R74 administering", () => {
     await house.store.objects.add([{ id: "file-1", ...file }]);
     const { settings } = house.store;
     await settings.add("sso_admin.octocat", "github:1");
+    await settings.add("sso_issuer.company", "https://id.example.com");
     await settings.add("another", "stays");
 
     const { setupToken } = await house.services.accounts.clear({ users: true, keys: true }, by);
@@ -378,6 +379,7 @@ describe("R74 administering", () => {
     expect(home!.id).not.toBe(orgId);
     expect(await house.store.objects.find("file-1")).toBeUndefined();
     expect(await settings.get("sso_admin.octocat")).toBeUndefined();
+    expect(await settings.get("sso_issuer.company")).toBeUndefined();
     expect(await settings.get("another")).toBe("stays");
   });
 
