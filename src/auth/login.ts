@@ -3,6 +3,7 @@ import type { Logger } from "../contract/host.ts";
 import { RelayError } from "../contract/errors.ts";
 import type { AccountRepositories, User } from "../store/types.ts";
 import type { Clock } from "../support/clock.ts";
+import type { AuditTrail } from "./audit.ts";
 import { type AccountsConfig, actorOf, type Caller, type Origin, refuseIfSsoOnly, requireSession } from "./caller.ts";
 import { principalOfUser } from "./identity.ts";
 import { canonicalEmail, canonicalName } from "./names.ts";
@@ -19,6 +20,7 @@ export interface LoginOptions {
   readonly passwords: Passwords;
   readonly sessions: Sessions;
   readonly throttle: Throttle;
+  readonly audit: Pick<AuditTrail, "refused">;
   readonly revocations: Revocations;
   readonly clock: Clock;
   readonly log: Logger;
@@ -39,7 +41,7 @@ export interface Login {
 const NAME_COUNTED_MAX = 256;
 
 export function createLogin(options: LoginOptions): Login {
-  const { accounts, config, passwords, sessions, throttle, revocations, clock, log } = options;
+  const { accounts, config, passwords, sessions, throttle, audit, revocations, clock, log } = options;
 
   const find = (username: string) => {
     const email = username.includes("@") ? canonicalEmail(username) : undefined;
@@ -50,13 +52,16 @@ export function createLogin(options: LoginOptions): Login {
   };
 
   /** Throws `wrong_password` or `rate-limited`. */
-  const prove = async (userId: number, password: string, origin: Origin): Promise<User> => {
+  const prove = async (userId: number, password: string, caller: Caller, action: string): Promise<User> => {
     const found = await accounts.users.findForSignIn({ id: userId });
-    const attempt = throttle.begin({ account: principalOfUser(userId), address: origin.address });
+    const attempt = throttle.begin({ account: principalOfUser(userId), address: caller.origin.address });
     const isRight = await settled(attempt, () => passwords.verify(password, found?.passwordHash ?? null));
     if (found === undefined || !isRight) {
       attempt.failed();
-      throw badRequest("wrong_password", "The password is not right");
+      const refused = badRequest("wrong_password", "The password is not right");
+      // Whoever has found somebody's session open does not get past this: its owner wants to know.
+      await audit.refused(caller, action, principalOfUser(userId), refused);
+      throw refused;
     }
     attempt.succeeded();
     return found.user;
@@ -98,7 +103,7 @@ export function createLogin(options: LoginOptions): Login {
       refuseIfSsoOnly(config());
       passwords.refuseWhenFull();
       throwInvalid([checkGivenPassword("password", password)]);
-      await prove(userId, password, caller.origin);
+      await prove(userId, password, caller, "session.reauthenticate");
       const now = Math.floor(clock.now());
       if (!(await accounts.sessions.setReauthenticated(sessionId, now, actorOf(caller)))) throw sessionEnded();
       revocations.emit({ type: "changed", principalId: principalOfUser(userId), sessionId });
@@ -109,7 +114,7 @@ export function createLogin(options: LoginOptions): Login {
       const { userId, sessionId } = requireSession(caller);
       refuseIfSsoOnly(config());
       throwInvalid([checkGivenPassword("old_password", oldPassword), checkGivenPassword("new_password", newPassword)]);
-      const user = await prove(userId, oldPassword, caller.origin);
+      const user = await prove(userId, oldPassword, caller, "user.set_password");
       const { auth, server } = config();
       const context = [user.username, user.email, server.publicHost];
       throwInvalid([checkNewPassword("new_password", newPassword, auth.password, context)]);

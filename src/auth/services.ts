@@ -110,7 +110,7 @@ export function createAuthServices(options: AuthServicesOptions): AuthServices {
   const newOrgId = () => `org_${randomBase62(ORG_ID_LENGTH, fillRandom)}`;
   const setup = createSetup(parts);
   const registration = createRegistration({ ...parts, passwords, sessions, throttle, newOrgId });
-  const login = createLogin({ ...shared, passwords, sessions, throttle });
+  const login = createLogin({ ...shared, passwords, sessions, throttle, audit });
   const invites = createInvites({ ...shared, newId: ids.uuid });
   const orgs = createOrgs({ ...shared, invites, newId: newOrgId });
   const accounts = createAccounts({ ...shared, passwords, registration, setup, throttle });
