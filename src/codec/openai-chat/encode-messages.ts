@@ -304,8 +304,10 @@ function writeReasoning(parts: readonly ReasoningPart[], context: MessageContext
     const fields = arrayOr(formOf(readable[0]?.vendor, CHAT)?.["fields"] ?? ["reasoning_content"]);
     return Object.fromEntries(fields.map((field) => [String(field), reasoningText(readable)]));
   }
-  const text = reasoningText(parts);
-  if (history === "reasoning_content" && text !== "") return { reasoning_content: text };
-  context.lose("reasoning", "the upstream takes no earlier reasoning");
-  return {};
+  // What another vendor has signed is that vendor's; what nobody signed may well be this one's.
+  const known =
+    history === "reasoning_content" ? parts.filter(({ signature: by }) => (by?.origin ?? CHAT) === CHAT) : [];
+  if (known.length < parts.length) context.lose("reasoning", "the upstream takes no earlier reasoning of others");
+  const text = reasoningText(known);
+  return text === "" ? {} : { reasoning_content: text };
 }

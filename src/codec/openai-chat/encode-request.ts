@@ -58,6 +58,9 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     body["response_format"] =
       isSame && isObject(written) ? written : writeResponseFormat(withObjectRoot(request.responseFormat));
   }
+  // Servers that imitate this dialect would refuse them from a client that cannot know whom it speaks to.
+  if (isNative) Object.assign(body, request.promptCache);
+  else for (const field of Object.keys(request.promptCache ?? {})) lose(field, "few servers of this dialect know it");
   if (isNative) Object.assign(body, pick(form, ["safety_identifier", "web_search_options"]));
   const user = request.user === form?.["safety_identifier"] && isNative ? undefined : request.user;
   if (user !== undefined) body["user"] = isNative || user.length <= USER_CHARS_MAX ? user : sha256Hex(user);

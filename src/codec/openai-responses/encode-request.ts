@@ -50,6 +50,7 @@ export function encodeRequest(asked: ChatRequest, target: EncodeTarget): JsonObj
       service_tier: form === undefined && request.serviceTier === "auto" ? undefined : request.serviceTier,
       prompt_cache_key: request.promptCacheKey,
     }),
+    ...request.promptCache,
     ...(form === undefined ? writeStateless(request, target.traits) : pick(form, ["include", "stream_options"])),
     ...(request.stream ? { stream: true } : form === undefined ? {} : { stream: false }),
   };
