@@ -40,8 +40,8 @@ export const OPENAI_OPERATIONS: ReadonlySet<Operation> = new Set<Operation>([
   "realtime",
 ]);
 
-/** What only the first party has. */
-const USUAL: Traits = { allowedTools: false };
+/** What imitations of the first party lack, as it does itself in the second case. */
+const USUAL: Traits = { allowedTools: false, fileUrls: false };
 
 type Codecs = readonly [Codec, ...Codec[]];
 

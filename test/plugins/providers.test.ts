@@ -256,9 +256,14 @@ describe("openai", () => {
     expect(first.traits?.("some-model")).toMatchObject({ maxTokensField: "max_completion_tokens", fileUrls: false });
     expect(other.traits?.("some-model")).toMatchObject({ maxTokensField: "max_tokens" });
     expect(lookalike.traits?.("some-model")).toMatchObject({ maxTokensField: "max_tokens" });
-    expect([first, other, lookalike].map((each) => each.traits?.("some-model").fileUrls)).toEqual([
-      ...[false, undefined, undefined],
-    ]);
+  });
+
+  test("takes documents as bytes, as its imitations do; addresses are for OpenRouter alone", async () => {
+    const takers = await Promise.all(
+      PRESETS.map(async ([id]) => [id, (await setUp(id)).traits?.("some-model").fileUrls ?? null] as const),
+    );
+    expect(takers.filter(([, isTaken]) => isTaken === true)).toEqual([["openrouter", true]]);
+    expect(Object.fromEntries(takers)).toMatchObject({ openai: false, groq: false, vllm: false, mistral: false });
   });
 
   test("finds the path of each dialect an entry may switch on", async () => {
