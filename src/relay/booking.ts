@@ -5,15 +5,16 @@ import type { Call } from "./call.ts";
 import { finalUsage, isAnswering } from "./estimated-usage.ts";
 
 export interface Booking {
-  /** As it goes into the record. */
-  readonly usage: Usage | undefined;
   /** `null` = nobody knows. */
   readonly costMicroUsd: number | null;
   readonly priceVersion: string | null;
 }
 
+const UNKNOWN: Booking = { costMicroUsd: null, priceVersion: null };
+
 /** Calls about the relay's own matters; nothing is counted for them. */
 const FREE: ReadonlySet<Operation> = new Set<Operation>(["count-tokens", "credits"]);
+
 /** Counts the call against its caller's limits and budgets, once. `failure`: why it ended, if not well. */
 export function book(call: Call, failure: RelayError | undefined): Booking {
   const { admission, identity, services } = call;
@@ -24,11 +25,9 @@ export function book(call: Call, failure: RelayError | undefined): Booking {
   const cost = isKnown ? costOf(price, usage ?? {}, call.images) : null;
   if (admission === undefined) services.limiter.spend(identity, cost ?? 0);
   else admission.settle(identity, tokensOf(usage), cost ?? 0);
-  return {
-    usage: usage ?? call.usage,
-    costMicroUsd: cost,
-    priceVersion: isKnown ? price.version : null,
-  };
+  // What was guessed goes into the record, too.
+  call.usage = usage ?? call.usage;
+  return isKnown ? { costMicroUsd: cost, priceVersion: price.version } : UNKNOWN;
 }
 
 /** Of a session that goes on; the reason why it must not, if its caller has limits and one of them is reached. */

@@ -349,8 +349,8 @@ export class Call implements Watched, Ended {
     }
   }
 
-  #record({ usage, costMicroUsd, priceVersion }: Booking): CallRecord {
-    const { identity } = this;
+  #record({ costMicroUsd, priceVersion }: Booking): CallRecord {
+    const { identity, usage } = this;
     const failure = this.#failure;
     const { config } = this.snapshot;
     return {

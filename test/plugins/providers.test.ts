@@ -248,6 +248,21 @@ describe("a key is optional", () => {
   });
 });
 
+describe("xai", () => {
+  test.each([
+    ["grok-3-mini", "adaptive", ["low", "high"]],
+    ["grok-3", "none", undefined],
+    ["grok-4", "adaptive", []],
+    ["grok-4-0709", "adaptive", []],
+    ["grok-4-fast-reasoning", "adaptive", []],
+    ["grok-4-fast-non-reasoning", "none", undefined],
+    ["grok-of-the-future", undefined, undefined],
+  ] as const)("knows how %s is asked to think", async (model, thinking, efforts) => {
+    const traits = (await setUp("xai")).traits?.(model);
+    expect([traits?.thinking, traits?.efforts]).toEqual([thinking, efforts as never]);
+  });
+});
+
 describe("openai", () => {
   test("wants the newer output limit from the first party, the older one from everybody else", async () => {
     const first = await setUp("openai");
