@@ -4,6 +4,8 @@ import { CliError, EXIT } from "./exit.ts";
 /** Change what this process runs or whom it trusts. */
 const NAMED = ["BUN_OPTIONS", "BUN_INSPECT", "NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"] as const;
 
+const PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] as const;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Throws where starting would be dangerous; returns the lines to warn with otherwise. */
@@ -24,7 +26,12 @@ export function checkSurroundings(env: Environment): string[] {
       "Let it listen by itself, or put systemd-socket-proxyd in front.",
     );
   }
-  return NAMED.filter((name) => (env[name] ?? "") !== "").map(
-    (name) => `${name} is set and changes how this process runs`,
-  );
+  const isSet = (name: string): boolean => (env[name] ?? "") !== "";
+  return [
+    ...NAMED.filter(isSet).map((name) => `${name} is set and changes how this process runs`),
+    // Never its value: a proxy's password stands in it.
+    ...PROXIES.filter(isSet).map(
+      (name) => `${name} is set: calls go through it where network.proxy does not say otherwise`,
+    ),
+  ];
 }

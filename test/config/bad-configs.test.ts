@@ -252,17 +252,17 @@ const MEANING: readonly RefusedRow[] = [
     "conflict server.access_key",
   ],
   [
-    "a published access key on a public address",
+    "R14 R120 a published access key on a public address",
     "server:\n  host: 0.0.0.0\n  access_key: ▲prisma-relay-change-me",
     "bad_value server.access_key",
   ],
   [
-    "a short access key on a public address",
+    "R14 R120 a short access key on a public address",
     "server:\n  host: '::'\n  access_key: ▲abc",
     "bad_value server.access_key",
   ],
   [
-    "a weak previous key on a public address",
+    "R14 R120 a weak previous key on a public address",
     "server:\n  host: 0.0.0.0\n  previous_access_key: ▲change-me\n  previous_access_key_until: 2027-01-01",
     "bad_value server.previous_access_key",
   ],

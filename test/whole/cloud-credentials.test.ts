@@ -208,20 +208,20 @@ describe.skipIf(missingBinary !== undefined)(
     let vendors: ReturnType<typeof startVendors>;
     let machine: Upstream;
     let proxy: StandInProxy;
+    let socks: StandInProxy;
     beforeAll(async () => {
       vendors = startVendors();
       machine = await startUpstream(machineAnswer);
-      proxy = await startProxy({
-        kind: "http",
-        route: (host) => (HOSTS.includes(host as never) ? vendors.port : undefined),
-      });
+      const route = (host: string) => (HOSTS.includes(host as never) ? vendors.port : undefined);
+      proxy = await startProxy({ kind: "http", route });
+      socks = await startProxy({ kind: "socks5", route });
     });
     beforeEach(() => {
       vendors.asked.length = 0;
       machine.forget();
     });
     afterAll(async () => {
-      await Promise.all([vendors.stop(), machine.stop(), proxy.stop()]);
+      await Promise.all([vendors.stop(), machine.stop(), proxy.stop(), socks.stop()]);
     });
 
     const start = async ({
@@ -235,7 +235,11 @@ describe.skipIf(missingBinary !== undefined)(
         config: JSON.stringify({
           providers: {
             bedrock: { provider_type: "bedrock", models: { include: ["amazon.*"] }, ...options },
-            vertex: { provider_type: "vertex", models: { include: ["gemini-*"] }, project: "whole", ...options },
+            vertex: {
+              ...{ provider_type: "vertex", models: { include: ["gemini-*"] }, project: "whole", ...options },
+              // Its own way holds for its tokens too.
+              proxy: socks.url,
+            },
             azure: {
               ...{ provider_type: "azure", base_url: "https://corp.openai.azure.com", models: { include: ["gpt-*"] } },
               ...{ auth: "entra", ...options },
@@ -277,6 +281,8 @@ describe.skipIf(missingBinary !== undefined)(
           ...machine.received.map(({ path }) => path),
           ...vendors.asked.map(({ host }) => host).filter((host) => !isVendor(host)),
         ];
+        const isGoogles = (place: string): boolean => place.includes("googleapis.com");
+        expect([socks.asked.every(isGoogles), proxy.asked.some(isGoogles)]).toEqual([true, false]);
         // Each of them once, though twenty calls wanted it at the same time.
         expect(lenders.toSorted()).toEqual([...kind.lenders]);
         expect(relay.stderr()).not.toMatch(

@@ -289,6 +289,8 @@ describe.skipIf(missingBinary !== undefined)(
 
     test("R120 ★ a second start on the same port or data directory is refused, and the first is untouched", async () => {
       const first = await start();
+      // Nothing is said of an address, so it is this machine's own.
+      expect(first.stderr()).toContain(`"url":"http://127.0.0.1:${first.port}"`);
       const samePort = await runBinary(["--port", String(first.port)], {
         env: { MONORELAY_DATA_DIR: mkdtempSync(join(tmpdir(), "monorelay-other-")) },
       });

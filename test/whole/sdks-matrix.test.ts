@@ -7,7 +7,7 @@ import { ACCESS_KEY, missingBinary, type RunningBinary } from "../support/binary
 import { PIXEL, SDKS, type SdkClient, type SdkName, sdkClients } from "../support/sdks/index.ts";
 import type { Received, Upstream } from "../support/upstream.ts";
 import { ANSWER, dialectOf, RESULTS, SIGNATURE, startVendors, TOKEN_PATH } from "../support/vendors.ts";
-import { hear } from "../support/voices/hearing.ts";
+import { hear, usersWords } from "../support/voices/hearing.ts";
 
 /** Thoughts are no part of what this provider reads. */
 const THOUGHTLESS: ReadonlySet<SdkName> = new Set(["ai with @ai-sdk/openai, chat"]);
@@ -149,6 +149,14 @@ describe.skipIf(missingBinary !== undefined)(
           });
         }
 
+        cell("instructions arrive, once and not as the user's words", async () => {
+          const told = await client().ask({ model, text: "hello", stream: false, system: "be as brief as a heron" });
+          expect(told.text).toBe(ANSWER.text);
+          const [, ...after] = sent()[0]!.text.split("be as brief as a heron");
+          expect(after).toHaveLength(1);
+          expect(usersWords(sent()[0]!)).not.toContain("heron");
+        });
+
         cell("a picture arrives", async () => {
           await client().ask({ model, text: "what is this", stream: false, hasPicture: true });
           expect(sent()[0]!.text).toContain(PIXEL);
@@ -189,6 +197,20 @@ describe.skipIf(missingBinary !== undefined)(
     });
 
     describe.each(SDKS)("%s", (name) => {
+      test("a key that nobody knows is the SDK's own 401, and no upstream is asked", async () => {
+        vendors.forget();
+        const stranger = sdkClients(relay.url, "not-the-key-0123456789")[name];
+        for (const stream of [false, true]) {
+          const error = await stranger.ask({ model: "gpt-chat", text: "hello", stream }).then(
+            () => undefined,
+            (thrown) => thrown,
+          );
+          expect(error).toBeInstanceOf(stranger.classOf(401));
+          expect(stranger.statusOf(error)).toBe(401);
+        }
+        expect(vendors.received).toEqual([]);
+      });
+
       test("asks echo, which speaks whatever is asked, and learns of a model that is not there", async () => {
         for (const stream of [false, true]) {
           const told = await clients[name].ask({ model: "echo", text: "hello relay", stream });
@@ -225,7 +247,7 @@ describe.skipIf(missingBinary !== undefined)(
       expect([...asked.keys()].toSorted()).toEqual(cells.toSorted());
       const [questions] = asked.values();
       for (const [, each] of asked) expect([...each]).toEqual([...questions!]);
-      expect(questions!.size).toBe(24);
+      expect(questions!.size).toBe(25);
     });
   },
 );

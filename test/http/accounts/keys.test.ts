@@ -190,9 +190,10 @@ describe("native /api/keys", () => {
         scopes: ["keys:write", "chat:write"],
         expires_at: at(3_600_000),
         models: { allow: ["echo"] },
-        limits: { rpm: 10 },
       })
     ).body.key;
+    const limited = (await create({ name: "limited", scopes: ["keys:write", "chat:write"], limits: { rpm: 10 } })).body
+      .key;
     const rows: [SignedIn | string, object, number][] = [
       [user, { scopes: ["users:read"] }, 403],
       [user, { scopes: ["management"] }, 403],
@@ -202,7 +203,10 @@ describe("native /api/keys", () => {
       [parent, { scopes: ["chat:write"], expires_at: at(7_200_000) }, 422],
       [parent, { scopes: ["chat:write"], expires_at: null }, 422],
       [parent, { scopes: ["chat:write"], models: { allow: ["*"] } }, 403],
-      [parent, { scopes: ["chat:write"], limits: { rpm: 0 } }, 403],
+      [limited, { scopes: ["chat:write"], limits: { rpm: 11 } }, 403],
+      [limited, { scopes: ["chat:write"], limits: { rpm: 0 } }, 403],
+      // Counted with the key that made it.
+      [limited, { scopes: ["chat:write"], limits: { rpm: 10 } }, 201],
       [KEY, { scopes: ["chat:write"] }, 403],
     ];
     for (const [as, own, status] of rows) {
@@ -212,7 +216,6 @@ describe("native /api/keys", () => {
     expect(child.body).toMatchObject({
       user_id: user.id,
       models: { allow: ["echo"], deny: [] },
-      limits: { rpm: 10 },
       expires_at: at(3_600_000),
     });
   });

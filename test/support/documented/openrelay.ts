@@ -217,7 +217,8 @@ export const OPENRELAY_EXAMPLES: readonly Example[] = [
       invitedAt: null,
       joinedAt: time,
     },
-    differs: "numbers for people, null for what nobody is asked for here; who has an account joins at once",
+    differs:
+      "numbers for people, null for what nobody is asked for here; who has an account with this address, on an admin's word, joins at once",
   },
   {
     what: "addOrgMember: somebody who is invited",

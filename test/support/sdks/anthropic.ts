@@ -11,6 +11,7 @@ export function anthropicMessages(client: Anthropic): SdkClient {
       model,
       max_tokens: 4096,
       messages,
+      ...(rest.system === undefined ? {} : { system: rest.system }),
       ...(hasTools
         ? {
             tools: [

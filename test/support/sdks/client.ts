@@ -21,6 +21,8 @@ export interface Question {
   readonly model: string;
   readonly text: string;
   readonly stream: boolean;
+  /** Instructions, where the dialect has them. */
+  readonly system?: string;
   /** Offers `weather(city)` and `now()`. */
   readonly hasTools?: boolean;
   /** These are their results: they are told, and the answer to them is the one returned. */

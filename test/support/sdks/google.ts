@@ -11,6 +11,7 @@ export function genai(client: GoogleGenAI): SdkClient {
       model,
       contents,
       config: {
+        ...(rest.system === undefined ? {} : { systemInstruction: rest.system }),
         ...(hasTools
           ? { tools: [{ functionDeclarations: [{ name: "weather", parametersJsonSchema: CITY }, { name: "now" }] }] }
           : {}),

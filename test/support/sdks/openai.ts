@@ -52,7 +52,10 @@ export function openaiChat(client: OpenAI): SdkClient {
     async ask(question) {
       const { text, hasPicture, results } = question;
       const image = { type: "image_url" as const, image_url: { url: `data:image/png;base64,${PIXEL}` } };
-      const messages: Message[] = [{ role: "user", content: hasPicture ? [{ type: "text", text }, image] : text }];
+      const messages: Message[] = [
+        ...(question.system === undefined ? [] : [{ role: "system" as const, content: question.system }]),
+        { role: "user", content: hasPicture ? [{ type: "text", text }, image] : text },
+      ];
       let answer = await turn(messages, question);
       if (results !== undefined) {
         const { message } = answer.choices[0]!;
@@ -90,6 +93,7 @@ export function openaiResponses(client: OpenAI): SdkClient {
     const request: Omit<OpenAI.Responses.ResponseCreateParamsNonStreaming, "stream"> = {
       model,
       input,
+      ...(rest.system === undefined ? {} : { instructions: rest.system }),
       store: false,
       include: ["reasoning.encrypted_content"],
       ...(hasTools

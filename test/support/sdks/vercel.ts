@@ -27,7 +27,17 @@ function toolsOf(results: readonly string[] | undefined): ToolSet {
 
 /** @param thinking what asks this provider for thoughts */
 export function aiSdk(modelOf: (model: string) => LanguageModel, thinking: Record<string, object>): SdkClient {
-  const requestOf = ({ model, text, hasTools, results, hasPicture, wantsObject, wantsThoughts, signal }: Question) => {
+  const requestOf = ({
+    model,
+    text,
+    hasTools,
+    results,
+    hasPicture,
+    wantsObject,
+    wantsThoughts,
+    signal,
+    system,
+  }: Question) => {
     const image = { type: "file" as const, data: PIXEL, mediaType: "image/png" };
     const messages: ModelMessage[] = [
       { role: "user", content: hasPicture ? [{ type: "text" as const, text }, image] : text },
@@ -36,6 +46,7 @@ export function aiSdk(modelOf: (model: string) => LanguageModel, thinking: Recor
       model: modelOf(model),
       maxRetries: 0,
       messages,
+      ...(system === undefined ? {} : { instructions: system }),
       ...(hasTools ? { tools: toolsOf(results), stopWhen: isStepCount(2) } : {}),
       ...(wantsObject ? { output: Output.object({ schema: jsonSchema<object>(WEATHER as never) }) } : {}),
       ...(wantsThoughts ? { providerOptions: thinking as never } : {}),

@@ -17,6 +17,13 @@ const textOf = (content: Any): string =>
     ? content
     : (content ?? []).map((part: Any) => part.text ?? part.document?.data ?? JSON.stringify(part.json ?? "")).join("");
 
+/** What the request gives as the user's own, as JSON. */
+export function usersWords({ text }: Received): string {
+  const body: Any = JSON.parse(text);
+  const turns: Any[] = body.messages ?? body.contents ?? body.input;
+  return JSON.stringify(turns.filter(({ role }: Any) => role === "user"));
+}
+
 export function hear(received: Received): Heard {
   const dialect = dialectOf(received);
   const body: Any = JSON.parse(received.text);
