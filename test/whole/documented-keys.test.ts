@@ -9,7 +9,7 @@ import { readJson } from "../support/json.ts";
 setDefaultTimeout(20_000);
 const unless = missingForExamples === undefined ? "" : ` (${missingForExamples})`;
 
-/** A relay with two accounts, and the session of its owner. */
+/** A relay with three accounts, and the session of its owner. */
 async function start(): Promise<{
   relay: RunningBinary;
   session: string;
@@ -30,8 +30,9 @@ async function start(): Promise<{
     password: "correct horse 7 battery",
   });
   session = (await post("/api/auth/register", person("alice"))).access_token;
-  // An address counts for membership when somebody else than its owner stands for it: here the admin who writes it down.
+  // An admin stands for his address; for dave's nobody does.
   await post("/api/users", person("bob"));
+  await post("/api/auth/register", person("dave"));
   return { relay, session, post };
 }
 
