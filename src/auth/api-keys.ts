@@ -87,6 +87,10 @@ function tooManyKeys(max: number): Error {
   return conflict("too_many_keys", `There may be ${max} live keys; revoke one first`);
 }
 
+function lineTooLong(): Error {
+  return conflict("key_line_too_long", "This key descends from too many others; make a new one in a session");
+}
+
 export function createApiKeys(options: ApiKeysOptions): ApiKeys {
   const { accounts, config, pepper, audit, revocations, clock, schedule, newUuid, fillRandom, log } = options;
   const view = createKeyView(accounts.orgs);
@@ -187,6 +191,8 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
             throw tooManyKeys(apiKeys.maxPerUser);
           case "known":
             throw conflict("key_known", "This key is known here already, perhaps as a revoked one");
+          case "line-too-long":
+            throw lineTooLong();
           case "org-not-found":
             throw notFound();
           case "owner-refused":
@@ -254,6 +260,8 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
             throw conflict("key_rotated", "The key has been rotated; rotate the one that replaces it");
           case "too-many":
             throw tooManyKeys(liveMax);
+          case "line-too-long":
+            throw lineTooLong();
         }
         revocations.emit({ type: "changed", principalId: key.publicId });
         for (const principalId of outcome.ended) revocations.emit({ type: "ended", principalId });

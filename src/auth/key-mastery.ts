@@ -42,15 +42,9 @@ export function requireOwnership(
   }
   requireScopesOf(held ?? expandScopes(key.scopes), caller);
   withinReach(key, caller);
-  if (caller.apiKeyId !== key.id) requireUnlimited(caller);
-}
-
-/**
- * Keys that a key has made are counted with it, others of its owner are not: one with limits would have theirs too.
- * Throws 403.
- */
-function requireUnlimited({ kind, limits }: Identity): void {
-  if (kind === "api-key" && limits !== undefined) {
-    throw forbidden("key_limited", "A key with limits of its own rotates no other keys");
+  // What a key makes is counted with its maker; what it got hold of by rotating would not be.
+  const isLimited = caller.limits !== undefined || caller.makers !== undefined;
+  if (caller.kind === "api-key" && isLimited && caller.apiKeyId !== key.id) {
+    throw forbidden("key_limited", "A key with limits, its own or its maker's, rotates no key but itself");
   }
 }

@@ -189,6 +189,8 @@ export interface ChatRequest {
   metadata?: JsonObject;
   serviceTier?: string;
   promptCacheKey?: string;
+  /** How OpenAI keeps its cache, as both of its dialects write it: `prompt_cache_retention`, `prompt_cache_options`. */
+  promptCache?: JsonObject;
   /** Did the client ask for usage inside the stream? Whole answers always carry it. */
   includeUsage: boolean;
   /** Top-level fields without a name here. */

@@ -91,21 +91,27 @@ export function createApi(routes: readonly ApiRoute[], refused: RefusedWrite = a
         // A request that did not come through the edge has not been judged.
         if (call === undefined) throw new RelayError("internal", "Internal error");
         const isPublic = route.policy.type === "public";
+        let identity = isPublic ? undefined : await call.identify();
         const { requestId, snapshot, identify, address } = call;
         const origin = originOf(request, address, requestId, snapshot);
-        let identity = isPublic ? undefined : await identify();
-        try {
-          enforce(route.policy, identity);
-        } catch (cause) {
-          await refused(route, identity, origin, cause);
-          throw cause;
-        }
+        const judge = async (): Promise<void> => {
+          try {
+            enforce(route.policy, identity);
+          } catch (cause) {
+            await refused(route, identity, origin, cause);
+            throw cause;
+          }
+        };
+        await judge();
         route.closed?.(snapshot);
         if (takesBody) check ??= compileBody(route.body ?? NO_FIELDS);
         let body: unknown;
         if (check !== undefined) {
           const bytes = await readBody(request, snapshot);
-          if (identity !== undefined) identity = await stillThere(identity, route.policy, call);
+          if (identity !== undefined) {
+            identity = await stillThere(identity, call);
+            await judge();
+          }
           body = checkBody(bytes, check);
         }
         const answer = await route.handler({
@@ -139,9 +145,8 @@ export function createApi(routes: readonly ApiRoute[], refused: RefusedWrite = a
 }
 
 /** Who calls, once more: its sender decides how long a body takes, and may have lost his rights meanwhile. */
-async function stillThere(before: Identity, policy: Policy, { identify }: ApiCall): Promise<Identity> {
+async function stillThere(before: Identity, { identify }: ApiCall): Promise<Identity> {
   const now = await identify();
-  enforce(policy, now);
   if (now?.id !== before.id || now.kind !== before.kind) throw new RelayError("unauthenticated", "Unauthorized");
   return now;
 }

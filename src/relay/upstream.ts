@@ -221,10 +221,20 @@ async function readFailure(call: Call, codec: Codec, answer: Answer, key: PoolKe
   if (decoded === undefined) return new RelayError("upstream-unavailable", "The upstream failed.");
   call.upstreamId = upstreamIdOf(answer);
   const contentType = answer.header("content-type") ?? "";
-  if (decoded.code === "upstream-rejected" && /^application\/json/i.test(contentType)) {
+  const { ingress } = call.route.codec;
+  const isJson = /^application\/json/i.test(contentType);
+  if (decoded.code === "upstream-rejected" && isJson && ingress?.readsError(parsedOr(body)) === true) {
     verbatims.set(decoded, { status, contentType, body });
   }
   return decoded;
+}
+
+function parsedOr(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined; // cut off, or no JSON at all
+  }
 }
 
 /** The headers in which an upstream says when to come back, or what went wrong where the body does not. */

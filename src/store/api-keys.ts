@@ -3,6 +3,7 @@ import { and, desc, eq, gt, isNotNull, isNull, lt, lte, or, type SQL, sql } from
 import type { AccountsDb, AccountsFile } from "./accounts-file.ts";
 import { requireStanding } from "./actor-standing.ts";
 import { writeAudit } from "./audit.ts";
+import { COUNTS_AS, lineAbove, MAKERS } from "./key-lines.ts";
 import { idCursor, pageSize, toPage } from "./paging.ts";
 import { apiKeys, memberships, orgs, users } from "./schema-accounts.ts";
 import type {
@@ -44,13 +45,7 @@ const KEY_COLUMNS = {
   lastUsedAt: apiKeys.lastUsedAt,
   revokedAt: apiKeys.revokedAt,
   replaces: apiKeys.replaces,
-  countsAs: sql<string>`CASE WHEN ${apiKeys.replaces} IS NULL THEN ${apiKeys.id} ELSE (
-    WITH RECURSIVE line (id, replaces, age) AS (
-      SELECT ${apiKeys.id}, ${apiKeys.replaces}, 0
-      UNION ALL SELECT older.id, older.replaces, line.age + 1 FROM api_keys older JOIN line ON older.id = line.replaces
-    )
-    SELECT id FROM line ORDER BY age DESC LIMIT 1
-  ) END`,
+  countsAs: COUNTS_AS,
 };
 
 export function createApiKeys(file: AccountsFile): ApiKeyRepository {
@@ -141,6 +136,7 @@ function createKey(
     return { type: "known" };
   }
   if (countLive(db, now, key.userId) >= liveMax) return { type: "too-many" };
+  if (lineAbove(db, eq(apiKeys.publicId, key.createdBy)).isFull) return { type: "line-too-long" };
   db.insert(apiKeys)
     .values({
       ...key,
@@ -192,6 +188,8 @@ function rotateKey(
   if (before === undefined || before.revokedAt !== null || isExpired(before, now)) return { type: "not-active" };
   const replaced = and(eq(apiKeys.replaces, before.id), conditions({ status: "active" }, now));
   if (selectKeys(db, replaced, 1).length > 0) return { type: "has-successor" };
+  const line = lineAbove(db, eq(apiKeys.id, before.id));
+  if (line.isFull && line.hasMaker) return { type: "line-too-long" };
   const ancestors = liveAncestors(db, now, before);
   const endingNow = ancestors.length + (graceMs > 0 ? 0 : 1);
   if (countLive(db, now, before.userId) - endingNow >= liveMax) return { type: "too-many" };
@@ -245,23 +243,6 @@ function isCalled(id: string): SQL {
 function selectKeys(db: AccountsDb, where: SQL | undefined, limit: number): ApiKey[] {
   return db.select(KEY_COLUMNS).from(apiKeys).where(where).orderBy(desc(apiKeys.id)).limit(limit).all();
 }
-
-/**
- * From a key to the one it replaces, from the first of a line to the key that made it, up to the last. `step` numbers
- * them, so that of each maker the first of its line is the next one up that replaces nothing.
- */
-const MAKERS = sql<string>`CASE WHEN ${apiKeys.replaces} IS NULL AND substr(${apiKeys.createdBy}, 1, 4) <> 'key_' THEN '[]' ELSE (
-  WITH RECURSIVE line (id, replaces, created_by, limits, is_maker, step) AS (
-    SELECT ${apiKeys.id}, ${apiKeys.replaces}, ${apiKeys.createdBy}, NULL, 0, 0
-    UNION ALL SELECT up.id, up.replaces, up.created_by, up.limits, line.replaces IS NULL, line.step + 1
-    FROM line JOIN api_keys up
-      ON up.id = line.replaces OR (line.replaces IS NULL AND up.public_id = line.created_by)
-    WHERE line.step < 1000
-  )
-  SELECT json_group_array(json_object('limits', json(maker.limits), 'countsAs', (
-    SELECT id FROM line WHERE line.step >= maker.step AND line.replaces IS NULL ORDER BY line.step LIMIT 1
-  ))) FROM line maker WHERE maker.is_maker
-) END`;
 
 function selectStanding(db: AccountsDb, where: SQL) {
   return db

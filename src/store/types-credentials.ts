@@ -192,6 +192,8 @@ export type CreateKeyOutcome =
   /** A key of this digest is here, revoked or not. */
   | { readonly type: "known" }
   | { readonly type: "too-many" }
+  /** It would descend from so many keys that their limits could not be read with every call. */
+  | { readonly type: "line-too-long" }
   | { readonly type: "org-not-found" }
   /** The owner is gone or inactive. */
   | { readonly type: "owner-refused" };
@@ -208,7 +210,7 @@ export type RotateKeyOutcome =
   | { readonly type: "not-active" }
   /** Another live key is in its place already. */
   | { readonly type: "has-successor" }
-  | { readonly type: "too-many" };
+  | { readonly type: "too-many" | "line-too-long" };
 
 export interface ApiKeyRepository {
   create(key: NewApiKey, rules: CreateKeyRules, by: Actor): Promise<CreateKeyOutcome>;

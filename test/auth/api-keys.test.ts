@@ -327,6 +327,7 @@ describe("R24 making a key never escalates", () => {
       models: { allow: ["gpt-4o*"], deny: ["gpt-4o-pro"] },
       providers: ["openai"],
       ipAllow: ["10.0.0.0/8"],
+      limits: { rpm: 10, tpm: 0, concurrency: 0, budgets: [{ usd: 5, window: "day" }] },
     });
     const base: Request = { scopes: ["chat:write"] };
     const { key: made } = await create(house, key, base);
@@ -335,6 +336,7 @@ describe("R24 making a key never escalates", () => {
       models: { allow: ["gpt-4o*"], deny: ["gpt-4o-pro"] },
       providers: ["openai"],
       ipAllow: ["10.0.0.0/8"],
+      limits: { rpm: 10, budgets: [{ usd: 5, window: "day" }] },
       userId: 1,
     });
     const asks: [request: Request, expected: string][] = [
@@ -351,7 +353,11 @@ describe("R24 making a key never escalates", () => {
       [{ ipAllow: ["10.0.0.0/7"] }, "403 forbidden"],
       [{ ipAllow: ["0.0.0.0/0"] }, "403 forbidden"],
       [{ ipAllow: ["::ffff:10.0.0.1"] }, "403 forbidden"],
-      [{ limits: { rpm: 5 } }, "none"],
+      [{ limits: { rpm: 5, budgets: [{ usd: 5, window: "day" }] } }, "none"],
+      [{ limits: { rpm: 0, budgets: [{ usd: 5, window: "day" }] } }, "403 forbidden"],
+      [{ limits: { rpm: 11, budgets: [{ usd: 5, window: "day" }] } }, "403 forbidden"],
+      [{ limits: { rpm: 5 } }, "403 forbidden"],
+      [{ limits: { rpm: 5, budgets: [{ usd: 6, window: "day" }] } }, "403 forbidden"],
     ];
     for (const [request, expected] of asks) {
       const outcome = await refusal(() => create(house, key, { ...base, ...request }));
@@ -378,6 +384,22 @@ describe("R24 making a key never escalates", () => {
     const twin = await create(house, await alice.caller(), { scopes: ["chat:write"], limits });
     expect(await refusal(() => house.services.apiKeys.rotate(twin.key.id, 0, key))).toBe("403 key_limited");
     expect(await refusal(() => house.services.apiKeys.rotate(key.identity.apiKeyId!, 0, key))).toBe("none");
+    expect(await find(house, twin.secret!)).toBeDefined();
+  });
+
+  test("R24 nor does a key that it has made, also when somebody has taken that one's own limits away", async () => {
+    const house = await openHouse();
+    const alice = await house.person("alice");
+    const by = await alice.caller();
+    const request = { scopes: ["keys:write", "chat:write"], limits: { rpm: 5 } } as Request;
+    const key = await callerOf(house, by, request);
+    const twin = await create(house, by, { ...request, scopes: ["chat:write"] });
+    const child = await callerOf(house, key, request);
+    await house.services.apiKeys.update(child.identity.apiKeyId!, { limits: null }, by);
+    const freed = (await house.services.renew(child.identity))!;
+    expect([freed.limits, freed.makers?.length]).toEqual([undefined, 1]);
+    const asFreed = { identity: freed, origin: ORIGIN };
+    expect(await refusal(() => house.services.apiKeys.rotate(twin.key.id, 0, asFreed))).toBe("403 key_limited");
   });
 
   test("a key with limits does not loosen them", async () => {

@@ -1,7 +1,7 @@
 /** The edge cases that relays get wrong, by their numbers in the design notes; those of streams have golden files too. */
 import { describe, expect, test } from "bun:test";
 import { collect } from "../../src/codec/fold.ts";
-import { RELAY_SIGNATURE_PREFIX } from "../../src/codec/shared/envelope.ts";
+import { RELAY_SIGNATURE_PREFIX, sealReasoning } from "../../src/codec/shared/envelope.ts";
 import type { ChatResponse, JsonObject } from "../../src/contract/chat.ts";
 import {
   CODECS,
@@ -251,8 +251,15 @@ describe("reasoning", () => {
         content: [{ type: "tool_result", tool_use_id: "a", content: "ok" }],
       },
     );
-    const plain = toChat(body, { reasoningHistory: "reasoning_content" }).sent;
-    expect(dig(plain, "messages", 1, "reasoning_content")).toBe("Hm.");
+    // Its own, which it does not sign; a text that another vendor has signed is shown to that vendor alone.
+    const unsigned = { ...thought, signature: sealReasoning({}) };
+    const own = JSON.parse(JSON.stringify(body).replace(JSON.stringify(thought), JSON.stringify(unsigned)));
+    const plain = toChat(own, { reasoningHistory: "reasoning_content" });
+    expect(dig(plain.sent, "messages", 1, "reasoning_content")).toBe("Hm.");
+    expect(plain.lost).toEqual([]);
+    const foreign = toChat(body, { reasoningHistory: "reasoning_content" });
+    expect(dig(foreign.sent, "messages", 1, "reasoning_content")).toBe("(not recorded)");
+    expect(foreign.lost).toEqual(["reasoning"]);
     const detailed = toChat(body, { reasoningHistory: "reasoning_details" }).sent;
     expect(dig(detailed, "messages", 1, "reasoning_details")).toEqual([
       { type: "reasoning.text", text: "Hm.", signature: "c2ln", format: "anthropic-claude-v1", index: 0 },

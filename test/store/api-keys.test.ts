@@ -212,6 +212,39 @@ test("of a line of keys two live at most: rotating ends the one before the old o
   expect(await live()).toEqual(["a4"]);
 });
 
+test("a line of keys below another that would be too long to follow goes no further; one by itself does", async () => {
+  const paths = pathsIn(makeDirectory());
+  const { accounts } = await open(paths);
+  await accounts.users.create(newUser("alice"), actor());
+  await accounts.apiKeys.create(newKey("maker"), RULES, by);
+  await accounts.apiKeys.create(newKey("child", { createdBy: "key_maker" }), RULES, by);
+  await accounts.apiKeys.create(newKey("own"), RULES, by);
+  // A thousand rotations, as if they had been made one by one.
+  const file = new Database(paths.accountsPath);
+  const columns = (file.query("PRAGMA table_info(api_keys)").all() as { name: string }[]).map(({ name }) => name);
+  const changed: Readonly<Record<string, string>> = {
+    id: "'uuid-' || name || n",
+    public_id: "'key_' || name || n",
+    hash: "'hash of ' || name || n",
+    replaces: "'uuid-' || name || CASE n WHEN 1 THEN '' ELSE n - 1 END",
+    created_by: "'user:1'",
+    expires_at: "CASE n WHEN 998 THEN NULL WHEN 1000 THEN NULL ELSE 1 END",
+  };
+  file.run(`WITH RECURSIVE turn (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM turn WHERE n < 1000)
+    INSERT INTO api_keys (${columns.join()}) SELECT ${columns.map((name) => changed[name] ?? name).join()}
+    FROM api_keys, turn WHERE name = 'own' OR (name = 'child' AND n <= 998)`);
+  file.close();
+
+  const rotated = (of: string, turn: number) =>
+    accounts.apiKeys.rotate(`key_${of}${turn}`, newKey(`${of}-next`, { replaces: `uuid-${of}${turn}` }), AT_ONCE, by);
+  expect(await rotated("child", 998)).toEqual({ type: "line-too-long" });
+  expect(await rotated("own", 1000)).toMatchObject({ type: "rotated", key: { countsAs: "uuid-own" } });
+  // What could not be counted with all its makers is not made.
+  const grandchild = newKey("grandchild", { createdBy: "key_own-next" });
+  expect(await accounts.apiKeys.create(grandchild, RULES, by)).toEqual({ type: "line-too-long" });
+  expect((await accounts.apiKeys.standing("hash of child998"))?.makers).toMatchObject([{ countsAs: "uuid-maker" }]);
+});
+
 test("live keys are counted whatever makes one live: making, rotating with a grace, lengthening an expired one", async () => {
   const { accounts, clock } = await house();
   const liveMax = 2;

@@ -68,6 +68,9 @@ function writeRepaired(system: readonly TextPart[], messages: readonly Message[]
   const joined: { role: Message["role"]; blocks: JsonObject[] }[] = [];
   for (const { role, parts, name } of paired) {
     if (name !== undefined) lose("messages[].name", "the upstream's dialect has no names of speakers");
+    if (parts.some((part) => part.cache !== undefined && !isSaid(part))) {
+      lose("cache_control", "nothing is left that could be marked");
+    }
     const blocks = parts.filter(isSaid).flatMap((part) => {
       if (role === "user" || part.type !== "media") return writePart(part, context);
       lose("messages", "only the user can send media");

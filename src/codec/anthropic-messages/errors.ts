@@ -2,6 +2,7 @@
 import type { JsonObject } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
+import { objectOr, textOf } from "../shared/json.ts";
 import { CONTEXT_LENGTH_EXCEEDED } from "../shared/upstream-error.ts";
 
 export { decodeErrorResponse as decodeError } from "../shared/upstream-error.ts";
@@ -38,6 +39,12 @@ export function encodeError(error: RelayError, requestId: string): JsonObject {
     return { type: "error", error: { type: "auth_error", message: "Unauthorized" } };
   }
   return { type: "error", error: { type: typeOf(error), message: messageOf(error) }, request_id: requestId };
+}
+
+export function readsError(body: unknown): boolean {
+  const { type, error } = objectOr(body);
+  const { type: kind, message } = objectOr(error);
+  return type === "error" && textOf(kind) !== undefined && textOf(message) !== undefined;
 }
 
 /** The event has no place for the request id; it stands in the headers. */

@@ -7,7 +7,7 @@ import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder } from "./encode-stream.ts";
-import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { decodeError, encodeError, encodeStreamError, readsError } from "./errors.ts";
 import { messagesLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { holdsUnsignedThinking } from "./unsigned.ts";
@@ -23,6 +23,7 @@ export const anthropicMessages = {
     streamEncoder: createStreamEncoder,
     encodeError,
     encodeStreamError,
+    readsError,
     ownMark: RELAY_SIGNATURE_PREFIX,
     keepAlive: { event: "ping", data: '{"type":"ping"}' },
   },

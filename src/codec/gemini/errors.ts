@@ -2,6 +2,7 @@
 import type { JsonObject } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
+import { numberOf, objectOr, textOf } from "../shared/json.ts";
 
 export { decodeErrorResponse as decodeError } from "../shared/upstream-error.ts";
 
@@ -47,6 +48,11 @@ export function encodeError(error: RelayError, requestId: string): JsonObject {
   const details = detailsOf(error, requestId);
   const body = { code: error.status, message: error.message, status: statusWord(error) };
   return { error: details.length === 0 ? body : { ...body, details } };
+}
+
+export function readsError(body: unknown): boolean {
+  const { code, message, status } = objectOr(objectOr(body)["error"]);
+  return numberOf(code) !== undefined && textOf(message) !== undefined && textOf(status) !== undefined;
 }
 
 /** The chunk holds nothing but the error: clients look for exactly that. */

@@ -7,7 +7,7 @@ import { createStreamDecoder } from "./decode-stream.ts";
 import { geminiEmbeddings } from "./embeddings.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder } from "./encode-stream.ts";
-import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { decodeError, encodeError, encodeStreamError, readsError } from "./errors.ts";
 import { geminiSse } from "./framing.ts";
 import { geminiLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
@@ -24,6 +24,7 @@ export const gemini = {
     streamEncoder: createStreamEncoder,
     encodeError,
     encodeStreamError,
+    readsError,
     ownMark: OWN_SIGNATURE_MARK,
     keepAlive: { data: "", comment: "keep-alive" },
   },

@@ -15,6 +15,7 @@ import { readCache } from "../shared/cache-mark.ts";
 import { badRequest, fieldReader } from "../shared/check.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/json.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
+import { PROMPT_CACHE_FIELDS, readPromptCache } from "../shared/prompt-cache.ts";
 import { mergeVendor, vendorOf, withVendor } from "../shared/vendor.ts";
 import { readSearchOptions } from "../shared/web-search.ts";
 import { readContent } from "./content.ts";
@@ -53,6 +54,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   "metadata",
   "service_tier",
   "prompt_cache_key",
+  ...PROMPT_CACHE_FIELDS,
 ]);
 
 function missing(param: string) {
@@ -105,6 +107,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     metadata: read("metadata", "object"),
     serviceTier: read("service_tier", "string"),
     promptCacheKey: read("prompt_cache_key", "string"),
+    promptCache: readPromptCache(body),
     includeUsage: streamOptions?.["include_usage"] === true,
     vendor: vendorOf(CHAT, restOf(body, KNOWN_FIELDS), formFields(body)),
   });

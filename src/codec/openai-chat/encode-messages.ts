@@ -11,6 +11,7 @@ import type {
 } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
+import { repairConversation } from "../shared/conversation.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
 import { instructionTexts } from "../shared/instructions.ts";
 import { arrayOr, isObject, objectOr, pick, textOf } from "../shared/json.ts";
@@ -83,6 +84,7 @@ export function writeMessages(
   messages: readonly Message[],
   context: MessageContext,
 ): JsonObject[] {
+  if (context.target.traits.strictTurns && !context.isNative) return writeStrictly(system, messages, context);
   const ordered = context.isNative ? messages : pairToolResults(messages, (what) => context.lose("messages", what));
   const written = writeInstructions(system, context);
   for (const message of ordered) {
@@ -91,6 +93,22 @@ export function writeMessages(
     else written.push(...writeUser(message, context));
   }
   return written;
+}
+
+function writeStrictly(
+  system: readonly TextPart[],
+  messages: readonly Message[],
+  context: MessageContext,
+): JsonObject[] {
+  const repaired = repairConversation({ system, messages }, context.lose);
+  return [
+    ...writeInstructions(repaired.system, context),
+    ...repaired.turns.flatMap(({ role, parts }) =>
+      role === "assistant"
+        ? writeAssistant({ role, parts: [...parts] }, context)
+        : writeUser({ role, parts: [...parts] }, context),
+    ),
+  ];
 }
 
 function writeSystemMessage(message: Message, context: MessageContext): JsonObject[] {
@@ -213,7 +231,7 @@ function writeAssistant(message: Message, context: MessageContext): JsonObject[]
     else if (part.type === "media" && !isNative) context.lose("messages", "an answer cannot hold media");
     else content.push(...writeUserPart(part, context));
   }
-  const reasoned = writeReasoning(reasoning, context);
+  const reasoned = { ...standInFor(calls, context), ...writeReasoning(reasoning, context) };
   const toolCalls = calls.filter((call) => formOf(call.vendor, CHAT)?.["legacy"] !== true);
   const legacy = calls.find((call) => formOf(call.vendor, CHAT)?.["legacy"] === true);
   const isSaidOtherwise = calls.length > 0 || refusal !== undefined;
@@ -230,6 +248,14 @@ function writeAssistant(message: Message, context: MessageContext): JsonObject[]
       ...messageExtras(message),
     },
   ];
+}
+
+/** Servers that demand the thoughts behind a call answer 400 without any, or with an empty text. */
+const THOUGHTS_NOT_KEPT = "(not recorded)";
+
+function standInFor(calls: readonly ToolCallPart[], { target }: MessageContext): JsonObject {
+  const isDemanded = calls.length > 0 && target.traits.reasoningHistory === "reasoning_content";
+  return isDemanded ? { reasoning_content: THOUGHTS_NOT_KEPT } : {};
 }
 
 /** Texts are joined without a separator: another byte between them would miss the upstream's prefix cache. */
@@ -278,8 +304,10 @@ function writeReasoning(parts: readonly ReasoningPart[], context: MessageContext
     const fields = arrayOr(formOf(readable[0]?.vendor, CHAT)?.["fields"] ?? ["reasoning_content"]);
     return Object.fromEntries(fields.map((field) => [String(field), reasoningText(readable)]));
   }
-  const text = reasoningText(parts);
-  if (history === "reasoning_content" && text !== "") return { reasoning_content: text };
-  context.lose("reasoning", "the upstream takes no earlier reasoning");
-  return {};
+  // What another vendor has signed is that vendor's; what nobody signed may well be this one's.
+  const known =
+    history === "reasoning_content" ? parts.filter(({ signature: by }) => (by?.origin ?? CHAT) === CHAT) : [];
+  if (known.length < parts.length) context.lose("reasoning", "the upstream takes no earlier reasoning of others");
+  const text = reasoningText(known);
+  return text === "" ? {} : { reasoning_content: text };
 }

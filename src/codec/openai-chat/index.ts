@@ -7,8 +7,9 @@ import { createStreamDecoder } from "./decode-stream.ts";
 import { openaiEmbeddings } from "./embeddings.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder, END_MARK } from "./encode-stream.ts";
-import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { decodeError, encodeError, encodeStreamError, readsError } from "./errors.ts";
 import { chatLayout } from "./layout.ts";
+import { mustRewrite } from "./must-rewrite.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { skimFacts } from "./skim.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
@@ -23,12 +24,14 @@ export const openaiChat = {
     streamEncoder: createStreamEncoder,
     encodeError,
     encodeStreamError,
+    readsError,
     keepAlive: { data: "", comment: "keep-alive" },
     endMark: END_MARK,
   },
   egress: {
     encodeRequest,
     readsUrl,
+    mustRewrite,
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,

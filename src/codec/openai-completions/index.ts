@@ -4,7 +4,7 @@ import type { AnswerContext, Codec, Frame, RequestHints, StreamEncoder } from ".
 import { sse } from "../../wire/sse.ts";
 import { decodeRequest as decodeChat } from "../openai-chat/decode-request.ts";
 import { END_MARK } from "../openai-chat/encode-stream.ts";
-import { encodeError, encodeStreamError } from "../openai-chat/errors.ts";
+import { encodeError, encodeStreamError, readsError } from "../openai-chat/errors.ts";
 import { chatLayout } from "../openai-chat/layout.ts";
 import { writeFinishReason } from "../openai-chat/wire.ts";
 import { badRequest } from "../shared/check.ts";
@@ -100,6 +100,7 @@ export const openaiCompletions = {
     streamEncoder,
     encodeError,
     encodeStreamError,
+    readsError,
     keepAlive: { data: "", comment: "keep-alive" },
     endMark: END_MARK,
   },

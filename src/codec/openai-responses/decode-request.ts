@@ -3,6 +3,7 @@ import type { ChatRequest, JsonObject } from "../../contract/chat.ts";
 import type { RequestHints } from "../../contract/codec.ts";
 import { badRequest, fieldReader } from "../shared/check.ts";
 import { compact, pick, restOf, textOf } from "../shared/json.ts";
+import { PROMPT_CACHE_FIELDS, readPromptCache } from "../shared/prompt-cache.ts";
 import { vendorOf } from "../shared/vendor.ts";
 import { missing } from "./content.ts";
 import { readInput } from "./decode-items.ts";
@@ -35,6 +36,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   "metadata",
   "service_tier",
   "prompt_cache_key",
+  ...PROMPT_CACHE_FIELDS,
 ]);
 
 /** A conversation may lie at the vendor instead of in the input. */
@@ -82,6 +84,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     metadata: read("metadata", "object"),
     serviceTier: read("service_tier", "string"),
     promptCacheKey: read("prompt_cache_key", "string"),
+    promptCache: readPromptCache(body),
     includeUsage: true,
     vendor: vendorOf(
       RESPONSES,

@@ -300,6 +300,7 @@ class AnswerWriter {
       this.#items.close("incomplete");
     }
     this.#prepare(this.#start);
+    delete this.response["usage"]; // a response that has ended tells counts or says nothing of them, but no null
     this.#tell({ status: "failed", error: failureOf(error, this.#context.requestId ?? "") });
   }
 

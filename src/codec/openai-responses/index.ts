@@ -7,7 +7,7 @@ import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
 import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder, encodeResponse } from "./encode-stream.ts";
-import { decodeError, encodeError, encodeStreamError } from "./errors.ts";
+import { decodeError, encodeError, encodeStreamError, readsError } from "./errors.ts";
 import { responsesLayout } from "./layout.ts";
 import { decodeResponse } from "./response.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
@@ -22,6 +22,7 @@ export const openaiResponses = {
     streamEncoder: createStreamEncoder,
     encodeError,
     encodeStreamError,
+    readsError,
     ownMark: RELAY_SIGNATURE_PREFIX,
     // An event, not a comment: Codex's idle timer passes over comments.
     keepAlive: { event: "keepalive", data: '{"type":"keepalive"}' },

@@ -31,8 +31,8 @@ const HARMLESS_AT_PARTS: ReadonlySet<string> = new Set([
 const HARMLESS_AT_TOOLS: ReadonlySet<string> = new Set(["eager_input_streaming", "format", "type"]);
 /** Fields that only hold others. */
 const HOLDERS: ReadonlySet<string> = new Set(["body", "function", "options", "part"]);
-/** Who knows how closely an image is looked at. */
-const KNOWS_DETAIL: ReadonlySet<string> = new Set(["openai-chat", "openai-responses"]);
+/** OpenAI's two dialects, which know how closely an image is looked at and how its cache is kept. */
+const OPENAI: ReadonlySet<string> = new Set(["openai-chat", "openai-responses"]);
 
 /**
  * Reports every field of other dialects as lost: `x` at the top, `messages[].x`, `messages[].content[].x`, `tools[].x`.
@@ -40,6 +40,7 @@ const KNOWS_DETAIL: ReadonlySet<string> = new Set(["openai-chat", "openai-respon
  */
 export function loseForeign(request: ChatRequest, codecId: string, lose: EncodeTarget["lose"]): void {
   loseForeignFields(request.vendor, codecId, lose);
+  if (!OPENAI.has(codecId)) for (const field of Object.keys(request.promptCache ?? {})) lose(field, REASON);
   for (const message of request.messages) loseOfMessage(message, codecId, lose);
   for (const part of request.system) loseOfPart(part, codecId, lose);
   for (const tool of request.tools) loseOfTool(tool, codecId, lose);
@@ -59,7 +60,7 @@ function loseOfPart(part: Part, codecId: string, lose: EncodeTarget["lose"]): vo
   // Whose reasoning may be sent, and what has no name here, is told where it is left out.
   if (part.type === "reasoning" || part.type === "opaque") return;
   if (part.type === "tool-result") for (const inner of part.parts) loseOfPart(inner, codecId, lose);
-  if (part.type === "media" && part.detail !== undefined && part.detail !== "auto" && !KNOWS_DETAIL.has(codecId)) {
+  if (part.type === "media" && part.detail !== undefined && part.detail !== "auto" && !OPENAI.has(codecId)) {
     lose("messages[].content[].detail", REASON);
   }
   for (const [field, value] of foreign(part.vendor, codecId)) {

@@ -1,6 +1,7 @@
 /** The error object of the OpenAI family, shared by chat and responses. */
 import type { JsonObject } from "../../contract/chat.ts";
 import type { FailureCode, RelayError } from "../../contract/errors.ts";
+import { objectOr, textOf } from "./json.ts";
 
 /** `type`, and `code` where it is not simply the failure's name; a `code` of the error itself goes before both. */
 const WIRE: { readonly [Code in FailureCode]: readonly [type: string, code?: string] } = {
@@ -52,6 +53,11 @@ function openAiMessage(error: RelayError, requestId: string): string {
   const prefix = isUpstream && error.provider !== undefined ? `[${error.provider}] ` : "";
   const suffix = error.status >= 500 && requestId !== "" ? ` (request id: ${requestId})` : "";
   return prefix + error.message + suffix;
+}
+
+/** Clients look into `error` for a `message`, and show nothing of any other shape. */
+export function readsOpenAiError(body: unknown): boolean {
+  return textOf(objectOr(objectOr(body)["error"])["message"]) !== undefined;
 }
 
 export function encodeOpenAiError(error: RelayError, requestId: string): JsonObject {

@@ -83,7 +83,7 @@ export const apiKeys = object({
     ["inference"],
     "Scopes of native keys that are made without any.",
   ),
-  default_limits: section(limits(), "Limits of native keys that are made without any; keys with limits make no keys."),
+  default_limits: section(limits(), "Limits of native keys that are made without any."),
   default_models: section(
     object({
       allow: field(list(glob()), [], "Models a key may call; empty is all."),
