@@ -12,6 +12,7 @@ import {
 } from "monorelay/plugin";
 import { entraTokens } from "../shared/entra.ts";
 import { isBearer } from "../shared/lent-token.ts";
+import { openaiTraits } from "../shared/openai.ts";
 import { openaiPrice } from "../shared/openai-prices.ts";
 
 /** Below a deployment; all other paths belong to the whole resource. */
@@ -89,7 +90,7 @@ export default defineProvider({
       const deployment = Object.hasOwn(deployments, model) ? deployments[model]! : model;
       return `${root}/deployments/${encodeURIComponent(deployment)}${below}${joined}`;
     };
-    const traits: Traits = {
+    const ofAll: Traits = {
       fileUrls: false,
       maxTokensField: isDated && apiVersion < LIMIT_RENAMED ? "max_tokens" : "max_completion_tokens",
       ...(isDated && apiVersion < COUNTS_STREAMED ? { streamUsage: false } : {}),
@@ -99,7 +100,8 @@ export default defineProvider({
       codecs: isDated ? [openaiChat] : [openaiChat, openaiResponses],
       optionalCodecs: [openaiResponses],
       operations: OPERATIONS,
-      traits: () => traits,
+      // Deployments are mostly named after their models.
+      traits: (model) => ({ ...openaiTraits(model), ...ofAll }),
       ...(models.length === 0 ? {} : { models }),
       async request(call) {
         const headers = await credential(call.secret, call);

@@ -6,7 +6,13 @@ export default openaiCompatible({
   id: "mistral",
   baseUrl: "https://api.mistral.ai/v1",
   codecs: [openaiChat],
-  traits: { maxTokensField: "max_tokens", streamUsage: false, shortToolIds: true },
+  traits: {
+    maxTokensField: "max_tokens",
+    streamUsage: false,
+    shortToolIds: true,
+    newerNames: false,
+    systemRole: "system",
+  },
   price: priceList("2026-06", [
     ["mistral-medium", 0.4, 2],
     ["mistral-small", 0.1, 0.3],

@@ -5,5 +5,10 @@ export default openaiCompatible({
   id: "moonshot",
   baseUrl: "https://api.moonshot.ai/v1",
   codecs: [openaiChat],
-  traits: { maxTokensField: "max_tokens", reasoningHistory: "reasoning_content" },
+  traits: {
+    maxTokensField: "max_tokens",
+    reasoningHistory: "reasoning_content",
+    newerNames: false,
+    systemRole: "system",
+  },
 });

@@ -7,5 +7,5 @@ export default openaiCompatible({
   codecs: [openaiChat],
   keys: "optional",
   local: true,
-  traits: { maxTokensField: "max_tokens", mediaUrls: false },
+  traits: { maxTokensField: "max_tokens", mediaUrls: false, strictTurns: true },
 });

@@ -1,5 +1,6 @@
 /** OpenAI and any service that serves its paths. API: https://platform.openai.com/docs/api-reference */
 import { openaiChat, openaiCompatible, openaiResponses } from "monorelay/plugin";
+import { openaiTraits } from "../shared/openai.ts";
 import { openaiPrice } from "../shared/openai-prices.ts";
 
 /** The first party wants the newer name for all models; most compatible servers only know the older one. */
@@ -15,5 +16,5 @@ export default openaiCompatible({
   codecs: (baseUrl) => (isFirstParty(baseUrl) ? [openaiChat, openaiResponses] : [openaiChat]),
   keys: "optional",
   price: openaiPrice,
-  traits: (_model, baseUrl) => (isFirstParty(baseUrl) ? FIRST_PARTY : OTHERS),
+  traits: (model, baseUrl) => ({ ...openaiTraits(model), ...(isFirstParty(baseUrl) ? FIRST_PARTY : OTHERS) }),
 });

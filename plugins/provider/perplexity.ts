@@ -5,5 +5,11 @@ export default openaiCompatible({
   id: "perplexity",
   baseUrl: "https://api.perplexity.ai",
   codecs: [openaiChat],
-  traits: { maxTokensField: "max_tokens", streamUsage: false },
+  traits: {
+    maxTokensField: "max_tokens",
+    streamUsage: false,
+    strictTurns: true,
+    newerNames: false,
+    systemRole: "system",
+  },
 });

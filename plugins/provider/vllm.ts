@@ -7,5 +7,5 @@ export default openaiCompatible({
   codecs: [openaiChat],
   keys: "optional",
   local: true,
-  traits: { maxTokensField: "max_tokens", toolMedia: true },
+  traits: { maxTokensField: "max_tokens", toolMedia: true, strictTurns: true },
 });

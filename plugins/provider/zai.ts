@@ -5,5 +5,10 @@ export default openaiCompatible({
   id: "zai",
   baseUrl: "https://api.z.ai/api/paas/v4",
   codecs: [openaiChat],
-  traits: { maxTokensField: "max_tokens", reasoningHistory: "reasoning_content" },
+  traits: {
+    maxTokensField: "max_tokens",
+    reasoningHistory: "reasoning_content",
+    newerNames: false,
+    systemRole: "system",
+  },
 });

@@ -1,6 +1,9 @@
 /** Facts about Anthropic's models, whoever serves them. */
 import type { Traits } from "monorelay/plugin";
 
+/** Levels came with one family each. */
+const WITHOUT_XHIGH = ["low", "medium", "high", "max"] as const;
+
 /**
  * Facts by model family, first match wins; seen in the vendor's model table and its 400 answers, 2026-08.
  * Newer families take thinking by effort and refuse the sampling parameters; older ones take a budget.
@@ -11,8 +14,14 @@ const FAMILIES: readonly (readonly [pattern: RegExp, traits: Traits])[] = [
   [/claude-3/, { maxOutputTokens: 4096, thinking: "none", sampling: "all" }],
   [/claude-opus-4(-1|-0|-20|$)/, { maxOutputTokens: 32_000, thinking: "budget", sampling: "one" }],
   [/claude-opus-4-5/, { maxOutputTokens: 64_000, thinking: "budget", sampling: "one", structuredOutput: true }],
-  [/claude-opus-4-6/, { maxOutputTokens: 128_000, thinking: "adaptive", sampling: "one", structuredOutput: true }],
-  [/claude-sonnet-4-6/, { maxOutputTokens: 64_000, thinking: "adaptive", sampling: "one", structuredOutput: true }],
+  [
+    /claude-opus-4-6/,
+    { maxOutputTokens: 128_000, thinking: "adaptive", efforts: WITHOUT_XHIGH, sampling: "one", structuredOutput: true },
+  ],
+  [
+    /claude-sonnet-4-6/,
+    { maxOutputTokens: 64_000, thinking: "adaptive", efforts: WITHOUT_XHIGH, sampling: "one", structuredOutput: true },
+  ],
   [
     /claude-(sonnet|haiku)-4-5/,
     { maxOutputTokens: 64_000, thinking: "budget", sampling: "one", structuredOutput: true },

@@ -1,5 +1,5 @@
 /** What a wire format promises; codecs are pure and synchronous, only the lanes touch streams. */
-import type { ChatEvent, ChatRequest, ChatResponse, Finish, JsonObject, MediaPart, Usage } from "./chat.ts";
+import type { ChatEvent, ChatRequest, ChatResponse, Effort, Finish, JsonObject, MediaPart, Usage } from "./chat.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { RelayError } from "./errors.ts";
 import type { RequestLayout } from "./layout.ts";
@@ -87,7 +87,14 @@ export interface Traits {
   readonly streamUsage?: boolean;
   /** openai-chat: the role of instructions. Default `system`. */
   readonly systemRole?: "system" | "developer";
-  /** openai-chat: where earlier reasoning goes in the history. Default `none` (left out, recorded as lost). */
+  /** openai-chat: false = refuses `max_completion_tokens` and the role `developer`, which others take beside the older. */
+  readonly newerNames?: boolean;
+  /** openai-chat: wants instructions at the start only, and users and assistants in turn, as many chat templates do. */
+  readonly strictTurns?: boolean;
+  /**
+   * openai-chat: where earlier reasoning goes in the history. Default `none` (left out, recorded as lost). With
+   * `reasoning_content` it is also demanded: turns with calls that have none get a word in its place.
+   */
   readonly reasoningHistory?: "reasoning_content" | "reasoning_details" | "none";
   /** openai-chat: may tool messages hold image parts? Default false: images move to a user message after them. */
   readonly toolMedia?: boolean;
@@ -95,10 +102,15 @@ export interface Traits {
   readonly shortToolIds?: boolean;
   /** The model's own maximum of output tokens; used where the dialect demands a limit and the client gave none. */
   readonly maxOutputTokens?: number;
-  /** anthropic-messages: how thinking is asked for. */
+  /** How thinking is asked for: by level, by a budget of tokens, or not at all. */
   readonly thinking?: "adaptive" | "budget" | "none";
-  /** anthropic-messages: which sampling parameters the model still takes. `one`: temperature or top_p, not both. */
-  readonly sampling?: "all" | "one" | "none";
+  /** The levels that the model takes, lowest first; empty: it thinks, but takes no level. Absent: not known. */
+  readonly efforts?: readonly Effort[];
+  /**
+   * Which sampling parameters the model still takes. `one`: temperature or top_p, not both; `unless-thinking`: all while
+   * no level above `none` is asked for.
+   */
+  readonly sampling?: "all" | "one" | "none" | "unless-thinking";
   /** anthropic-messages: takes thinking in the history that nobody signed, as servers do that sign none. */
   readonly unsignedThinking?: boolean;
   /** anthropic-messages: accepts `role: "system"` inside `messages`. */

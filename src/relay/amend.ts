@@ -1,20 +1,29 @@
 /** Makes an operator's changes on a request body; every byte that no change touches stays as the client wrote it. */
-import type { Json, JsonObject, ReadField, RequestLayout } from "../plugin/index.ts";
+import type { Json, JsonObject, ReadField, RequestLayout, Traits } from "../plugin/index.ts";
 import type { Change } from "../routing/layers.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 
-/** Names stand at the top as they are: for dialects that only upstreams speak. */
-const PLAIN: Pick<RequestLayout, "place"> = {
+/** Names stand at the top as they are: for dialects of plugins that have no layout. */
+const PLAIN: RequestLayout = {
   place(parameter, value) {
     const [first = "", ...inner] = parameter.split(".");
     return { path: [first, ...inner], value };
   },
 };
 
-type Layout = Pick<RequestLayout, "place"> & Partial<RequestLayout>;
+export interface Placing {
+  readonly traits?: Traits;
+  /** Gets the names of parameters that have no place in this body. */
+  readonly unplaced?: string[];
+}
 
 /** The top-level fields that become something else; `undefined` = removed. */
-function changedFields(changes: readonly Change[], layout: Layout, readBody: ReadField): Map<string, Json | undefined> {
+function changedFields(
+  changes: readonly Change[],
+  layout: RequestLayout,
+  { traits, unplaced }: Placing,
+  readBody: ReadField,
+): Map<string, Json | undefined> {
   const changed = new Map<string, Json | undefined>();
   const read: ReadField = (field) => (changed.has(field) ? changed.get(field) : readBody(field));
   for (const change of changes) {
@@ -23,8 +32,11 @@ function changedFields(changes: readonly Change[], layout: Layout, readBody: Rea
       for (const [field, value] of Object.entries(fields)) changed.set(field, value);
       continue;
     }
-    const placed = layout.place(change.name, change.type === "remove" ? null : change.value, read);
-    if (placed === undefined) continue;
+    const placed = layout.place(change.name, change.type === "remove" ? null : change.value, read, traits);
+    if (placed === undefined) {
+      if (change.type !== "remove" && unplaced?.includes(change.name) === false) unplaced.push(change.name);
+      continue;
+    }
     const [field, ...inner] = placed.path;
     const before = read(field);
     const isThere = valueAt(before, inner) !== undefined;
@@ -55,8 +67,13 @@ function withValueAt(value: Json | undefined, path: readonly string[], wanted: J
 }
 
 /** A body that is already parsed, changed in place. */
-export function amendBody(body: JsonObject, changes: readonly Change[], layout: RequestLayout | undefined): void {
-  for (const [field, value] of changedFields(changes, layout ?? PLAIN, (name) => body[name])) {
+export function amendBody(
+  body: JsonObject,
+  changes: readonly Change[],
+  layout: RequestLayout | undefined,
+  placing: Placing,
+): void {
+  for (const [field, value] of changedFields(changes, layout ?? PLAIN, placing, (name) => body[name])) {
     if (value === undefined) delete body[field];
     else body[field] = value;
   }
@@ -66,8 +83,13 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** The same body with the changes made. */
-export function amendTop(top: TopLevel, changes: readonly Change[], layout: RequestLayout): TopLevel {
-  const changed = changedFields(changes, layout, (field) => top.value(field) as Json | undefined);
+export function amendTop(
+  top: TopLevel,
+  changes: readonly Change[],
+  layout: RequestLayout,
+  placing: Placing = {},
+): TopLevel {
+  const changed = changedFields(changes, layout, placing, (field) => top.value(field) as Json | undefined);
   if (changed.size === 0) return top;
   const text = (from: number, to: number): string => decoder.decode(top.bytes.subarray(from, to));
   const head = top.fields[0]?.nameStart ?? top.close;

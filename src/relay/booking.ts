@@ -2,30 +2,18 @@
 import { costOf, countOf } from "../limits/prices.ts";
 import type { ModelCost, Operation, RelayError, Usage } from "../plugin/index.ts";
 import type { Call } from "./call.ts";
+import { finalUsage, isAnswering } from "./estimated-usage.ts";
 
 export interface Booking {
+  /** As it goes into the record. */
+  readonly usage: Usage | undefined;
   /** `null` = nobody knows. */
   readonly costMicroUsd: number | null;
   readonly priceVersion: string | null;
 }
 
-const UNKNOWN: Booking = { costMicroUsd: null, priceVersion: null };
-
 /** Calls about the relay's own matters; nothing is counted for them. */
 const FREE: ReadonlySet<Operation> = new Set<Operation>(["count-tokens", "credits"]);
-/** The bytes of these say nothing about tokens. */
-const NO_TEXT: ReadonlySet<Operation> = new Set<Operation>([
-  "embeddings",
-  "moderations",
-  "rerank",
-  "images",
-  "audio",
-  "realtime",
-]);
-const BYTES_PER_TOKEN = 4;
-/** Of a stream, most bytes are its envelope: an event for each token has some 200, a chunk of many much less for each. */
-const STREAM_BYTES_PER_TOKEN = 40;
-
 /** Counts the call against its caller's limits and budgets, once. `failure`: why it ended, if not well. */
 export function book(call: Call, failure: RelayError | undefined): Booking {
   const { admission, identity, services } = call;
@@ -36,7 +24,11 @@ export function book(call: Call, failure: RelayError | undefined): Booking {
   const cost = isKnown ? costOf(price, usage ?? {}, call.images) : null;
   if (admission === undefined) services.limiter.spend(identity, cost ?? 0);
   else admission.settle(identity, tokensOf(usage), cost ?? 0);
-  return isKnown ? { costMicroUsd: cost, priceVersion: price.version } : UNKNOWN;
+  return {
+    usage: usage ?? call.usage,
+    costMicroUsd: cost,
+    priceVersion: isKnown ? price.version : null,
+  };
 }
 
 /** Of a session that goes on; the reason why it must not, if its caller has limits and one of them is reached. */
@@ -75,20 +67,11 @@ function isPricedByPiece({ images }: Call, price: ModelCost): boolean {
 
 /** `undefined`: nobody knows. */
 function usageOf(call: Call, isCut: boolean): Usage | undefined {
+  if (isAnswering(call)) return finalUsage(call, isCut);
   const { usage, size } = call;
-  const isAnswered = call.firstByteMs !== 0;
-  if (usage?.inputTokens !== undefined && usage.outputTokens !== undefined && !isCut) return usage;
-  // Guesses are made only for those whom they may stop.
+  // Of other calls, guesses are made only for those whom they may stop.
   if (size === undefined) return usage;
-  const guessed = isAnswered ? guessedOutput(call, size.outputTokens) : 0;
-  const told = usage?.outputTokens;
-  // Some tell a first count at the beginning of a stream: when it was cut, more has been written since.
-  const outputTokens = told === undefined ? guessed : isCut ? Math.max(told, guessed) : told;
-  return { ...usage, inputTokens: usage?.inputTokens ?? size.inputTokens, outputTokens };
-}
-
-function guessedOutput(call: Call, outputMax: number): number {
-  if (NO_TEXT.has(call.route.operation)) return 0;
-  const guess = Math.ceil(call.bytesOut / (call.streaming ? STREAM_BYTES_PER_TOKEN : BYTES_PER_TOKEN));
-  return outputMax > 0 ? Math.min(guess, outputMax) : guess;
+  if (usage?.inputTokens !== undefined && usage.outputTokens !== undefined) return usage;
+  call.isUsageEstimated = true;
+  return { ...usage, inputTokens: usage?.inputTokens ?? size.inputTokens, outputTokens: usage?.outputTokens ?? 0 };
 }

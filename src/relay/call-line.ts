@@ -20,6 +20,7 @@ export function callLine(record: CallRecord, redact: (text: string) => string): 
     out: record.outputTokens ?? undefined,
     cache_read: record.cacheReadTokens ?? undefined,
     cache_write: record.cacheWriteTokens ?? undefined,
+    estimated: record.usageEstimated || undefined,
     cost_usd: record.costMicroUsd === null ? undefined : record.costMicroUsd / 1_000_000,
     attempts: record.attempts,
     failure: record.failure ?? undefined,

@@ -75,6 +75,12 @@ export class Call implements Watched, Ended {
   bytesOut = 0;
   usage: Usage | undefined;
   finish: Finish | undefined;
+  /** Are some of these counts guesses? */
+  isUsageEstimated = false;
+  /** What has been read of the answer's words, where events are read. */
+  seenChars = 0;
+  /** Tokens of the request, guessed where it was parsed; 0 = it was not. */
+  inputEstimate = 0;
   upstreamId: string | null = null;
   dropped: string[] | undefined;
   /** For the upstream, beside those that the client sent. */
@@ -343,8 +349,8 @@ export class Call implements Watched, Ended {
     }
   }
 
-  #record({ costMicroUsd, priceVersion }: Booking): CallRecord {
-    const { identity, usage } = this;
+  #record({ usage, costMicroUsd, priceVersion }: Booking): CallRecord {
+    const { identity } = this;
     const failure = this.#failure;
     const { config } = this.snapshot;
     return {
@@ -377,6 +383,7 @@ export class Call implements Watched, Ended {
       cacheReadTokens: usage?.cacheReadTokens ?? null,
       cacheWriteTokens: usage?.cacheWriteTokens ?? null,
       reasoningTokens: usage?.reasoningTokens ?? null,
+      usageEstimated: this.isUsageEstimated,
       costMicroUsd,
       priceVersion,
       finishReason: this.finish?.reason ?? null,

@@ -1,20 +1,12 @@
 /** A chat call: chooses the lane for each candidate, and answers whole or streamed. */
 import { collect, replay } from "../codec/fold.ts";
 import type { Answer } from "../net/answer.ts";
-import type {
-  AnswerContext,
-  ChatEvent,
-  ChatRequest,
-  Codec,
-  Framing,
-  JsonObject,
-  RelayError,
-  Traits,
-} from "../plugin/index.ts";
+import type { AnswerContext, ChatEvent, ChatRequest, Codec, JsonObject, RelayError, Traits } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Wishes } from "../routing/layers.ts";
 import type { Resolution, Target } from "../routing/resolve.ts";
+import { isStreamOf } from "./answer-form.ts";
 import { admitChat, isLimited } from "./admission.ts";
 import { amendBody, amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
@@ -24,6 +16,7 @@ import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
 import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
+import { inputGuess, noteEvent, noteResponse } from "./estimated-usage.ts";
 import { failureResponse } from "./failure-response.ts";
 import { forwardedHeaders, wholeResponse } from "./headers.ts";
 import { keepAnswer, keepingEncoder, recalled } from "./kept-answers.ts";
@@ -33,27 +26,19 @@ import { atPlace } from "./objects.ts";
 import { openPassThrough } from "./pass-through.ts";
 import { mayNotPass } from "./may-not-pass.ts";
 import { resolveFor } from "./reach.ts";
+import { inputTokensOf } from "./request-size.ts";
 import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
 import { seedOf } from "./seed.ts";
 import { continuedId, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
-import { withoutTools } from "./tool-downgrade.ts";
-import {
-  type EventReader,
-  noteEvent,
-  openTranslation,
-  readAnswer,
-  readEvents,
-  readLocalEvents,
-  readTold,
-} from "./translate.ts";
+import { toolsIn, withoutTools } from "./tool-downgrade.ts";
+import { type EventReader, openTranslation, readAnswer, readEvents, readLocalEvents, readTold } from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
 import { codecOf, Sent, thrown } from "./sent.ts";
 import { readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
-const EVENT_STREAM = /^text\/event-stream\b/i;
 
 /**
  * Reads, routes and answers. Never rejects. The common call, whose first candidate speaks the client's dialect, is this
@@ -101,13 +86,16 @@ async function continueAnswer(call: Call, id: string, resolution: Resolution, wo
 /** One chat request, in the forms that its candidates may need; each is made once. */
 class ChatWork implements Work<Response> {
   #request: ChatRequest | undefined;
-  #isToolless = false;
+  /** What was taken out because the model cannot use tools. */
+  #toolless: string | undefined;
   #fetched: { readonly codec: Codec; readonly traits: Traits; readonly request: ChatRequest } | undefined;
 
   constructor(
     private readonly call: Call,
     private readonly top: TopLevel,
     private readonly wishes?: Wishes,
+    /** Parameters of the operator's that had no place so far. */
+    private readonly unplaced: string[] = [],
   ) {}
 
   async tryOne(target: Target, key: PoolKey): Promise<Response> {
@@ -132,8 +120,9 @@ class ChatWork implements Work<Response> {
     if (wishes === undefined) return this.#beginAsIs(target, key);
     // Without an upstream there is one body only.
     const changes = entry.provider.answer === undefined ? wishes.client : [...wishes.client, ...wishes.upstream];
-    const top = amendTop(this.top, changes, this.call.route.codec.layout!);
-    return new ChatWork(this.call, top, wishes).#beginAsIs(target, key);
+    const unplaced: string[] = [];
+    const top = amendTop(this.top, changes, this.call.route.codec.layout!, { traits: entry.traits(model), unplaced });
+    return new ChatWork(this.call, top, wishes, unplaced).#beginAsIs(target, key);
   }
 
   /** The neutral form; only the translate lane pays for it. */
@@ -143,19 +132,19 @@ class ChatWork implements Work<Response> {
   }
 
   #decode(): ChatRequest {
+    this.call.inputEstimate = inputTokensOf(this.top.bytes);
     const hints = { model: this.call.requestedModel, stream: this.call.streaming };
     const request = this.call.route.codec.ingress!.decodeRequest(this.top.parse(), hints);
     const { tools = "kept" } = this.wishes ?? {};
-    if (tools === "kept" || request.tools.length === 0) return request;
-    this.#isToolless = true;
-    return withoutTools(request, tools === "described");
+    this.#toolless = tools === "kept" ? undefined : toolsIn(request);
+    return this.#toolless === undefined ? request : withoutTools(request, tools === "described");
   }
 
-  /** The operator says that the model cannot use the tools it is offered. */
+  /** The operator says that the model cannot use tools, and here are some, offered or used. */
   #losesTools(): boolean {
     if (this.wishes === undefined || this.wishes.tools === "kept") return false;
     void this.request;
-    return this.#isToolless;
+    return this.#toolless !== undefined;
   }
 
   #beginAsIs(target: Target, key: PoolKey): Sent | Promise<Response> {
@@ -171,10 +160,10 @@ class ChatWork implements Work<Response> {
 
   #passThrough(target: Target, key: PoolKey, codec: Codec): Sent {
     const { call, wishes } = this;
-    const top = wishes === undefined ? this.top : amendTop(this.top, wishes.upstream, codec.layout!);
     const { entry, model } = target;
+    const top = wishes === undefined ? this.top : this.#amended(wishes, codec, entry.traits(model));
     call.lane = "pass-through";
-    call.dropped = undefined;
+    call.dropped = this.unplaced.length === 0 ? undefined : this.unplaced;
     const asksUsage = call.streaming && takesStreamOptions(codec.id, entry.traits(model));
     const isNamedOutside = call.said?.model !== undefined;
     const { body, hidesUsage } = isNamedOutside
@@ -182,6 +171,10 @@ class ChatWork implements Work<Response> {
       : editBody(top, call.requestedModel, model, asksUsage);
     const shape = this.#shape(codec, model, call.query, body, this.#headers(), key);
     return new Sent(callUpstream(call, entry, shape), target, key, codec, top, hidesUsage);
+  }
+
+  #amended({ upstream }: Wishes, codec: Codec, traits: Traits): TopLevel {
+    return amendTop(this.top, upstream, codec.layout!, { traits, unplaced: this.unplaced });
   }
 
   /** The answer to a request that was passed through; at once when it is whole and there. */
@@ -261,9 +254,8 @@ class ChatWork implements Work<Response> {
         return await this.#streamEvents(events, entry);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
-      const response = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
-      call.usage = response.usage;
-      call.finish = response.finish;
+      const told = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
+      const response = noteResponse(call, told);
       return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(response, this.#context())));
     } catch (cause) {
       call.abandonAttempt();
@@ -318,8 +310,7 @@ class ChatWork implements Work<Response> {
       call.lastByteMs = call.services.active.now;
       for (const event of batch) {
         if (event.type === "error") throw event.error;
-        noteEvent(call, event);
-        events.push(event);
+        events.push(noteEvent(call, event));
       }
     }
     call.idleMs = 0;
@@ -353,15 +344,14 @@ class ChatWork implements Work<Response> {
 
   /** The body for a foreign upstream; what it cannot say is named, refused or sent all the same, as configured. */
   #encode(request: ChatRequest, { entry, model }: Target, codec: Codec): JsonObject {
-    const { call, top } = this;
+    const { call, top, unplaced } = this;
+    const traits = entry.traits(model);
     const losses = new Losses(call);
-    const body = codec.egress!.encodeRequest(
-      { ...request, model },
-      { model, traits: entry.traits(model), lose: losses.lose },
-    );
-    if (this.#isToolless) losses.note("tools");
+    const body = codec.egress!.encodeRequest({ ...request, model }, { model, traits, lose: losses.lose });
+    if (this.wishes !== undefined) amendBody(body, this.wishes.upstream, codec.layout, { traits, unplaced });
+    if (this.#toolless !== undefined) losses.note(this.#toolless);
+    for (const field of unplaced) losses.note(field);
     losses.settle(body, top);
-    if (this.wishes !== undefined) amendBody(body, this.wishes.upstream, codec.layout);
     return body;
   }
 
@@ -371,7 +361,7 @@ class ChatWork implements Work<Response> {
       request: this.request,
       createdAt: Math.floor(call.receivedAt / 1000),
       seed: seedOf(call),
-      inputTokensEstimate: Math.ceil(this.top.bytes.length / 4),
+      inputTokensEstimate: inputGuess(call),
       requestId: call.id,
     };
   }
@@ -389,9 +379,4 @@ class ChatWork implements Work<Response> {
     call.end(200);
     return response;
   }
-}
-
-/** Does the answer come in the envelope that its dialect streams in? */
-function isStreamOf(framing: Framing, contentType: string): boolean {
-  return EVENT_STREAM.test(contentType) || contentType.startsWith(framing.contentType);
 }

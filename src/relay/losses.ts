@@ -20,7 +20,7 @@ export class Losses {
     if (!this.#fields.includes(field)) this.#fields.push(field);
   };
 
-  /** Names a field that was taken out because the operator wants it so. */
+  /** Names what the operator wants taken out, or put in where there is no place for it: no fault of the caller's. */
   note(field: string): void {
     this.#wanted.push(field);
   }
@@ -30,7 +30,7 @@ export class Losses {
     if (this.#policy === "forward") {
       for (const field of this.#fields) if (top.find(field) !== undefined) body[field] ??= top.value(field) as never;
     }
-    const fields = [...this.#wanted, ...this.#fields];
+    const fields = [...new Set([...this.#wanted, ...this.#fields])];
     this.call.dropped = fields.length === 0 ? undefined : fields;
   }
 

@@ -1,6 +1,16 @@
 /** Takes tools out of a request for a model that cannot use them, without losing what was said with them. */
 import type { ChatRequest, Message, Part, TextPart, Tool } from "../plugin/index.ts";
 
+/** What a model without tools would stumble over, by the name of its field: tools on offer, or their use further up. */
+export function toolsIn({ tools, messages }: ChatRequest): string | undefined {
+  if (tools.length > 0) return "tools";
+  return messages.some(usesTools) ? "tool_calls" : undefined;
+}
+
+function usesTools({ parts }: Message): boolean {
+  return parts.some(({ type }) => type === "tool-call" || type === "tool-result");
+}
+
 /** `isDescribed`: the model is told in words what it could ask for. */
 export function withoutTools(request: ChatRequest, isDescribed: boolean): ChatRequest {
   const { toolChoice: _choice, parallelToolCalls: _parallel, ...rest } = request;
@@ -15,7 +25,7 @@ export function withoutTools(request: ChatRequest, isDescribed: boolean): ChatRe
 
 /** Calls and results of earlier turns become words: models without tools know no such parts. */
 function withoutCalls(message: Message): Message {
-  if (!message.parts.some(({ type }) => type === "tool-call" || type === "tool-result")) return message;
+  if (!usesTools(message)) return message;
   return { role: message.role, parts: message.parts.flatMap(inWords) };
 }
 

@@ -14,6 +14,7 @@ import {
 } from "../plugin/index.ts";
 import type { Call } from "./call.ts";
 import type { Source } from "./client-stream.ts";
+import { noteEvent } from "./estimated-usage.ts";
 import { orAborted } from "./patience.ts";
 import { failureOf } from "./upstream.ts";
 
@@ -87,19 +88,6 @@ export function readTold(events: readonly ChatEvent[]): EventReader {
   };
 }
 
-/** What a stream of events says about the call, whoever it is written for. */
-export function noteEvent(call: Call, event: ChatEvent): void {
-  switch (event.type) {
-    case "response-start":
-      if (event.usage !== undefined) call.usage = event.usage;
-      break;
-    case "response-end":
-      call.usage = event.usage;
-      call.finish = event.finish;
-      break;
-  }
-}
-
 /**
  * Waits for the first event, while a failure may still move on to another candidate, and returns the source of the
  * client's stream.
@@ -144,9 +132,8 @@ export async function openTranslation(
         failure = event.error;
         break;
       }
-      noteEvent(call, event);
       if (event.type === "response-end") isOver = true;
-      for (const frame of encode(event)) frames.push(frame);
+      for (const frame of encode(noteEvent(call, event))) frames.push(frame);
     }
     return frames.length === 0 ? undefined : framing.encode(frames);
   };

@@ -75,6 +75,7 @@ export function toRow(
   row.cacheReadTokens = integer(record.cacheReadTokens);
   row.cacheWriteTokens = integer(record.cacheWriteTokens);
   row.reasoningTokens = integer(record.reasoningTokens);
+  row.usageEstimated = record.usageEstimated ? 1 : null;
   row.costMicroUsd = integer(record.costMicroUsd);
   row.priceVersion = cut(record.priceVersion, NAME_LENGTH_MAX);
   row.finishReason = cut(record.finishReason, NAME_LENGTH_MAX);
@@ -93,6 +94,7 @@ export function fromRow(row: CallRow): StoredCall {
     lane: row.lane satisfies CallLane,
     failure: row.failure as FailureCode | null,
     streaming: row.streaming !== 0,
+    usageEstimated: row.usageEstimated === 1,
     droppedParams: row.droppedParams === null ? null : JSON.parse(row.droppedParams),
   };
 }

@@ -43,6 +43,8 @@ export const calls = sqliteTable("calls", {
   cacheReadTokens: integer("cache_read_tokens"),
   cacheWriteTokens: integer("cache_write_tokens"),
   reasoningTokens: integer("reasoning_tokens"),
+  /** 1: some of the counts above are guesses. */
+  usageEstimated: integer("usage_estimated"),
   costMicroUsd: integer("cost_micro_usd"),
   priceVersion: text("price_version"),
   finishReason: text("finish_reason"),

@@ -56,6 +56,8 @@ export interface CallRecord {
   readonly cacheWriteTokens: number | null;
   /** Counted inside `outputTokens`. */
   readonly reasoningTokens: number | null;
+  /** Some of these counts are guesses, as the upstream told none or was cut off. */
+  readonly usageEstimated: boolean;
   /** What the call is reckoned to have cost, in whole micro-USD. */
   readonly costMicroUsd: number | null;
   /** Where its price came from: `config`, or the vendor's list with its date. */

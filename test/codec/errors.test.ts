@@ -277,6 +277,22 @@ describe("every failure in the form of each family", () => {
     expect(dig(CODECS["openai-chat"].ingress.encodeError(ours, ""), "error", "message")).toBe("No.");
   });
 
+  test("Responses says in its words how long to wait: Codex reads it nowhere else", () => {
+    const { encodeError } = CODECS["openai-responses"].ingress;
+    const slow = new RelayError("upstream-rate-limited", "Slow.", { retryAfterMs: 6200 });
+    expect(dig(encodeError(slow, "req_1"), "error", "message")).toBe("Slow. Please try again in 7s.");
+    expect(dig(encodeError(slow, "req_1"), "error", "code")).toBe("upstream_rate_limited");
+    const told = new RelayError("rate-limited", "Please try again in 2s.", { retryAfterMs: 1500 });
+    expect(dig(encodeError(told, ""), "error", "message")).toBe("Please try again in 2s.");
+    for (const other of [
+      new RelayError("upstream-rate-limited", "Slow."),
+      new RelayError("unavailable", "Slow.", { retryAfterMs: 1000 }),
+    ]) {
+      expect(dig(encodeError(other, ""), "error", "message")).toBe("Slow.");
+    }
+    expect(dig(CODECS["openai-chat"].ingress.encodeError(slow, ""), "error", "message")).toBe("Slow.");
+  });
+
   test("never shows a cause", () => {
     const error = new RelayError("internal", "Internal error", { cause: new Error("canary") });
     for (const dialect of DIALECTS) {

@@ -253,9 +253,9 @@ describe("openai", () => {
     const first = await setUp("openai");
     const other = await setUp("openai", createFakeHost({ baseUrl: "http://127.0.0.1:9/v1" }));
     const lookalike = await setUp("openai", createFakeHost({ baseUrl: "https://api.openai.com.evil.example/v1" }));
-    expect(first.traits?.("gpt-5")).toEqual({ maxTokensField: "max_completion_tokens", fileUrls: false });
-    expect(other.traits?.("gpt-5")).toEqual({ maxTokensField: "max_tokens" });
-    expect(lookalike.traits?.("gpt-5")).toEqual({ maxTokensField: "max_tokens" });
+    expect(first.traits?.("some-model")).toEqual({ maxTokensField: "max_completion_tokens", fileUrls: false });
+    expect(other.traits?.("some-model")).toEqual({ maxTokensField: "max_tokens" });
+    expect(lookalike.traits?.("some-model")).toEqual({ maxTokensField: "max_tokens" });
   });
 
   test("finds the path of each dialect an entry may switch on", async () => {

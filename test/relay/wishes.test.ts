@@ -1,7 +1,7 @@
 /** What operators wish of request bodies: parameters by layer, system prompts, models without tools; in every dialect and lane. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { startRelay, type TestRelay } from "../support/relay.ts";
-import type { Upstream } from "../support/upstream.ts";
+import { startUpstream, type Upstream } from "../support/upstream.ts";
 import { startVendors } from "../support/vendors.ts";
 
 const open: { stop(): Promise<void> }[] = [];
@@ -194,6 +194,152 @@ model_routing:
   });
 });
 
+describe("parameters of a provider whose upstream has a dialect of its own", () => {
+  const answers = {
+    ollama: { model: "m", message: { role: "assistant", content: "Hi" }, done: true, done_reason: "stop" },
+    cohere: { finish_reason: "COMPLETE", message: { role: "assistant", content: [{ type: "text", text: "Hi" }] } },
+    converse: { output: { message: { role: "assistant", content: [{ text: "Hi" }] } }, stopReason: "end_turn" },
+    claude: { type: "message", role: "assistant", content: [{ type: "text", text: "Hi" }], stop_reason: "end_turn" },
+  };
+  const PARAMS = `{
+    temperature: 0.2, top_p: 0.9, top_k: 3, max_tokens: 7, stop: X, seed: 5, presence_penalty: 0.1, user: me,
+    response_format: { type: json_object }, reasoning_effort: low, parallel_tool_calls: false, own_field: { b: 1 }
+  }`;
+
+  async function asked(type: string, model: string, answer: keyof typeof answers, params = PARAMS) {
+    const up = await startUpstream({ json: answers[answer] });
+    open.push(up);
+    const under = await startRelay(`
+providers: { it: { provider_type: ${type}, base_url: "${up.url}", keys: [{ key: vendor-key-1 }], params: ${params} } }
+`);
+    open.push(under);
+    const response = await under.post(CHAT, { model, messages });
+    expect([response.status, up.received.length]).toEqual([200, 1]);
+    const { messages: _messages, stream: _stream, model: _model, ...body } = JSON.parse(up.received[0]!.text);
+    const dropped = response.headers
+      .get("x-relay-dropped-params")
+      ?.split(",")
+      .map((name) => name.trim());
+    expect((await under.recorded(1))[0]!.droppedParams).toEqual(dropped ?? null);
+    return { body, dropped };
+  }
+
+  test("stand among Ollama's options", async () => {
+    const { body, dropped } = await asked("ollama", "llama3", "ollama");
+    expect(body).toEqual({
+      options: {
+        temperature: 0.2,
+        top_p: 0.9,
+        top_k: 3,
+        num_predict: 7,
+        stop: ["X"],
+        seed: 5,
+        presence_penalty: 0.1,
+      },
+      own_field: { b: 1 },
+    });
+    expect(dropped).toEqual(["user", "response_format", "reasoning_effort", "parallel_tool_calls"]);
+  });
+
+  test("Ollama's own options, too, and how long the model stays loaded", async () => {
+    const params = "{ num_ctx: 8192, repeat_penalty: 1.1, keep_alive: 5m, options.min_p: 0.1, reasoning_effort: low }";
+    const { body, dropped } = await asked("ollama", "gpt-oss", "ollama", params);
+    expect(body).toEqual({
+      options: { num_ctx: 8192, repeat_penalty: 1.1, min_p: 0.1 },
+      keep_alive: "5m",
+      think: "low",
+    });
+    expect(dropped).toBeUndefined();
+  });
+
+  test("have Cohere's names", async () => {
+    const { body, dropped } = await asked("cohere", "command-a", "cohere");
+    expect(body).toEqual({
+      temperature: 0.2,
+      p: 0.9,
+      k: 3,
+      max_tokens: 7,
+      stop_sequences: ["X"],
+      seed: 5,
+      presence_penalty: 0.1,
+      own_field: { b: 1 },
+    });
+    expect(dropped).toEqual(["user", "response_format", "reasoning_effort", "parallel_tool_calls"]);
+  });
+
+  test("stand in Converse's inference settings, and top-k where the model's maker keeps it", async () => {
+    const inferenceConfig = { temperature: 0.2, topP: 0.9, maxTokens: 7, stopSequences: ["X"] };
+    const nova = await asked("bedrock", "amazon.nova-pro-v1:0", "converse");
+    expect(nova.body).toEqual({
+      inferenceConfig,
+      additionalModelRequestFields: { inferenceConfig: { topK: 3 } },
+      own_field: { b: 1 },
+    });
+    expect(nova.dropped).toEqual([
+      ...["seed", "presence_penalty", "user", "response_format", "reasoning_effort", "parallel_tool_calls"],
+    ]);
+    const mistral = await asked("bedrock", "mistral.mistral-large-2407-v1:0", "converse");
+    expect(mistral.body).toMatchObject({ inferenceConfig, additionalModelRequestFields: { top_k: 3 } });
+  });
+
+  test("have their maker's names at Claude in other clouds", async () => {
+    const { body, dropped } = await asked("bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0", "claude");
+    expect(body).toEqual({
+      anthropic_version: "bedrock-2023-05-31",
+      temperature: 0.2,
+      top_p: 0.9,
+      top_k: 3,
+      max_tokens: 7,
+      stop_sequences: ["X"],
+      metadata: { user_id: "me" },
+      own_field: { b: 1 },
+    });
+    expect(dropped).toEqual([
+      ...["seed", "presence_penalty", "response_format", "reasoning_effort", "parallel_tool_calls"],
+    ]);
+  });
+});
+
+describe("parameters without a place", () => {
+  const layers = (params: string) => `model_routing: { global_params: { enabled: true, params: ${params} } }`;
+
+  test("are named, in the answer and in the record, whichever layer wants them", async () => {
+    const { up, under } = await start(
+      layers("{ seed: 7, temperature: 0.5 }"),
+      ", params: { response_format: {}, n: 1 }",
+    );
+    const { body, answer } = await sent(up, under, "responses");
+    expect(body).toEqual({ ...REQUESTS.responses[1], temperature: 0.5 });
+    expect(answer.headers.get("x-relay-lane")).toBe("pass-through");
+    expect(answer.headers.get("x-relay-dropped-params")).toBe("seed, response_format, n");
+    expect((await under.recorded(1))[0]!.droppedParams).toEqual(["seed", "response_format", "n"]);
+  });
+
+  test("are no fault of the caller's, who is not refused for them", async () => {
+    const { up, under } = await start(`model_routing:
+  unsupported_params: reject
+  global_params: { enabled: true, params: { seed: 7 } }`);
+    expect((await sent(up, under, "messages")).answer.headers.get("x-relay-dropped-params")).toBe("seed");
+  });
+
+  test("what a rule removes is not missed where it cannot be", async () => {
+    const { up, under } = await start(
+      `model_routing: { payload_transformation: { enabled: true, rules: [{ models: ["*"], remove_params: [seed] }] } }`,
+    );
+    expect((await sent(up, under, "messages")).answer.headers.get("x-relay-dropped-params")).toBeNull();
+  });
+
+  test("a level of thinking is not put to a Claude that knows only budgets", async () => {
+    const { up, under } = await start(layers("{ reasoning_effort: high }"));
+    const budget = await sent(up, under, "messages");
+    expect(budget.body.output_config).toBeUndefined();
+    expect(budget.answer.headers.get("x-relay-dropped-params")).toBe("reasoning_effort");
+    const level = await sent(up, under, "messages", { model: "claude-opus-4-7" });
+    expect(level.body.output_config).toEqual({ effort: "high" });
+    expect(level.answer.headers.get("x-relay-dropped-params")).toBeNull();
+  });
+});
+
 describe("system prompts", () => {
   const before = "model_routing: { global_params: { enabled: true, mode: default, system_prompt: Be kind. } }";
   const instead = before.replace("default", "override");
@@ -284,6 +430,18 @@ describe("models without tools", () => {
     expect((await under.recorded(1))[0]!.droppedParams).toEqual(["tools"]);
   });
 
+  test("are told so, too, when no tools are offered any more", async () => {
+    const { up, under } = await start('tool_calling: { unsupported_models: ["gpt-*"] }');
+    const { body, answer } = await sent(up, under, "chat", { messages: history });
+    expect(body.messages).toEqual([
+      ...messages,
+      { role: "assistant", content: "[called now with {}]" },
+      { role: "user", content: "[result of now: noon]" },
+      { role: "user", content: "thanks" },
+    ]);
+    expect(answer.headers.get("x-relay-dropped-params")).toBe("tool_calls");
+  });
+
   test("in every dialect, and towards every other", async () => {
     const { up, under } = await start('tool_calling: { unsupported_models: ["*"] }');
     const own = {
@@ -318,7 +476,7 @@ describe("models without tools", () => {
   });
 
   test.each([
-    ["no tools are offered", 'tool_calling: { unsupported_models: ["*"] }', {}],
+    ["no tools are offered or were used", 'tool_calling: { unsupported_models: ["*"] }', {}],
     ["the model is not named", "tool_calling: { unsupported_models: [llama2] }", { tools }],
     ["it is switched off", 'tool_calling: { auto_downgrade: false, unsupported_models: ["*"] }', { tools }],
   ])("nothing changes when %s", async (_name, config, more) => {

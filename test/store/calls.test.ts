@@ -39,6 +39,7 @@ describe("what is written", () => {
     totalMs: 812,
     inputTokens: 0,
     outputTokens: 456,
+    usageEstimated: true,
     cacheReadTokens: 0,
     cacheWriteTokens: 3,
     reasoningTokens: 9,

@@ -56,6 +56,7 @@ export function call(own: Partial<CallRecord> = {}): CallRecord {
     totalMs: 0,
     inputTokens: null,
     outputTokens: null,
+    usageEstimated: false,
     cacheReadTokens: null,
     cacheWriteTokens: null,
     reasoningTokens: null,

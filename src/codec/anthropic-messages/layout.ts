@@ -2,27 +2,30 @@
 import type { Json } from "../../contract/chat.ts";
 import type { RequestLayout } from "../../contract/layout.ts";
 import { arrayOr, isObject } from "../shared/json.ts";
-import { joinPrompts, placeBy } from "../shared/layout.ts";
+import { joinPrompts, type Places, placeBy } from "../shared/layout.ts";
+
+export const MESSAGES_PLACES: Places = {
+  max_completion_tokens: "max_tokens",
+  max_output_tokens: "max_tokens",
+  stop: "stop_sequences",
+  user: "metadata.user_id",
+  // Models that know only budgets refuse a level.
+  reasoning_effort: ({ thinking }) => (thinking === "budget" || thinking === "none" ? null : "output_config.effort"),
+  seed: null,
+  n: null,
+  presence_penalty: null,
+  frequency_penalty: null,
+  logit_bias: null,
+  logprobs: null,
+  top_logprobs: null,
+  response_format: null,
+  parallel_tool_calls: null,
+  stream_options: null,
+  verbosity: null,
+};
 
 export const messagesLayout: RequestLayout = {
-  place: placeBy({
-    max_completion_tokens: "max_tokens",
-    max_output_tokens: "max_tokens",
-    stop: "stop_sequences",
-    user: "metadata.user_id",
-    reasoning_effort: "output_config.effort",
-    seed: null,
-    n: null,
-    presence_penalty: null,
-    frequency_penalty: null,
-    logit_bias: null,
-    logprobs: null,
-    top_logprobs: null,
-    response_format: null,
-    parallel_tool_calls: null,
-    stream_options: null,
-    verbosity: null,
-  }),
+  place: placeBy(MESSAGES_PLACES),
   systemPrompt(prompt, isInstead, read) {
     const own = read("system");
     const system: Json =

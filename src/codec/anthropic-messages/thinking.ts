@@ -3,7 +3,7 @@ import type { ChatRequest, JsonObject, Message, Reasoning, ReasoningPart } from 
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { CONVERSE } from "../bedrock-converse/wire.ts";
 import { sameJson } from "../shared/json.ts";
-import { budgetOf, effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
+import { budgetOf, effortOf, isReasoningAsked, isReasoningOff, nearestEffort } from "../shared/reasoning.ts";
 import { isForced } from "../shared/tool-choice.ts";
 import { readReasoning } from "./decode-request.ts";
 import { MAX_TOKENS_DEFAULT, MESSAGES, THINKING_TOKENS_MIN } from "./wire.ts";
@@ -66,7 +66,7 @@ export function planThinking(
     lose(field, "the model does not think");
     return off;
   }
-  if (traits.thinking === "adaptive") return planAdaptive(reasoning, given);
+  if (traits.thinking === "adaptive") return planAdaptive(reasoning, given, target);
   if (isForced(request)) {
     lose(field, "the model cannot think when a tool is forced on it");
     return off;
@@ -106,11 +106,16 @@ function writtenThinking(
   return { ...(thinking === undefined ? {} : { thinking }), ...effort, isOn, isBudgeted: type === "enabled" };
 }
 
+const LEVELS = ["low", "medium", "high", "xhigh", "max"] as const;
+
 /** Anthropic's levels have no `minimal`. */
-function planAdaptive(reasoning: Reasoning, maxTokens: number): Thinking {
+function planAdaptive(reasoning: Reasoning, maxTokens: number, { traits, lose }: EncodeTarget): Thinking {
   const level =
     reasoning.effort ?? (reasoning.budgetTokens === undefined ? undefined : effortOf(reasoning.budgetTokens));
-  const effort = level === "minimal" ? "low" : level;
+  const effort = level === undefined ? undefined : nearestEffort(level, traits.efforts ?? LEVELS);
+  if (level !== "minimal" && reasoning.effort !== undefined && effort !== level) {
+    lose("reasoning_effort", `the nearest level is asked for: ${effort}`);
+  }
   return {
     thinking: { type: "adaptive", ...displayOf(reasoning) },
     ...(effort === undefined ? {} : { effort }),

@@ -7,6 +7,7 @@ import { pick } from "../shared/json.ts";
 import { factsByReading, watchByReading } from "../shared/one-sided.ts";
 import { createStreamDecoder, decodeResponse } from "./decode-answer.ts";
 import { encodeRequest } from "./encode-request.ts";
+import { converseLayout } from "./layout.ts";
 import { CONVERSE } from "./wire.ts";
 
 export const bedrockConverse = {
@@ -20,6 +21,7 @@ export const bedrockConverse = {
     readFacts: factsByReading(decodeResponse),
     watcher: watchByReading(createStreamDecoder),
   },
+  layout: converseLayout,
   /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html */
   counting: upstreamCounting({
     path: "/count-tokens",

@@ -6,6 +6,7 @@ import { decodeErrorResponse } from "../shared/upstream-error.ts";
 import { createStreamDecoder, decodeResponse } from "./decode-answer.ts";
 import { cohereEmbeddings } from "./embeddings.ts";
 import { encodeRequest } from "./encode-request.ts";
+import { cohereLayout } from "./layout.ts";
 
 /** API: https://docs.cohere.com/reference/chat */
 export const cohere = {
@@ -20,4 +21,5 @@ export const cohere = {
     watcher: watchByReading(createStreamDecoder),
   },
   embeddings: cohereEmbeddings,
+  layout: cohereLayout,
 } as const satisfies Codec;

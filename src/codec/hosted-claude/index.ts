@@ -1,16 +1,21 @@
 /** Anthropic Messages as other clouds serve them: the maker's own body, but for what they keep elsewhere or refuse. */
 import type { Codec } from "../../contract/codec.ts";
+import type { RequestLayout } from "../../contract/layout.ts";
 import { awsEventStream } from "../../wire/aws-event-stream.ts";
 import { sse } from "../../wire/sse.ts";
 import { createStreamDecoder } from "../anthropic-messages/decode-stream.ts";
 import { decodeError } from "../anthropic-messages/errors.ts";
+import { MESSAGES_PLACES } from "../anthropic-messages/layout.ts";
 import { decodeResponse } from "../anthropic-messages/response.ts";
 import { decodeAwsError } from "../shared/aws-errors.ts";
 import { upstreamCounting } from "../shared/counting.ts";
 import { pick } from "../shared/json.ts";
+import { placeBy } from "../shared/layout.ts";
 import { factsByReading, watchByReading } from "../shared/one-sided.ts";
 import { createChunkDecoder, decodeInvokeResponse } from "./decode-invoke.ts";
 import { hostedRequestEncoder } from "./encode-request.ts";
+
+const hostedLayout: RequestLayout = { place: placeBy({ ...MESSAGES_PLACES, service_tier: null }) };
 
 /**
  * Claude through Bedrock's InvokeModel. Model and stream go into the URL; events come as Base64 inside an AWS event
@@ -27,6 +32,7 @@ export const bedrockInvokeClaude = {
     readFacts: factsByReading(decodeInvokeResponse),
     watcher: watchByReading(createChunkDecoder),
   },
+  layout: hostedLayout,
 } as const satisfies Codec;
 
 const encodeForVertex = hostedRequestEncoder({ version: "vertex-2023-10-16", hasStream: true, hasSearch: true });
@@ -46,6 +52,7 @@ export const vertexClaude = {
     readFacts: factsByReading(decodeResponse),
     watcher: watchByReading(createStreamDecoder),
   },
+  layout: hostedLayout,
   /** Asked of a model of its own, so that this one is named in the body. https://docs.claude.com/en/api/claude-on-vertex-ai */
   counting: upstreamCounting({
     path: "count-tokens:rawPredict",

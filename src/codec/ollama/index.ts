@@ -5,6 +5,7 @@ import { factsByReading, watchByReading } from "../shared/one-sided.ts";
 import { decodeErrorResponse } from "../shared/upstream-error.ts";
 import { createStreamDecoder, decodeResponse } from "./decode-answer.ts";
 import { encodeRequest } from "./encode-request.ts";
+import { ollamaLayout } from "./layout.ts";
 
 /** API: https://github.com/ollama/ollama/blob/main/docs/api.md */
 export const ollama = {
@@ -18,4 +19,5 @@ export const ollama = {
     readFacts: factsByReading(decodeResponse),
     watcher: watchByReading(createStreamDecoder),
   },
+  layout: ollamaLayout,
 } as const satisfies Codec;

@@ -11,17 +11,15 @@ import type {
 } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
+import { repairConversation } from "../shared/conversation.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
 import { instructionTexts } from "../shared/instructions.ts";
-import { arrayOr, isObject, objectOr, pick, textOf } from "../shared/json.ts";
+import { isObject, objectOr, pick, textOf } from "../shared/json.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName, shortToolId } from "../shared/tool-names.ts";
 import { pairToolResults } from "../shared/turns.ts";
 import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
 import { readsUrl, writeCache, writeMedia, writeText } from "./content.ts";
-import { needsDetail, partToDetail, reasoningText } from "./reasoning.ts";
-import { MESSAGES } from "../anthropic-messages/wire.ts";
-import { GEMINI } from "../gemini/wire.ts";
-import { RESPONSES } from "../openai-responses/wire.ts";
+import { standInFor, writeReasoning } from "./encode-reasoning.ts";
 import { CHAT } from "./wire.ts";
 
 export interface MessageContext {
@@ -83,6 +81,7 @@ export function writeMessages(
   messages: readonly Message[],
   context: MessageContext,
 ): JsonObject[] {
+  if (context.target.traits.strictTurns && !context.isNative) return writeStrictly(system, messages, context);
   const ordered = context.isNative ? messages : pairToolResults(messages, (what) => context.lose("messages", what));
   const written = writeInstructions(system, context);
   for (const message of ordered) {
@@ -91,6 +90,22 @@ export function writeMessages(
     else written.push(...writeUser(message, context));
   }
   return written;
+}
+
+function writeStrictly(
+  system: readonly TextPart[],
+  messages: readonly Message[],
+  context: MessageContext,
+): JsonObject[] {
+  const repaired = repairConversation({ system, messages }, context.lose);
+  return [
+    ...writeInstructions(repaired.system, context),
+    ...repaired.turns.flatMap(({ role, parts }) =>
+      role === "assistant"
+        ? writeAssistant({ role, parts: [...parts] }, context)
+        : writeUser({ role, parts: [...parts] }, context),
+    ),
+  ];
 }
 
 function writeSystemMessage(message: Message, context: MessageContext): JsonObject[] {
@@ -213,7 +228,7 @@ function writeAssistant(message: Message, context: MessageContext): JsonObject[]
     else if (part.type === "media" && !isNative) context.lose("messages", "an answer cannot hold media");
     else content.push(...writeUserPart(part, context));
   }
-  const reasoned = writeReasoning(reasoning, context, calls.length > 0);
+  const reasoned = { ...standInFor(calls, context), ...writeReasoning(reasoning, context) };
   const toolCalls = calls.filter((call) => formOf(call.vendor, CHAT)?.["legacy"] !== true);
   const legacy = calls.find((call) => formOf(call.vendor, CHAT)?.["legacy"] === true);
   const isSaidOtherwise = calls.length > 0 || refusal !== undefined;
@@ -248,44 +263,4 @@ function writeToolCall(call: ToolCallPart, context: MessageContext): JsonObject 
   const name = context.isNative ? call.name : safeToolName(call.name, OPENAI_TOOL_NAME_CHARS_MAX);
   const input = call.custom ? wrapCustomInput(call.inputJson) : call.inputJson;
   return { id, type: "function", function: { name, arguments: input }, ...extras };
-}
-
-/** Stands for thoughts of another model where there must be some: beside calls some servers refuse to have none. */
-const UNTOLD_THOUGHTS = "(Another model thought here.)";
-
-/** Whose signatures find home through a server that serves many vendors' models. */
-const FORWARDED: ReadonlySet<string> = new Set([CHAT, MESSAGES, RESPONSES, GEMINI]);
-
-/** What was signed goes back under its signature, the rest as plain text. */
-function writeDetails(parts: readonly ReasoningPart[], context: MessageContext): JsonObject {
-  const known = parts.filter(({ signature }) => signature === undefined || FORWARDED.has(signature.origin));
-  if (known.length < parts.length)
-    context.lose("reasoning", "another vendor's, which the upstream cannot return to it");
-  const signed = known.filter(needsDetail);
-  const plain = reasoningText(known.filter((part) => !needsDetail(part)));
-  return {
-    ...(plain === "" ? {} : { reasoning: plain }),
-    ...(signed.length === 0 ? {} : { reasoning_details: signed.map(partToDetail) }),
-  };
-}
-
-/** Earlier reasoning, in the field the upstream wants it back in; by default only what the client wrote as chat. */
-function writeReasoning(parts: readonly ReasoningPart[], context: MessageContext, hasCalls: boolean): JsonObject {
-  if (parts.length === 0) return {};
-  const history = context.target.traits.reasoningHistory;
-  if (history === "reasoning_details") return writeDetails(parts, context);
-  if (history === undefined && context.isNative) {
-    const readable = parts.filter((part) => part.text !== "" || needsDetail(part));
-    if (readable.length === 0) return {};
-    if (readable.some(needsDetail)) return { reasoning_details: readable.map(partToDetail) };
-    const fields = arrayOr(formOf(readable[0]?.vendor, CHAT)?.["fields"] ?? ["reasoning_content"]);
-    return Object.fromEntries(fields.map((field) => [String(field), reasoningText(readable)]));
-  }
-  // What another vendor has signed is that vendor's; what nobody signed may well be this one's.
-  const known =
-    history === "reasoning_content" ? parts.filter(({ signature: by }) => (by?.origin ?? CHAT) === CHAT) : [];
-  if (known.length < parts.length) context.lose("reasoning", "the upstream takes no earlier reasoning of others");
-  const text = reasoningText(known);
-  if (text !== "") return { reasoning_content: text };
-  return history === "reasoning_content" && hasCalls ? { reasoning_content: UNTOLD_THOUGHTS } : {};
 }

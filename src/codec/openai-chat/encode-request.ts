@@ -4,7 +4,7 @@ import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolNames, customToolSchema } from "../shared/custom-tools.ts";
 import { isObject, objectOr, pick, sameJson } from "../shared/json.ts";
-import { effortOf } from "../shared/reasoning.ts";
+import { isModeUnsaid, levelFor, withSampling } from "../shared/reasoning.ts";
 import { toolSchema, withObjectRoot } from "../shared/schema/root.ts";
 import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName, sha256Hex } from "../shared/tool-names.ts";
@@ -34,7 +34,8 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const lose = loseOnce(target.lose);
   const form = formOf(given.vendor, CHAT);
   const isNative = form !== undefined;
-  const request = isNative ? given : withAnswer(given, lose);
+  const switches = writeReasoningSwitches(given, form, { ...target, lose });
+  const request = isNative ? given : withAnswer(withSampling(given, switches, { ...target, lose }), lose);
   const context: MessageContext = { target, lose, isNative };
   if (!isNative && (request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
@@ -47,7 +48,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     messages: writeMessages(request.system, request.messages, context),
     ...writeTools(request, form, context),
     ...writeLimit(request, form, target),
-    ...writeReasoningSwitches(request, form, lose),
+    ...switches,
     ...writeSampling(request, form, lose),
     ...writeStream(request, form, target),
   };
@@ -79,21 +80,18 @@ function writeLimit(request: ChatRequest, form: JsonObject | undefined, { traits
 function writeReasoningSwitches(
   { reasoning }: ChatRequest,
   form: JsonObject | undefined,
-  lose: EncodeTarget["lose"],
+  target: EncodeTarget,
 ): JsonObject {
   if (form !== undefined) {
     const written = pick(form, REASONING_FIELDS);
     if (sameJson(readReasoningSwitches(written), reasoning)) return written;
   }
-  if (reasoning === undefined) return {};
-  if (reasoning.summary !== undefined && reasoning.summary !== "none") {
-    lose("reasoning.summary", "the upstream shows of its reasoning what it likes");
+  if (reasoning?.summary !== undefined && reasoning.summary !== "none") {
+    target.lose("reasoning.summary", "the upstream shows of its reasoning what it likes");
   }
-  if (reasoning.effort !== undefined) return { reasoning_effort: reasoning.effort };
-  if (reasoning.budgetTokens !== undefined && reasoning.mode !== "off") {
-    return { reasoning_effort: effortOf(reasoning.budgetTokens) };
-  }
-  if (reasoning.mode !== undefined) lose("thinking", "the upstream takes no switch without a level");
+  const level = levelFor(reasoning, target);
+  if (level !== undefined) return { reasoning_effort: level };
+  if (isModeUnsaid(reasoning, target.traits)) target.lose("thinking", "the upstream takes no switch without a level");
   return {};
 }
 

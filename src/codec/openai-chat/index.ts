@@ -9,6 +9,7 @@ import { encodeRequest } from "./encode-request.ts";
 import { createStreamEncoder, END_MARK } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError, readsError } from "./errors.ts";
 import { chatLayout } from "./layout.ts";
+import { mustRewrite } from "./must-rewrite.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { skimFacts } from "./skim.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
@@ -30,6 +31,7 @@ export const openaiChat = {
   egress: {
     encodeRequest,
     readsUrl,
+    mustRewrite,
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,

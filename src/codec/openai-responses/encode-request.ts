@@ -5,6 +5,7 @@ import { badRequest } from "../shared/check.ts";
 import { customToolNames } from "../shared/custom-tools.ts";
 import { compact, objectOr, pick, sameJson } from "../shared/json.ts";
 import { withObjectRoot } from "../shared/schema/root.ts";
+import { isModeUnsaid, withSampling } from "../shared/reasoning.ts";
 import { sha256Hex } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseChoice } from "../shared/tool-choice.ts";
@@ -17,9 +18,12 @@ import { INCLUDE_ENCRYPTED, OUTPUT_TOKENS_MIN, RESPONSES } from "./wire.ts";
 /** Longest `user` OpenAI takes. */
 const USER_CHARS_MAX = 64;
 
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(asked: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
-  const form = formOf(request.vendor, RESPONSES);
+  const form = formOf(asked.vendor, RESPONSES);
+  const reasoning = writeReasoning(asked, form, { ...target, lose });
+  const settings = objectOr(reasoning["reasoning"]);
+  const request = form === undefined ? withSampling(asked, settings, { ...target, lose }) : asked;
   const context: ItemContext = { target, lose, isNative: form !== undefined };
   if ((request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
@@ -39,7 +43,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
     ...writeLimit(request, context),
     ...compact<JsonObject>({ temperature: request.temperature, top_p: request.topP }),
     ...writeText(request, form),
-    ...writeReasoning(request, form, lose),
+    ...reasoning,
     ...writeUser(request, form),
     ...compact<JsonObject>({
       metadata: request.metadata,
@@ -105,16 +109,12 @@ function writeText({ responseFormat, verbosity }: ChatRequest, form: JsonObject 
   return Object.keys(text).length === 0 ? {} : { text };
 }
 
-function writeReasoning(
-  { reasoning }: ChatRequest,
-  form: JsonObject | undefined,
-  lose: EncodeTarget["lose"],
-): JsonObject {
+function writeReasoning({ reasoning }: ChatRequest, form: JsonObject | undefined, target: EncodeTarget): JsonObject {
   const written = form?.["reasoning"];
   if (written !== undefined && sameJson(readReasoningSettings(written), reasoning)) return { reasoning: written };
-  const settings = writeReasoningSettings(reasoning);
-  if (reasoning?.mode !== undefined && settings?.["effort"] === undefined) {
-    lose("thinking", "the upstream takes no switch without a level");
+  const settings = writeReasoningSettings(reasoning, target);
+  if (settings?.["effort"] === undefined && isModeUnsaid(reasoning, target.traits)) {
+    target.lose("thinking", "the upstream takes no switch without a level");
   }
   return settings === undefined ? {} : { reasoning: settings };
 }

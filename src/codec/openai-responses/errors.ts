@@ -2,11 +2,12 @@
 import type { JsonObject } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
+import { isObject } from "../shared/json.ts";
 import { encodeOpenAiError, openAiError, readsOpenAiError } from "../shared/openai-errors.ts";
 import { CONTEXT_LENGTH_EXCEEDED } from "../shared/upstream-error.ts";
 
 export { decodeErrorResponse as decodeError } from "../shared/upstream-error.ts";
-export { encodeOpenAiError as encodeError, readsOpenAiError as readsError };
+export { readsOpenAiError as readsError };
 
 /**
  * Codes that clients act upon: they compact, wait, or give up. Elsewhere `response.error.code` is one of a fixed list
@@ -42,6 +43,12 @@ function messageOf(error: RelayError, requestId: string): string {
   if (error.retryAfterMs === undefined || /try again in/i.test(message)) return message;
   const seconds = Math.ceil(error.retryAfterMs / 1000);
   return `${message} Please try again in ${seconds}s.`;
+}
+
+export function encodeError(error: RelayError, requestId: string): JsonObject {
+  const body = encodeOpenAiError(error, requestId);
+  if (error.status !== 429 || !isObject(body["error"])) return body;
+  return { error: { ...body["error"], message: messageOf(error, requestId) } };
 }
 
 /** The value of `response.error`. */

@@ -1,7 +1,8 @@
 /** Top-level Responses fields that need more than copying: output format, reasoning, what to include. */
 import type { ChatRequest, Json, JsonObject, Reasoning, ResponseFormat } from "../../contract/chat.ts";
+import type { EncodeTarget } from "../../contract/codec.ts";
 import { arrayOr, compact, isObject, objectOr, textOf } from "../shared/json.ts";
-import { effortOf, isEffort } from "../shared/reasoning.ts";
+import { isEffort, levelFor } from "../shared/reasoning.ts";
 import { INCLUDE_ENCRYPTED } from "./wire.ts";
 
 /** `text.format`, which unlike chat's is flat. */
@@ -58,13 +59,20 @@ export function readReasoningSettings(value: Json | undefined): Reasoning | unde
   return Object.keys(reasoning).length === 0 ? undefined : reasoning;
 }
 
+const ANY_MODEL: Omit<EncodeTarget, "model"> = { traits: {}, lose: () => {} };
+
 /** Summaries only when asked for by name: some models give none to accounts that have not been verified. */
-export function writeReasoningSettings(reasoning: Reasoning | undefined): JsonObject | undefined {
+export function writeReasoningSettings(
+  reasoning: Reasoning | undefined,
+  target: Omit<EncodeTarget, "model"> = ANY_MODEL,
+): JsonObject | undefined {
   if (reasoning === undefined) return undefined;
-  const { effort, budgetTokens, mode, summary } = reasoning;
-  const level = effort ?? (budgetTokens === undefined || mode === "off" ? undefined : effortOf(budgetTokens));
-  const shown = summary === undefined || summary === "none" ? undefined : summary;
-  const settings = compact<JsonObject>({ effort: level, summary: shown });
+  const { summary } = reasoning;
+  const isShown = summary !== undefined && summary !== "none" && target.traits.thinking !== "none";
+  const settings = compact<JsonObject>({
+    effort: levelFor(reasoning, target),
+    summary: isShown ? summary : undefined,
+  });
   return Object.keys(settings).length === 0 ? undefined : settings;
 }
 

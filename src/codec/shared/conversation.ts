@@ -1,5 +1,5 @@
 /** A conversation in the form strict upstreams demand: instructions apart, results behind their calls, nothing empty. */
-import type { ChatRequest, Part, TextPart } from "../../contract/chat.ts";
+import type { Message, Part, TextPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { instructionTexts } from "./instructions.ts";
 import { pairToolResults } from "./turns.ts";
@@ -17,7 +17,10 @@ export interface Conversation {
 }
 
 /** @param lose told of what had to be repaired or left out */
-export function repairConversation({ system, messages }: ChatRequest, lose: EncodeTarget["lose"]): Conversation {
+export function repairConversation(
+  { system, messages }: { readonly system: readonly TextPart[]; readonly messages: readonly Message[] },
+  lose: EncodeTarget["lose"],
+): Conversation {
   const spoken = messages.filter(({ role }) => role !== "system");
   const moved = messages
     .filter(({ role }) => role === "system")

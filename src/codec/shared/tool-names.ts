@@ -31,6 +31,10 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const SHORT_ID = /^[A-Za-z0-9]{9}$/;
 
 /** Exactly nine letters or digits, as Mistral demands. */
+export function isShortToolId(id: string): boolean {
+  return SHORT_ID.test(id);
+}
+
 export function shortToolId(id: string): string {
   if (SHORT_ID.test(id)) return id;
   let left = BigInt(`0x${sha256Hex(id).slice(0, 16)}`);
