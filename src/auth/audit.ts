@@ -3,6 +3,7 @@ import { RelayError } from "../contract/errors.ts";
 import type { Logger } from "../contract/host.ts";
 import type { AuditEntry, AuditFilter, AuditRepository, Page, PageRequest } from "../store/types.ts";
 import { actorOf, type Caller } from "./caller.ts";
+import type { IsRepeated } from "./repetition.ts";
 
 export interface AuditTrail {
   /** Something the services do not do themselves, e.g. a change of the configuration. */
@@ -17,16 +18,20 @@ export interface AuditTrail {
   ): Promise<void>;
   /** Runs the work; when it is refused for who asks or what is there (403, 409), that is a line too. */
   refusing<T>(caller: Caller, action: string, target: string | null, work: () => Promise<T>): Promise<T>;
-  /** The same for what was refused before any work began. The refusal stands whether or not it can be written down. */
+  /**
+   * The same for what was refused before any work began. The refusal stands whether or not it can be written down; one
+   * that its like was a minute ago is not written again.
+   */
   refused(caller: Caller, action: string, target: string | null, error: RelayError): Promise<void>;
   list(filter?: AuditFilter, page?: PageRequest): Promise<Page<AuditEntry>>;
 }
 
 const STATUS_WRITTEN: ReadonlySet<number> = new Set([403, 409]);
 
-export function createAuditTrail(audit: AuditRepository, log: Logger): AuditTrail {
+export function createAuditTrail(audit: AuditRepository, log: Logger, isRepeated: IsRepeated): AuditTrail {
   const refused: AuditTrail["refused"] = async (caller, action, target, error) => {
     const outcome = error.wireCode ?? error.code;
+    if (isRepeated(caller.identity.id, action, target, outcome)) return;
     await audit.append(actorOf(caller), { action, target, outcome }).catch((cause: unknown) => {
       log.error("a refused change could not be written to the audit trail", { action, target, error: cause });
     });

@@ -1,4 +1,4 @@
-/** A key that makes another cannot let it reach further than itself: models, providers, networks, limits, lifetime. */
+/** A key that makes another cannot let it do more than itself: models, providers, networks, limits, what is told. */
 import { BlockList, isIP } from "node:net";
 import type { RelayError } from "../contract/errors.ts";
 import type { CallerLimits, Identity } from "../contract/host.ts";
@@ -12,6 +12,9 @@ export interface KeyReach {
   readonly providers?: readonly string[] | undefined;
   readonly ipAllow?: readonly string[] | undefined;
   readonly limits?: CallerLimits | undefined;
+  readonly exposeRouting?: boolean | undefined;
+  /** `null` = as the house has it. */
+  readonly logBodies?: Identity["logBodies"] | null;
 }
 
 /**
@@ -24,6 +27,8 @@ export function withinReach(asked: KeyReach, caller: Identity): KeyReach {
     providers: listWithin(asked.providers, caller.providers, "providers", (own, wanted) => own === wanted),
     ipAllow: listWithin(asked.ipAllow, caller.ipAllow, "addresses", isNetworkWithin),
     limits: limitsWithin(asked.limits, caller.limits),
+    exposeRouting: sightWithin(asked.exposeRouting, caller.exposeRouting),
+    logBodies: logWithin(asked.logBodies, caller.logBodies),
   };
 }
 
@@ -80,6 +85,20 @@ function limitsWithin(asked: CallerLimits | undefined, own: CallerLimits | undef
     if (!isKept) throw beyond("limits");
   }
   return asked;
+}
+
+/** Whoever may not see who answers makes no key that does. */
+function sightWithin(asked: boolean | undefined, own: boolean | undefined): boolean | undefined {
+  if (own !== false) return asked;
+  if (asked === true) throw beyond("routing details");
+  return false;
+}
+
+/** What is recorded of a key's calls is decided above it. */
+function logWithin(asked: KeyReach["logBodies"], own: Identity["logBodies"]): KeyReach["logBodies"] {
+  if (own === undefined) return asked;
+  if (asked !== undefined && asked !== own) throw beyond("records");
+  return own;
 }
 
 function beyond(what: string): RelayError {

@@ -23,6 +23,8 @@ export function keyPatch(
       ? {}
       : { limits: limits === null ? NO_LIMITS : wholeLimits({ ...key.limits, ...limits }) }),
     ...(ipAllow === undefined ? {} : { ipAllow: ipAllow ?? [] }),
+    ...(logBodies === undefined ? {} : { logBodies }),
+    ...(exposeRouting === undefined ? {} : { exposeRouting: exposeRouting ?? true }),
   };
   // Only what is being changed is held against the caller: the rest has been granted before.
   const bounded = withinReach(asked, caller);
@@ -32,8 +34,6 @@ export function keyPatch(
     ...(name === undefined ? {} : { name }),
     ...(scopes === undefined ? {} : { scopes: grantScopes(scopes, key.style, caller, rules.defaultScopes) }),
     ...(defaultModel === undefined ? {} : { defaultModel }),
-    ...(logBodies === undefined ? {} : { logBodies }),
-    ...(exposeRouting === undefined ? {} : { exposeRouting: exposeRouting ?? true }),
     ...(metadata === undefined ? {} : { metadata: metadata ?? {} }),
     ...(fields.expiresAt === undefined ? {} : { expiresAt: boundedExpiry(fields.expiresAt, now, rules, caller) }),
   };

@@ -3,6 +3,7 @@ import type { Logger } from "../contract/host.ts";
 import { RelayError } from "../contract/errors.ts";
 import type { AccountRepositories, User } from "../store/types.ts";
 import type { Clock } from "../support/clock.ts";
+import type { AuditTrail } from "./audit.ts";
 import { type AccountsConfig, actorOf, type Caller, type Origin, refuseIfSsoOnly, requireSession } from "./caller.ts";
 import { principalOfUser } from "./identity.ts";
 import { canonicalEmail, canonicalName } from "./names.ts";
@@ -19,6 +20,7 @@ export interface LoginOptions {
   readonly passwords: Passwords;
   readonly sessions: Sessions;
   readonly throttle: Throttle;
+  readonly audit: Pick<AuditTrail, "refused">;
   readonly revocations: Revocations;
   readonly clock: Clock;
   readonly log: Logger;
@@ -36,10 +38,10 @@ export interface Login {
   changePassword(input: { readonly oldPassword: string; readonly newPassword: string }, caller: Caller): Promise<void>;
 }
 
-const NAME_SHOWN_MAX = 256;
+const NAME_COUNTED_MAX = 256;
 
 export function createLogin(options: LoginOptions): Login {
-  const { accounts, config, passwords, sessions, throttle, revocations, clock, log } = options;
+  const { accounts, config, passwords, sessions, throttle, audit, revocations, clock, log } = options;
 
   const find = (username: string) => {
     const email = username.includes("@") ? canonicalEmail(username) : undefined;
@@ -50,13 +52,16 @@ export function createLogin(options: LoginOptions): Login {
   };
 
   /** Throws `wrong_password` or `rate-limited`. */
-  const prove = async (userId: number, password: string, origin: Origin): Promise<User> => {
+  const prove = async (userId: number, password: string, caller: Caller, action: string): Promise<User> => {
     const found = await accounts.users.findForSignIn({ id: userId });
-    const attempt = throttle.begin({ account: principalOfUser(userId), address: origin.address });
+    const attempt = throttle.begin({ account: principalOfUser(userId), address: caller.origin.address });
     const isRight = await settled(attempt, () => passwords.verify(password, found?.passwordHash ?? null));
     if (found === undefined || !isRight) {
       attempt.failed();
-      throw badRequest("wrong_password", "The password is not right");
+      const refused = badRequest("wrong_password", "The password is not right");
+      // Whoever has found somebody's session open does not get past this: its owner wants to know.
+      await audit.refused(caller, action, principalOfUser(userId), refused);
+      throw refused;
     }
     attempt.succeeded();
     return found.user;
@@ -78,12 +83,7 @@ export function createLogin(options: LoginOptions): Login {
       passwords.refuseWhenFull();
       throwInvalid([checkGivenPassword("password", password)]);
       const found = await find(username);
-      // An account is one, whether it is called by its name or its address.
-      const account =
-        found === undefined
-          ? `name:${username.slice(0, NAME_SHOWN_MAX).toLowerCase()}`
-          : principalOfUser(found.user.id);
-      const attempt = throttle.begin({ account, address: origin.address });
+      const attempt = throttle.begin({ account: countedAs(username), address: origin.address });
       const stored = found?.passwordHash ?? null;
       const isRight = await settled(attempt, () => passwords.verify(password, stored));
       if (found === undefined || stored === null || !isRight || !found.user.isActive) {
@@ -103,7 +103,7 @@ export function createLogin(options: LoginOptions): Login {
       refuseIfSsoOnly(config());
       passwords.refuseWhenFull();
       throwInvalid([checkGivenPassword("password", password)]);
-      await prove(userId, password, caller.origin);
+      await prove(userId, password, caller, "session.reauthenticate");
       const now = Math.floor(clock.now());
       if (!(await accounts.sessions.setReauthenticated(sessionId, now, actorOf(caller)))) throw sessionEnded();
       revocations.emit({ type: "changed", principalId: principalOfUser(userId), sessionId });
@@ -114,7 +114,7 @@ export function createLogin(options: LoginOptions): Login {
       const { userId, sessionId } = requireSession(caller);
       refuseIfSsoOnly(config());
       throwInvalid([checkGivenPassword("old_password", oldPassword), checkGivenPassword("new_password", newPassword)]);
-      const user = await prove(userId, oldPassword, caller.origin);
+      const user = await prove(userId, oldPassword, caller, "user.set_password");
       const { auth, server } = config();
       const context = [user.username, user.email, server.publicHost];
       throwInvalid([checkNewPassword("new_password", newPassword, auth.password, context)]);
@@ -123,6 +123,15 @@ export function createLogin(options: LoginOptions): Login {
       revocations.emit({ type: "ended", principalId: principalOfUser(userId), exceptSessionId: sessionId });
     },
   };
+}
+
+/**
+ * Every spelling of a name is one, also of a name that nobody has. A name and an address are two, also of one account:
+ * a pause that came with the other would tell whose address it is.
+ */
+function countedAs(username: string): string {
+  const canonical = username.includes("@") ? canonicalEmail(username) : canonicalName(username);
+  return `name:${canonical ?? username.slice(0, NAME_COUNTED_MAX).normalize("NFKC").toLowerCase()}`;
 }
 
 /** An attempt that could not be made, because too many wait, is no failure of the person. */

@@ -33,8 +33,9 @@ export function checkNewPassword(
   if (tooLong !== undefined) return tooLong;
   const text = normalisePassword(password);
   const { minLength, maxLength } = rules;
-  if ([...text].length < minLength) return problem(field, `must have at least ${minLength} characters`);
-  if (Buffer.byteLength(text) > maxLength) return problem(field, `must be at most ${maxLength} bytes`);
+  const length = [...text].length;
+  if (length < minLength) return problem(field, `must have at least ${minLength} characters`);
+  if (length > maxLength) return problem(field, `must have at most ${maxLength} characters`);
   if (!rules.blocklist) return undefined;
   if (isCommonPassword(text)) return problem(field, "is one of the most common passwords; choose another");
   if (leansOn(text, wordsOf(context), minLength)) {

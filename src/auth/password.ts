@@ -1,6 +1,6 @@
 /** Hashes passwords so that guessing stays slow, and checking one never slows down the relay. */
 import type { AuthConfig } from "../config/types.ts";
-import { createGate } from "./gate.ts";
+import { createGate, type Turn } from "./gate.ts";
 import { normalisePassword } from "./password-rules.ts";
 
 type HashConfig = AuthConfig["password"]["hash"];
@@ -26,9 +26,9 @@ export interface Hasher {
 
 export interface Passwords {
   /** Throws `rate-limited` when too many wait: in a flood, what is refused must cost next to nothing. */
-  refuseWhenFull(): void;
-  /** Throws `rate-limited` when too many wait. */
-  hash(password: string): Promise<string>;
+  refuseWhenFull(turn?: Turn): void;
+  /** Throws `rate-limited` when too many wait. Whoever registers comes `last`: people have to get into their accounts. */
+  hash(password: string, turn?: Turn): Promise<string>;
   /**
    * Takes as long for an account that does not exist (`null`). Never throws for a hash it cannot use. Throws
    * `rate-limited` when too many wait.
@@ -48,7 +48,7 @@ export function createPasswords(config: () => HashConfig, hasher: Hasher = argon
   const gate = createGate({ runningMax: RUNNING_MAX, waitingMax: WAITING_MAX, retryAfterMs: RETRY_AFTER_MS });
   return {
     refuseWhenFull: gate.check,
-    hash: (password) => gate.run(() => hasher.hash(normalisePassword(password), config())),
+    hash: (password, turn) => gate.run(() => hasher.hash(normalisePassword(password), config()), turn),
     verify: (password, stored) =>
       gate.run(async () => {
         if (stored !== null && readCost(stored) === undefined) return false;

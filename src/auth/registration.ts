@@ -72,7 +72,8 @@ export function createRegistration(options: RegistrationOptions): Registration {
     admission: NewUser["admission"],
     by: ReturnType<typeof actorOf>,
   ): Promise<User> => {
-    const passwordHash = input.password === undefined ? null : await passwords.hash(input.password);
+    const turn = admission.type === "rule" ? "last" : "first";
+    const passwordHash = input.password === undefined ? null : await passwords.hash(input.password, turn);
     const outcome = await accounts.users.create(
       {
         ...checked,
@@ -118,11 +119,13 @@ export function createRegistration(options: RegistrationOptions): Registration {
   return {
     async register(input, origin) {
       refuseIfSsoOnly(config());
-      passwords.refuseWhenFull();
+      passwords.refuseWhenFull("last");
       await admit(input, origin);
       const checked = check(input);
       const { registration } = config().auth;
       const { inviteCode } = input;
+      // Each invitation is one account; where none is needed, nothing else bounds them.
+      if (inviteCode === undefined) throttle.countNewcomer(origin.address);
       const inviteHash = inviteCode === undefined ? {} : { inviteHash: digestInviteCode(inviteCode) };
       const by = anonymousActor(origin, "register");
       const user = await make(input, checked, { type: "rule", registration, ...inviteHash }, by);

@@ -19,6 +19,7 @@ import { watchOutsideChanges } from "./outside-changes.ts";
 import { createPasswords, type Hasher, type Passwords } from "./password.ts";
 import { type FillRandom, randomBase62 } from "./randomness.ts";
 import { createRegistration, type Registration } from "./registration.ts";
+import { createRepetition } from "./repetition.ts";
 import { createRevocations, type Revocations } from "./revocations.ts";
 import type { AuthSecrets } from "./secrets.ts";
 import { createSessions, type Sessions } from "./session.ts";
@@ -86,7 +87,7 @@ export function createAuthServices(options: AuthServicesOptions): AuthServices {
   const defaultOrg = createDefaultOrg(given.accounts, revocations, log);
   const { accounts: repositories } = defaultOrg;
   const parts: AuthParts = { ...given, accounts: repositories };
-  const audit = createAuditTrail(repositories.audit, log);
+  const audit = createAuditTrail(repositories.audit, log, createRepetition(clock));
   const shared = { ...parts, audit, revocations };
 
   const passwords = createPasswords(() => config().auth.password.hash, hasher);
@@ -109,7 +110,7 @@ export function createAuthServices(options: AuthServicesOptions): AuthServices {
   const newOrgId = () => `org_${randomBase62(ORG_ID_LENGTH, fillRandom)}`;
   const setup = createSetup(parts);
   const registration = createRegistration({ ...parts, passwords, sessions, throttle, newOrgId });
-  const login = createLogin({ ...shared, passwords, sessions, throttle });
+  const login = createLogin({ ...shared, passwords, sessions, throttle, audit });
   const invites = createInvites({ ...shared, newId: ids.uuid });
   const orgs = createOrgs({ ...shared, invites, newId: newOrgId });
   const accounts = createAccounts({ ...shared, passwords, registration, setup, throttle });

@@ -11,25 +11,33 @@ import { refusalOf } from "./registration.ts";
 import type { Revocations } from "./revocations.ts";
 import type { SignInEntry } from "./sign-in.ts";
 
-/** Remembers for good which account a bare name in `sso.admin_usernames` has come to mean. */
-export interface LoginTies {
-  get(login: string): Promise<string | undefined>;
-  /** `false`: it means somebody already. */
-  add(login: string, account: string): Promise<boolean>;
+/** Remembers for good what a name has come to mean. */
+export interface Ties {
+  get(name: string): Promise<string | undefined>;
+  /** `false`: it means something already. */
+  add(name: string, meaning: string): Promise<boolean>;
 }
 
 export interface SignInAccountsOptions {
   readonly accounts: AccountRepositories;
   readonly config: () => AccountsConfig;
   readonly revocations: Revocations;
-  readonly ties: LoginTies;
+  /** Of bare names in `sso.admin_usernames`, to accounts. */
+  readonly ties: Ties;
+  /** Of the ids of identity providers, to who stands behind them. */
+  readonly issuers: Ties;
   readonly newOrgId: () => string;
   readonly fillRandom: FillRandom;
 }
 
 export interface SignInAccounts {
-  /** Throws `unauthenticated` for a profile that is none, and 403 `not_allowed`. */
-  admit(entry: SignInEntry, profile: Profile): Person;
+  /**
+   * Throws `unauthenticated` for a profile that is none, 403 `not_allowed`, and 403 `issuer_changed` when other people
+   * have signed in through this entry with the word of another issuer: its subjects are not theirs.
+   */
+  admit(entry: SignInEntry, profile: Profile): Promise<Person>;
+  /** Somebody has signed in through this entry: from now on its subjects are those of this issuer. */
+  tie(entry: SignInEntry): Promise<void>;
   /** Throws 403 `account_inactive` and what registration throws. */
   find(entry: SignInEntry, person: Person, origin: Origin): Promise<User>;
 }
@@ -50,7 +58,7 @@ const NAME_LENGTH_MAX = 50;
 const NUMBERED_MAX = 9;
 
 export function createSignInAccounts(options: SignInAccountsOptions): SignInAccounts {
-  const { accounts, config, revocations, ties, newOrgId, fillRandom } = options;
+  const { accounts, config, revocations, ties, issuers, newOrgId, fillRandom } = options;
   const { users } = accounts;
 
   /** A bare name is a login of the first provider of this type, and of the one account there that bore it first. */
@@ -115,8 +123,19 @@ export function createSignInAccounts(options: SignInAccountsOptions): SignInAcco
     return now;
   };
 
+  const requireSameIssuer = async (entry: SignInEntry["config"]): Promise<void> => {
+    const { id } = entry;
+    const known = await issuers.get(id);
+    if (known === undefined || known === issuerOf(entry)) return;
+    throw forbidden(
+      "issuer_changed",
+      `The accounts of "${id}" belong to another issuer than the configured one; give the new one an id of its own`,
+    );
+  };
+
   return {
-    admit({ config: { id, allowedDomains } }, profile) {
+    async admit({ config: entry }, profile) {
+      const { id, allowedDomains } = entry;
       const { subject, displayName, login, groups = [] } = profile;
       if (typeof subject !== "string" || !SUBJECT.test(subject)) {
         throw unauthenticated("profile_invalid", "The identity provider named nobody");
@@ -127,8 +146,13 @@ export function createSignInAccounts(options: SignInAccountsOptions): SignInAcco
       if (allowedDomains.length > 0 && !allowedDomains.some((each) => each.toLowerCase() === domain)) {
         throw forbidden("not_allowed", "The account is not among those that may sign in");
       }
+      await requireSameIssuer(entry);
       const names = namesFor([displayName, login, verifiedEmail?.slice(0, verifiedEmail.lastIndexOf("@"))], id);
       return { subject, verifiedEmail, names, login, groups };
+    },
+
+    async tie({ config: entry }) {
+      await issuers.add(entry.id, issuerOf(entry));
     },
 
     async find(entry, person, origin) {
@@ -140,6 +164,11 @@ export function createSignInAccounts(options: SignInAccountsOptions): SignInAcco
       return obeyRules(entry, person, user, origin);
     },
   };
+}
+
+/** With nothing configured the type stands for its vendor. */
+function issuerOf({ type, issuer }: SignInEntry["config"]): string {
+  return issuer?.replace(/\/+$/, "") ?? type;
 }
 
 function accountGone(): RelayError {

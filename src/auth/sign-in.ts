@@ -158,9 +158,10 @@ export function createSignInFlow(options: SignInsOptions): SignInFlow {
         signal: AbortSignal.timeout(PROVIDER_MAX_MS),
       }),
     );
-    const person = people.admit(entry, profile);
+    const person = await people.admit(entry, profile);
     const { id, epoch } =
       begun.link === undefined ? await people.find(entry, person, origin) : await link(begun.link, entry, person);
+    await people.tie(entry);
     const oneTimeCode = randomToken(fillRandom);
     ready.put(oneTimeCode, { user: { id, epoch }, method: `sso:${entry.config.id}`, browser });
     return oneTimeCode;

@@ -29,6 +29,11 @@ export interface Throttle {
    * `account`: what names it, in canonical form; absent where only the network counts.
    */
   begin(who: { readonly account?: string; readonly address: string }): Attempt;
+  /**
+   * Counts an account that somebody is about to make without anybody's leave: as many per network as failures there,
+   * but apart from them, so that newcomers keep nobody from signing in. Throws `rate-limited`.
+   */
+  countNewcomer(address: string): void;
   /** Reads what was counted before the last restart. */
   restore(): Promise<void>;
   /** Writes what is not written yet, now. */
@@ -198,6 +203,11 @@ export function createThrottle({ config, repository, clock, schedule, onError }:
         },
       };
     },
+    countNewcomer(address) {
+      const { network: limit } = config();
+      const key = `n:${digest(`newcomers ${networkOf(address)}`)}`;
+      fail(key, enter(key, limit), limit);
+    },
     async restore() {
       const now = Math.floor(clock.now());
       const over: string[] = [];
@@ -227,5 +237,5 @@ function digest(text: string): string {
 }
 
 function slowDown(ms: number): Error {
-  return tooMany(ms, "Too many failed attempts; try again later.");
+  return tooMany(ms, "Too many attempts; try again later.");
 }

@@ -1,10 +1,10 @@
 /** The management side: a table of routes with their policies, dispatched by Elysia. */
-import type { TSchema } from "@sinclair/typebox";
+import { type TSchema, Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { Origin } from "../auth/caller.ts";
 import { type Identity, RelayError } from "../plugin/index.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
-import { type BodyCheck, checkBody, compileBody, readBody, refuseOtherTypes } from "./body.ts";
+import { type BodyCheck, checkBody, compileBody, readBody } from "./body.ts";
 import { originOf } from "./caller.ts";
 import { errorResponse, familyOf } from "./errors.ts";
 import { enforce, type Policy } from "./policy.ts";
@@ -29,8 +29,12 @@ export interface ApiRoute {
   /** As Elysia writes it, e.g. `/api/keys/:id`. */
   readonly path: string;
   readonly policy: Policy;
-  /** Shape of the JSON body; absent = the route takes none. Unknown fields are refused. */
+  /** Refuses whoever comes, before anything of the body is looked at: this is closed by the configuration. */
+  readonly closed?: (snapshot: Snapshot) => void;
+  /** Shape of the JSON body; absent = the route takes none, or an empty one. Unknown fields are refused. */
   readonly body?: TSchema;
+  /** Whatever is sent is left unread. */
+  readonly ignoresBody?: true;
   readonly handler: (context: ApiContext) => unknown;
 }
 
@@ -65,6 +69,8 @@ export function done(message: string): { readonly status: "ok"; readonly message
   return { status: "ok", message };
 }
 
+const NO_FIELDS = Type.Object({}, { additionalProperties: false });
+
 /** `refused`: told of every request that its route's policy turns away. */
 export function createApi(routes: readonly ApiRoute[], refused: RefusedWrite = async () => {}): Api {
   const calls = new WeakMap<Request, ApiCall>();
@@ -76,6 +82,7 @@ export function createApi(routes: readonly ApiRoute[], refused: RefusedWrite = a
   for (const route of routes) {
     // Compiled by the first request that needs it: seventy of them at the start would be felt.
     let check: BodyCheck | undefined;
+    const takesBody = route.method !== "GET" && route.ignoresBody !== true;
     app.route(
       route.method,
       route.path,
@@ -96,8 +103,8 @@ export function createApi(routes: readonly ApiRoute[], refused: RefusedWrite = a
           }
         };
         await judge();
-        if (route.body !== undefined) check ??= compileBody(route.body);
-        else if (!isPublic) refuseOtherTypes(request);
+        route.closed?.(snapshot);
+        if (takesBody) check ??= compileBody(route.body ?? NO_FIELDS);
         let body: unknown;
         if (check !== undefined) {
           const bytes = await readBody(request, snapshot);

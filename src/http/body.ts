@@ -21,12 +21,10 @@ export function compileBody(schema: TSchema): BodyCheck {
   return TypeCompiler.Compile(schema);
 }
 
-/** For routes without a body: a page of another site can send a form with its visitor's cookies, but no JSON. */
-export function refuseOtherTypes({ method, headers }: Request): void {
-  if (method !== "GET" && hasBody(headers)) requireType(headers);
-}
-
-/** The whole body, decoded; empty = none. Throws 400, 408, 413 and 415. */
+/**
+ * The whole body, decoded; empty = none. Throws 400, 408, 413, and 415 for anything but JSON: a page of another site can
+ * send a form with its visitor's cookies, but no JSON.
+ */
 export async function readBody(request: Request, { config }: Snapshot): Promise<Uint8Array<ArrayBuffer>> {
   const { headers } = request;
   const { maxAdminBody, requestEncodings } = config.limits;

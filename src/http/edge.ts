@@ -14,6 +14,7 @@ import { addCorsHeaders, preflight } from "./cors.ts";
 import { errorResponse, type Family, familyOf } from "./errors.ts";
 import { createHostCheck } from "./host-check.ts";
 import { isModelsPath, listModels } from "./models.ts";
+import { addPageHeaders } from "./page-headers.ts";
 import { normalisePath, splitTarget } from "./path.ts";
 import { type FoundRoute, findRelayRoute, queryKeyIn } from "./relay-paths.ts";
 import { RELAY_ROUTES } from "./relay-routes.ts";
@@ -75,7 +76,7 @@ export function createEdge(
       const answer = dispatch(services, api, snapshot, request, path, query, requestId, connection, family);
       return isInference(path) ? withCors(request, snapshot, answer) : answer;
     } catch (cause) {
-      const answer = failed(services, family, cause, requestId, request);
+      const answer = failed(services, snapshot, family, cause, requestId, request);
       return rawPath?.startsWith("/v1") === true ? withCors(request, snapshot, answer) : answer;
     }
   };
@@ -84,6 +85,7 @@ export function createEdge(
 /** Nothing of the body has been read then. */
 function failed(
   services: HttpServices,
+  snapshot: Snapshot,
   family: Family,
   cause: unknown,
   requestId: string,
@@ -93,6 +95,7 @@ function failed(
   if (error.code === "internal")
     services.relay.log.error("a request failed inside the relay", { req: requestId, error });
   const answer = errorResponse(family, error, requestId);
+  addPageHeaders(answer.headers, snapshot);
   if (bringsMuch(headers)) answer.headers.set("connection", "close");
   return answer;
 }
@@ -164,11 +167,12 @@ function relay(
   if (!(identity instanceof Promise)) {
     return begin(services, route, request, requestId, query, said, connection, address, identity);
   }
-  return relayLater(services, route, request, requestId, query, said, connection, address, identity, family);
+  return relayLater(services, snapshot, route, request, requestId, query, said, connection, address, identity, family);
 }
 
 async function relayLater(
   services: HttpServices,
+  snapshot: Snapshot,
   route: RelayRoute,
   request: Request,
   requestId: string,
@@ -182,7 +186,7 @@ async function relayLater(
   try {
     return await begin(services, route, request, requestId, query, said, connection, address, await identity);
   } catch (cause) {
-    return failed(services, family, cause, requestId, request);
+    return failed(services, snapshot, family, cause, requestId, request);
   }
 }
 
@@ -244,12 +248,17 @@ async function dispatch(
     if (isModelsPath(path, request.headers)) {
       if (method === "POST" && family === "gemini" && /:[A-Za-z]+$/.test(path)) throw unknownPath(family, path);
       if (method !== "GET" && method !== "HEAD") throw wrongMethod(["GET", "HEAD"]);
-      return finish(await listModels(services, snapshot, request, path, query, requestId, who), request, requestId);
+      return finish(
+        await listModels(services, snapshot, request, path, query, requestId, who),
+        snapshot,
+        request,
+        requestId,
+      );
     }
-    const methods = api.methodsAt(path);
-    if (methods.length === 0) throw unknownPath(family, path);
     // Only ids of models may hold a slash.
     if (/%2f/i.test(path)) throw new RelayError("bad-request", "The path of the request is malformed.");
+    const methods = api.methodsAt(path);
+    if (methods.length === 0) throw unknownPath(family, path);
     const asked = method === "HEAD" ? "GET" : method;
     if (!methods.includes(asked)) throw wrongMethod(methods.includes("GET") ? [...methods, "HEAD"] : methods);
     // Elysia looks for the path at a fixed place behind the scheme, whatever the host; a plain one is always right.
@@ -259,9 +268,9 @@ async function dispatch(
       body: request.body,
     });
     const answer = await api.handle(inner, { requestId, snapshot, address, identify: who });
-    return finish(answer, request, requestId, path.startsWith("/api") || family === "openrelay");
+    return finish(answer, snapshot, request, requestId, path.startsWith("/api") || family === "openrelay");
   } catch (cause) {
-    return failed(services, family, cause, requestId, request);
+    return failed(services, snapshot, family, cause, requestId, request);
   }
 }
 
@@ -313,14 +322,15 @@ function unknownPath(family: Family, path: string): RelayError {
 const LEFT_UNREAD: ReadonlySet<number> = new Set([401, 413, 415]);
 
 /** What every answer carries that did not come from the relay's lanes. */
-function finish(answer: Response, request: Request, requestId: string, isApi = false): Response {
+function finish(answer: Response, snapshot: Snapshot, request: Request, requestId: string, isApi = false): Response {
   const { headers } = answer;
   headers.set("x-request-id", requestId);
   headers.set("request-id", requestId);
-  headers.set("x-content-type-options", "nosniff");
+  addPageHeaders(headers, snapshot);
   if (isApi && !headers.has("cache-control")) headers.set("cache-control", "no-store");
   if (LEFT_UNREAD.has(answer.status) && bringsMuch(request.headers)) headers.set("connection", "close");
-  return request.method === "HEAD" ? new Response(null, { status: answer.status, headers }) : answer;
+  // To HEAD the server sends the length of this body and not the body.
+  return answer;
 }
 
 function withCors(

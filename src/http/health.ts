@@ -24,6 +24,7 @@ export function healthRoutes(services: HttpServices, dataDir: string): ApiRoute[
     {
       method: "POST",
       path: "/api/event_logging/batch",
+      ignoresBody: true,
       policy: open,
       handler: () => new Response(null, { status: 204 }),
     },

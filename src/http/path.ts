@@ -7,6 +7,10 @@ export interface Target {
   readonly query: string;
 }
 
+/**
+ * With a `Host` that a URL may have, the runtime has resolved dot segments and turned `\` round before anybody is asked,
+ * so of those only what comes without one, or with a strange port, is seen here.
+ */
 const FORBIDDEN = /\\|%5c|%00|\0|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 
 const ALIASES: readonly (readonly [prefix: string, replacement: string])[] = [

@@ -36,6 +36,11 @@ const CLOSE_OBJECT = 0x7d;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 
+/** A name is a text of the client's, too, and may be a secret in the wrong place: only these are told back. */
+const NAMES_TOLD: ReadonlySet<string> = new Set(
+  "model messages input prompt system tools stream max_tokens temperature metadata contents name scopes".split(" "),
+);
+
 const decoder = new TextDecoder();
 
 /** A body's top-level fields; the text is known to be well-formed JSON with an object at the top. */
@@ -97,6 +102,12 @@ function malformed(message: string): RelayError {
   return new RelayError("bad-request", message, { wireCode: "invalid_json" });
 }
 
+function givenTwice(name: string, at: number): RelayError {
+  const isKnown = NAMES_TOLD.has(name);
+  const which = isKnown ? `The field "${name}" is given twice.` : `A field is given twice, once more at byte ${at}.`;
+  return new RelayError("bad-request", which, isKnown ? { param: name } : {});
+}
+
 class Scanner {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #fullCheck: boolean;
@@ -131,9 +142,7 @@ class Scanner {
         this.#value();
         for (const field of fields) {
           if (field.name === name) {
-            throw new RelayError("bad-request", `The field "${name.slice(0, 64)}" is given twice.`, {
-              param: name.slice(0, 64),
-            });
+            throw givenTwice(name, nameStart);
           }
         }
         if (fields.length === FIELDS_MAX) throw malformed(`The body has more than ${FIELDS_MAX} fields.`);

@@ -16,7 +16,7 @@ import {
   upstreamObjects,
   users,
 } from "./schema-accounts.ts";
-import { SSO_TIES } from "./setting-names.ts";
+import { SSO_ISSUERS, SSO_TIES } from "./setting-names.ts";
 import type { ResetRepository } from "./types.ts";
 import { CLAIMED, SETUP_FORCED } from "./user-create.ts";
 
@@ -38,7 +38,9 @@ export function createReset({ write }: AccountsFile): ResetRepository {
           // The default one too: whoever comes next gets one of his own, without the limits and records of this.
           db.delete(orgs).run();
           db.delete(upstreamObjects).run();
-          db.delete(settings).where(sql`substr(${settings.key}, 1, ${SSO_TIES.length}) = ${SSO_TIES}`).run();
+          for (const prefix of [SSO_TIES, SSO_ISSUERS]) {
+            db.delete(settings).where(sql`substr(${settings.key}, 1, ${prefix.length}) = ${prefix}`).run();
+          }
           db.delete(invites).run();
           db.delete(oneTimeTokens).where(eq(oneTimeTokens.purpose, "password-reset")).run();
           db.delete(throttle).run();

@@ -161,22 +161,46 @@ describe("R49 signing in", () => {
     }
   });
 
-  test("R53 name and address of an account count as one, and spelling changes nothing", async () => {
+  test("R53 no spelling of a name or an address begins a count of its own", async () => {
     const house = await openHouse();
     await register(house, "alice", { email: "alice@example.com" });
-    const names = ["alice", "ALICE", "alice@example.com", "Alice", "aLICE@example.com"];
-    for (let index = 0; index < 10; index += 1) {
-      const username = names[index % names.length]!;
-      const attempt = house.services.login.login(
-        { username, password: "wrong password" },
-        originFrom(`192.0.2.${index}`),
-      );
-      expect(await refusal(() => attempt)).toBe("401 invalid_credentials");
+    const login = (username: string, password: string, address: string) =>
+      refusal(() => house.services.login.login({ username, password }, originFrom(address)));
+    for (const names of [
+      ["alice", "ALICE", "Alice", "\uff41lice"],
+      ["alice@example.com", "Alice@EXAMPLE.com"],
+    ]) {
+      for (let index = 0; index < 10; index += 1) {
+        const name = names[index % names.length]!;
+        expect(await login(name, "wrong password", `192.0.2.${index}`)).toBe("401 invalid_credentials");
+      }
+      for (const name of names) expect(await login(name, PASSWORD, "198.51.100.7")).toBe("429 rate_limited");
     }
-    const next = house.services.login.login({ username: "alice", password: PASSWORD }, originFrom("198.51.100.7"));
-    expect(await refusal(() => next)).toBe("429 rate_limited");
     house.clock.advance(15 * 60_000);
-    expect((await house.services.login.login({ username: "alice", password: PASSWORD }, ORIGIN)).user.id).toBe(1);
+    expect(await login("alice", PASSWORD, "198.51.100.7")).toBe("none");
+  });
+
+  test("R49 pauses tell neither whether a name is somebody's, nor whose an address is", async () => {
+    const house = await openHouse();
+    await register(house, "alice", { email: "alice@example.com" });
+    const seen = async (spent: string, asked: string): Promise<string> => {
+      for (let index = 0; index < 11; index += 1) {
+        const attempt = { username: spent, password: "wrong password" };
+        await refusal(() => house.services.login.login(attempt, originFrom(`192.0.2.${index}`)));
+      }
+      const next = { username: asked, password: "wrong password" };
+      const answer = await refusal(() => house.services.login.login(next, originFrom("198.51.100.7")));
+      house.clock.advance(3_600_000);
+      return answer;
+    };
+    for (const name of ["alice", "nobody"]) {
+      const wide = `${String.fromCharCode(name.charCodeAt(0) + 0xfee0)}${name.slice(1)}`;
+      expect([name, await seen(name, wide.toUpperCase())]).toEqual([name, "429 rate_limited"]);
+      const email = `${name}@example.com`;
+      expect([name, await seen(name, email)]).toEqual([name, "401 invalid_credentials"]);
+      expect([name, await seen(email, name)]).toEqual([name, "401 invalid_credentials"]);
+      expect([name, await seen(email, email.toUpperCase())]).toEqual([name, "429 rate_limited"]);
+    }
   });
 
   test("R50 a weaker hash is replaced at the next sign-in", async () => {
@@ -345,6 +369,7 @@ describe("R74 administering", () => {
     await house.store.objects.add([{ id: "file-1", ...file }]);
     const { settings } = house.store;
     await settings.add("sso_admin.octocat", "github:1");
+    await settings.add("sso_issuer.company", "https://id.example.com");
     await settings.add("another", "stays");
 
     const { setupToken } = await house.services.accounts.clear({ users: true, keys: true }, by);
@@ -354,6 +379,7 @@ describe("R74 administering", () => {
     expect(home!.id).not.toBe(orgId);
     expect(await house.store.objects.find("file-1")).toBeUndefined();
     expect(await settings.get("sso_admin.octocat")).toBeUndefined();
+    expect(await settings.get("sso_issuer.company")).toBeUndefined();
     expect(await settings.get("another")).toBe("stays");
   });
 

@@ -128,6 +128,26 @@ describe("R51 two hashes at a time, sixteen wait, the rest is told to come back"
   });
 });
 
+test("people who register wait behind those who sign in, and take none of their places", async () => {
+  const gate = createGate({ runningMax: 1, waitingMax: 2, retryAfterMs: 1 });
+  const begun: string[] = [];
+  const held = Promise.withResolvers<void>();
+  const run = (name: string, turn?: "first" | "last") =>
+    gate.run(async () => {
+      begun.push(name);
+      await held.promise;
+    }, turn);
+  const all = [run("running"), run("newcomer 1", "last"), run("newcomer 2", "last"), run("sign-in 1")];
+  all.push(run("sign-in 2"));
+  const refused = [run("newcomer 3", "last"), run("sign-in 3")];
+  for (const each of refused) await expect(each).rejects.toThrow("Too many passwords");
+  expect(() => gate.check("last")).toThrow("Too many passwords");
+  held.resolve();
+  await Promise.all(all);
+  expect(begun).toEqual(["running", "sign-in 1", "sign-in 2", "newcomer 1", "newcomer 2"]);
+  expect([gate.running, gate.waiting]).toEqual([0, 0]);
+});
+
 describe("R52 what may be set as a password", () => {
   const verdict = (password: string, context: (string | null)[] = [], rules = RULES) =>
     checkNewPassword("password", password, rules, context)?.msg ?? "ok";
@@ -137,8 +157,11 @@ describe("R52 what may be set as a password", () => {
     ["eight", "x8#kQ2!v", "ok"],
     ["no capitals, digits or signs are asked for", "miltonberleoak", "ok"],
     ["spaces count", "ab cd ef gh", "ok"],
-    ["128 bytes", "aB3$".repeat(31) + "zq9!", "ok"],
-    ["129 bytes", `${"aB3$".repeat(31)}zq9!x`, "must be at most 128 bytes"],
+    ["128 characters", "aB3$".repeat(31) + "zq9!", "ok"],
+    ["129 characters", `${"aB3$".repeat(31)}zq9!x`, "must have at most 128 characters"],
+    ["128 characters of two bytes", "éàüöñçøå".repeat(16), "ok"],
+    ["128 signs that take two units each", "🦊🐻🐼🐨🐯🦁🐮🐷".repeat(16), "ok"],
+    ["129 characters of two bytes", `${"éàüöñçøå".repeat(16)}é`, "must have at most 128 characters"],
     ["eight letters of three bytes", "漢字仮名交文鼠穴", "ok"],
     ["seven signs that take two units each", "🦊🐻🐼🐨🐯🦁🐮", "must have at least 8 characters"],
     ["1025 bytes", "x".repeat(1025), "must be at most 1024 bytes"],

@@ -15,6 +15,41 @@ async function claimed(yaml?: string): Promise<SignInHouse> {
 
 const countOf = async (house: SignInHouse) => (await house.store.accounts.users.list()).items.length;
 
+describe("R66 an identity is (issuer, subject)", () => {
+  const at = (issuer: string) => yamlOf([GITHUB, `id: company, type: oidc, issuer: "${issuer}"`]);
+  const ELSEWHERE = at("https://id.elsewhere.example");
+
+  test("another issuer under the id of the old one gets in as nobody, also not as a new person", async () => {
+    const house = await claimed();
+    const { user } = await house.mustSignIn("company", person("sub-1", { displayName: "carol" }));
+    await house.configure(ELSEWHERE);
+    expect(await house.signInAs("company", person("sub-1"))).toBe("sign_in_refused");
+    expect(await house.signInAs("company", person("sub-2"))).toBe("sign_in_refused");
+    expect(await countOf(house)).toBe(2);
+    // The operator is told which entry and what to do; nobody else is.
+    const told = house.log.fields.filter((line) => "error" in line && String(line.error).includes("an id of its own"));
+    expect(told).toHaveLength(2);
+    await house.configure(at("https://id.example.com/"));
+    expect((await house.mustSignIn("company", person("sub-1"))).user.id).toBe(user.id);
+  });
+
+  test("nor can its identities be linked", async () => {
+    const house = await claimed();
+    await house.mustSignIn("company", person("sub-1"));
+    await house.configure(ELSEWHERE);
+    const dora = await house.person("dora");
+    expect(await house.signInAs("company", person("sub-3"), await dora.caller())).toBe("sign_in_refused");
+    expect(await house.store.accounts.users.identities(dora.id)).toEqual([]);
+  });
+
+  test("an issuer that nobody got in with may be corrected", async () => {
+    const house = await claimed(yamlOf([COMPANY], "", "auth: { registration: closed }"));
+    expect(await house.signInAs("company", person("sub-1"))).toBe("registration_closed");
+    await house.configure(ELSEWHERE);
+    expect(typeof (await house.mustSignIn("company", person("sub-1"))).accessToken).toBe("string");
+  });
+});
+
 describe("R66 an identity is (provider, subject)", () => {
   test.each([
     ["verified", { verifiedEmail: "alice@example.com" }],

@@ -206,3 +206,41 @@ describe("over a restart", () => {
     expect(it.kept.size).toBe(2);
   });
 });
+
+describe("R53 accounts that nobody gave leave for", () => {
+  const register = ({ throttle }: Desk, address: string): number => {
+    try {
+      throttle.countNewcomer(address);
+      return 0;
+    } catch (error) {
+      if (!RelayError.is(error) || error.status !== 429) throw error;
+      return error.retryAfterMs!;
+    }
+  };
+
+  test("fifty from one network in a quarter of an hour; then each has to wait longer, and other networks do not", () => {
+    const it = desk();
+    for (let index = 0; index < 50; index += 1) expect(register(it, "192.0.2.1")).toBe(0);
+    expect(register(it, "192.0.2.1")).toBe(1000);
+    expect(register(it, "192.0.2.2")).toBe(0);
+    it.clock.advance(1000);
+    expect([register(it, "192.0.2.1"), register(it, "192.0.2.1")]).toEqual([0, 2000]);
+  });
+
+  test("they keep nobody there from signing in, and failed sign-ins nobody from registering", () => {
+    const it = desk();
+    for (let index = 0; index < 60; index += 1) register(it, "192.0.2.1");
+    expect(fail(it, "alice", "192.0.2.1")).toBe(0);
+    for (let index = 0; index < 60; index += 1) fail(it, `name ${index}`, "192.0.2.2");
+    expect([fail(it, "bob", "192.0.2.2") > 0, register(it, "192.0.2.2")]).toEqual([true, 0]);
+  });
+
+  test("a restart forgets none of it", async () => {
+    const it = desk();
+    for (let index = 0; index < 51; index += 1) register(it, "192.0.2.1");
+    await it.throttle.flush();
+    const again = desk(it.kept, it.clock);
+    await again.throttle.restore();
+    expect(register(again, "192.0.2.1")).toBe(1000);
+  });
+});

@@ -1,11 +1,12 @@
 /** Requests that try to get past the credential: spellings of hosts and paths, carriers, bodies nobody asked for. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { apiRoutes, describeRoutes } from "../../src/http/routes.ts";
-import { type AccountRelay, KEY, type SignedIn, startAccounts } from "../support/accounts.ts";
+import { type AccountRelay, KEY, PASSWORD, type SignedIn, startAccounts } from "../support/accounts.ts";
 import { rawStatus } from "../support/raw.ts";
 
 const ROUTES = describeRoutes(apiRoutes(undefined as never, "/nonexistent"));
 const PROTECTED = ROUTES.filter(({ policy, openBy }) => policy.type !== "public" && openBy === undefined);
+const OLIVE = { username: "olive", password: PASSWORD };
 const plain = (path: string) => path.replace(/\/:\w+/g, "/1").replace(/\{\w+\}/g, "x");
 
 let house: AccountRelay;
@@ -123,6 +124,107 @@ describe("R10 ★ policy belongs to the route", () => {
       }
     }
   }, 30_000);
+});
+
+describe("R10 ★ a path that has to be resolved", () => {
+  const ask = (target: string, lines: string) =>
+    raw(`GET ${target} HTTP/1.1\r\n${lines}Authorization: Bearer ${user.token}\r\nContent-Length: 0\r\n\r\n`);
+  const spelt = ["/api/./users", "/api/auth/../users", "/v1/../api/users", "/api/%2e/users", "/api/x/%2E%2e/users"];
+
+  test.each([...spelt, "/api\\users"])("%s is the route it leads to, with the policy of that one", async (target) => {
+    expect(await ask(target, "Host: localhost\r\n")).toBe(403);
+    expect(await ask(target.replace("users", "auth/me"), "Host: localhost\r\n")).toBe(200);
+    expect(await raw(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`)).toBe(401);
+  });
+
+  test.each([...spelt, "/api\\users"])("%s is refused where nobody has resolved it", async (target) => {
+    expect(await ask(target, "Host: localhost:99999\r\n")).toBe(400);
+  });
+
+  test.each(["/api/auth%2fme", "/api/auth%2Fme", "/nowhere%2fat-all", "/api/auth%5cme", "/api/auth/me%00"])(
+    "%s is refused, whether or not there is such a path",
+    async (target) => {
+      expect(await ask(target, "Host: localhost\r\n")).toBe(400);
+    },
+  );
+});
+
+describe("R84 answers that a browser does nothing else with", () => {
+  const HEADERS = {
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+  };
+  const rows: [name: string, line: string, as: "user" | undefined, status: number][] = [
+    ["an answer", "GET /api/auth/me", "user", 200],
+    ["an answer to nobody", "GET /api/setup/status", undefined, 200],
+    ["the front page", "GET /", undefined, 200],
+    ["a missing credential", "GET /api/auth/me", undefined, 401],
+    ["a refusal", "GET /api/users", "user", 403],
+    ["a path that is none", "GET /api/nothing", "user", 404],
+    ["a path that is none at all", "GET /nothing", undefined, 404],
+    ["a wrong method", "PUT /api/auth/me", "user", 405],
+    ["a body that is wrong", "POST /api/auth/login", undefined, 422],
+    ["a redirect", "GET /api/auth/sso/callback", undefined, 303],
+    ["an empty answer", "POST /api/auth/logout", undefined, 204],
+    ["a list of models", "GET /v1/models", "user", 200],
+    ["a refused call", "POST /v1/chat/completions", undefined, 401],
+  ];
+  test.each(rows)("%s", async (_name, line, as, status) => {
+    const { headers, ...answer } = await house.ask(line, {
+      ...(as === undefined ? {} : { as: user }),
+      ...(line.startsWith("POST /api/auth/login") ? { body: {} } : {}),
+    });
+    expect([line, answer.status]).toEqual([line, status]);
+    for (const [name, value] of Object.entries(HEADERS)) expect([name, headers.get(name)]).toEqual([name, value]);
+    if (line.includes(" /api/")) expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.has("strict-transport-security")).toBe(false);
+  });
+
+  test("on https they say that it stays https", async () => {
+    const secure = await startAccounts('server: { public_host: "https://relay.example.com" }');
+    try {
+      for (const line of ["GET /", "GET /api/auth/me", "GET /nothing"]) {
+        expect((await secure.ask(line)).headers.get("strict-transport-security")).toBe("max-age=31536000");
+      }
+    } finally {
+      await secure.stop();
+    }
+  });
+});
+
+describe("RFC 9110 section 9.3.2", () => {
+  test.each(["/api/auth/me", "/api/setup/status", "/", "/health", "/v1/models", "/api/users", "/api/nothing"])(
+    "HEAD %s says what GET says, its length too, and no body",
+    async (path) => {
+      const got = await house.ask(`GET ${path}`, { as: user });
+      const head = await house.ask(`HEAD ${path}`, { as: user });
+      expect([head.status, head.text]).toEqual([got.status, ""]);
+      expect(Number(got.headers.get("content-length"))).toBe(Buffer.byteLength(got.text));
+      for (const name of ["content-length", "content-type", "cache-control"]) {
+        expect([name, head.headers.get(name)]).toEqual([name, got.headers.get(name)]);
+      }
+    },
+  );
+});
+
+describe("R55 a route that takes no body", () => {
+  const bare = apiRoutes(undefined as never, "/nonexistent").filter(
+    ({ method, body, ignoresBody }) => method !== "GET" && body === undefined && ignoresBody === undefined,
+  );
+  test.each(bare.map(({ method, path }) => `${method} ${path}`))("%s takes an empty one and no other", async (line) => {
+    const owner = { as: (await house.ask("POST /api/auth/login", { body: OLIVE })).body.access_token };
+    const ask = (body?: string | object) =>
+      house.ask(line.replace(/:\w+/g, "999999"), { ...owner, ...(body && { body }) });
+    const junk = await ask({ junk: "sk-canary" });
+    expect([junk.status, junk.text.includes("sk-canary")]).toEqual([422, false]);
+    expect((await ask(JSON.stringify({ junk: "x".repeat(3 << 20) }))).status).toBe(413);
+    const without = await ask();
+    expect((await ask({})).status).toBe(without.status);
+    expect([413, 415, 422].includes(without.status)).toBe(false);
+  });
 });
 
 describe("R2 the carrier changes nothing", () => {

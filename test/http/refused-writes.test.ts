@@ -78,6 +78,20 @@ describe("R76 refused by policy", () => {
     expect(await linesFor(line)).toHaveLength(before + 1);
   });
 
+  test("what a service refuses, too, is written once a minute for each kind, so that nobody fills the trail by asking", async () => {
+    const lines = async () =>
+      (await house.services.audit.list({ action: "api_key.create" }, { limit: 200 })).items
+        .filter(({ actor, outcome }) => actor === `user:${user.id}` && outcome !== "ok")
+        .map(({ outcome }) => outcome);
+    expect(await lines()).toEqual([]);
+    const ask = (body: object) => house.ask("POST /api/keys", { as: user, body: { name: "x", ...body } });
+    for (let again = 0; again < 50; again += 1) expect((await ask({ scopes: ["*"] })).status).toBe(403);
+    expect(await lines()).toEqual(["insufficient_scope"]);
+    house.clock.advance(60_000);
+    expect((await ask({ scopes: ["*"] })).status).toBe(403);
+    expect(await lines()).toHaveLength(2);
+  });
+
   test("other failures than a refusal are none of this, and ten thousand callers cost no more memory", async () => {
     const written: string[] = [];
     const audit = {

@@ -129,6 +129,24 @@ describe("what counts as a body", () => {
     expect(() => scanTopLevel(bytes)).toThrow("UTF-8");
   });
 
+  test("R58 which field was given twice is told by its place, unless its name is one that we know", () => {
+    const refused = (text: string) => {
+      try {
+        scan(text);
+      } catch (error) {
+        return error as RelayError;
+      }
+      throw new Error("was not refused");
+    };
+    const known = refused('{"model":"a","model":"b"}');
+    expect([known.message, known.param]).toEqual(['The field "model" is given twice.', "model"]);
+    for (const name of ["sk-SECRET<script>\\u0007", "sk_secret_0123456789", "x".repeat(200)]) {
+      const { message, param, wireCode } = refused(`{"model":"a","${name}":1,"${name}":2}`);
+      expect(message).toBe(`A field is given twice, once more at byte ${`{"model":"a","${name}":1,`.length}.`);
+      expect([param, wireCode]).toEqual([undefined, undefined]);
+    }
+  });
+
   test("a field given twice is refused, however its name is spelt", () => {
     expect(() => scan('{"model":"a","model":"b"}')).toThrow("given twice");
     expect(() => scan('{"model":"a","mod\\u0065l":"b"}')).toThrow("given twice");

@@ -37,7 +37,7 @@ const PASSWORD_BYTES_MAX = 1024;
 
 const password = object({
   min_length: field(int(8, PASSWORD_BYTES_MAX), 8, "Shortest password, in characters."),
-  max_length: field(int(8, PASSWORD_BYTES_MAX), 128, "Longest password, in bytes."),
+  max_length: field(int(8, PASSWORD_BYTES_MAX), 128, "Longest password, in characters; never more than 1,024 bytes."),
   blocklist: field(bool(), true, "Whether common passwords, the user's and the host's name are refused."),
   hash: section(
     object({

@@ -1,5 +1,6 @@
 /** Setting up, registering, signing in and out: the routes of `http-api` section 7 that need no credential. */
 import { Type } from "@sinclair/typebox";
+import { refuseIfSsoOnly } from "../../auth/caller.ts";
 import { invalid, problem } from "../../auth/refusals.ts";
 import { type ApiRoute, noContent } from "../api.ts";
 import { endedCookies, refreshCookie, refuseForeignOrigin } from "../cookies.ts";
@@ -28,6 +29,7 @@ const Logout = Body({ refresh_token: Type.Optional(Nullable(Text())), all: Type.
 const ResetPassword = Body({ token: Text(), new_password: Password });
 
 const open = { type: "public" } as const;
+const noPasswords: NonNullable<ApiRoute["closed"]> = ({ config }) => refuseIfSsoOnly(config);
 
 export function authRoutes(services: Pick<HttpServices, "auth" | "fetchOutside" | "relay">): ApiRoute[] {
   return [
@@ -51,6 +53,7 @@ export function authRoutes(services: Pick<HttpServices, "auth" | "fetchOutside" 
       method: "POST",
       path: "/api/auth/register",
       policy: open,
+      closed: noPasswords,
       body: Register,
       async handler(context) {
         refuseForeignOrigin(context.request.headers, context.snapshot.config);
@@ -73,6 +76,7 @@ export function authRoutes(services: Pick<HttpServices, "auth" | "fetchOutside" 
       method: "POST",
       path: "/api/auth/login",
       policy: open,
+      closed: noPasswords,
       body: Login,
       async handler(context) {
         refuseForeignOrigin(context.request.headers, context.snapshot.config);
@@ -124,6 +128,7 @@ export function authRoutes(services: Pick<HttpServices, "auth" | "fetchOutside" 
       method: "POST",
       path: "/api/auth/reset-password",
       policy: open,
+      closed: noPasswords,
       body: ResetPassword,
       async handler({ request, snapshot, body, origin }) {
         refuseForeignOrigin(request.headers, snapshot.config);

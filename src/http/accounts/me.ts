@@ -1,5 +1,6 @@
 /** The caller's own account and sessions: the routes of `http-api` section 7 that need somebody. */
 import { Type } from "@sinclair/typebox";
+import { refuseIfSsoOnly } from "../../auth/caller.ts";
 import type { Identity } from "../../plugin/index.ts";
 import { type ApiRoute, noContent } from "../api.ts";
 import { callerOf } from "../caller.ts";
@@ -42,6 +43,7 @@ export function meRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
       method: "POST",
       path: "/api/auth/change-password",
       policy: user,
+      closed: ({ config }) => refuseIfSsoOnly(config),
       body: ChangePassword,
       async handler(context) {
         const { old_password: oldPassword, new_password: newPassword } = context.body as typeof ChangePassword.static;
@@ -53,6 +55,7 @@ export function meRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
       method: "POST",
       path: "/api/auth/reauth",
       policy: user,
+      closed: ({ config }) => refuseIfSsoOnly(config),
       body: Reauth,
       async handler(context) {
         const { password } = context.body as typeof Reauth.static;

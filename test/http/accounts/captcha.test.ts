@@ -67,3 +67,38 @@ test("a wrong password behind a solved captcha is a wrong password", async () =>
   const refused = await login({ turnstile_token: "solved", password: "not the password" });
   expect([refused.status, refused.body.code]).toEqual([401, "invalid_credentials"]);
 });
+
+const CLOSED = `
+server:
+  public_host: "https://relay.example"
+  turnstile_enabled: true
+  turnstile_site_key: site-key
+  turnstile_secret_key: ${SECRET}
+sso:
+  enabled: true
+  sso_only: true
+  providers: [{ id: github, type: github, client_id: abc, client_secret: secret-of-the-provider }]
+`;
+
+test("R48 where passwords are closed nothing is checked: neither the body nor the captcha", async () => {
+  const closed = await startAccounts(CLOSED, async (url) => {
+    asked.push({ url, form: new URLSearchParams() });
+    return answer();
+  });
+  try {
+    for (const path of ["/api/auth/login", "/api/auth/register", "/api/auth/reset-password"]) {
+      for (const body of [
+        {},
+        { surprise: 1 },
+        "no json",
+        { username: "alice", password: PASSWORD, turnstile_token: "s" },
+      ]) {
+        const refused = await closed.ask(`POST ${path}`, { body });
+        expect([path, body, refused.status, refused.body.code]).toEqual([path, body, 403, "sso_only"]);
+      }
+    }
+    expect(asked).toEqual([]);
+  } finally {
+    await closed.stop();
+  }
+});

@@ -99,3 +99,44 @@ describe("R53 ★ guessing", () => {
     expect((await login("nobody-else", { "x-forwarded-for": "2001:db8:1:3::1" })).status).toBe(401);
   });
 });
+
+describe("R53 registering without end", () => {
+  const register = (index: number, more: object = {}, headers: Record<string, string> = {}) =>
+    house.ask("POST /api/auth/register", {
+      body: { username: `newcomer-${index}`, password: PASSWORD, ...more },
+      headers,
+    });
+
+  test("after fifty accounts a network has to wait, whatever its X-Forwarded-For; those there sign in all the same", async () => {
+    await start();
+    let made = 1;
+    while (made <= NETWORK_MAX && (await register(made)).status === 200) made += 1;
+    // Frank came from here, too.
+    expect(made).toBe(NETWORK_MAX);
+    const refused = await register(100, {}, { "x-forwarded-for": "203.0.113.9" });
+    expect([refused.status, refused.body.code, Number(refused.headers.get("retry-after")) > 0]).toEqual([
+      429,
+      "rate_limited",
+      true,
+    ]);
+    expect(await house.store.accounts.users.findForSignIn({ usernameKey: "newcomer-100" })).toBeUndefined();
+    expect((await login("frank", {}, PASSWORD)).status).toBe(200);
+  });
+
+  test("an invitation is leave: it is taken then as well", async () => {
+    await start();
+    const { body } = await house.ask("POST /api/auth/login", { body: { username: "frank", password: PASSWORD } });
+    const invite = await house.ask("POST /api/invites", { as: body.access_token, body: {} });
+    for (let index = 0; index <= NETWORK_MAX; index += 1) await register(index);
+    expect((await register(100)).status).toBe(429);
+    expect((await register(100, { invite_code: invite.body.code })).status).toBe(200);
+  });
+
+  test("what is refused for its form counts as nothing", async () => {
+    await start();
+    for (let index = 0; index < 2 * NETWORK_MAX; index += 1) {
+      expect((await register(index, { password: "short" })).status).toBe(422);
+    }
+    expect((await register(1)).status).toBe(200);
+  });
+});

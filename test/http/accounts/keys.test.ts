@@ -220,6 +220,52 @@ describe("native /api/keys", () => {
     });
   });
 
+  test("R24 what a key is not told, and what is recorded of it, holds for its children and is not its own to change", async () => {
+    const scopes = ["keys:write", "keys:read", "chat:write"];
+    const made = await create({
+      name: "watched",
+      scopes,
+      expose_routing: false,
+      log_bodies: "full",
+      default_model: "echo",
+    });
+    const { id, key: watched } = made.body;
+    const own = { expose_routing: false, log_bodies: "full", default_model: "echo" };
+    const rows: [object, number][] = [
+      [{ expose_routing: true }, 403],
+      [{ log_bodies: "off" }, 403],
+      [{ log_bodies: "preview" }, 403],
+      [{ expose_routing: false, log_bodies: "full" }, 201],
+      [{ expose_routing: null, log_bodies: null }, 201],
+      [{}, 201],
+    ];
+    for (const [asked, status] of rows) {
+      const child = await create({ name: "child", scopes: ["chat:write"], ...asked }, watched);
+      expect([asked, child.status]).toEqual([asked, status]);
+      if (status === 201) expect(child.body).toMatchObject(own);
+    }
+    expect(
+      (await create({ name: "child", scopes: ["chat:write"], default_model: null }, watched)).body.default_model,
+    ).toBeNull();
+    for (const asked of [
+      { expose_routing: true },
+      { expose_routing: null },
+      { log_bodies: "off" },
+      { log_bodies: null },
+    ]) {
+      const answer = await house.ask(`PATCH /api/keys/${id}`, { as: watched, body: asked });
+      expect([asked, answer.status]).toEqual([asked, 403]);
+    }
+    expect((await house.ask(`PATCH /api/keys/${id}`, { as: watched, body: { name: "same" } })).status).toBe(200);
+    expect((await house.ask(`GET /api/keys/${id}`, { as: user })).body).toMatchObject(own);
+    // Its owner may.
+    const changed = await house.ask(`PATCH /api/keys/${id}`, {
+      as: user,
+      body: { expose_routing: true, log_bodies: null },
+    });
+    expect(changed.body).toMatchObject({ expose_routing: true, log_bodies: null });
+  });
+
   test("R25 a missing scope is 403 in the words of the route's family, and no call is made", async () => {
     const { key } = (await create({ name: "reader", scopes: ["models:read"] })).body;
     const rows: [line: string, body: unknown, expected: object][] = [

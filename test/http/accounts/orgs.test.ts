@@ -179,6 +179,33 @@ describe("invitations into an organisation", () => {
 });
 
 describe("R76 the audit trail", () => {
+  test("tells of a wrong password in a session that is open, and not of strangers who sign in", async () => {
+    const wrong = "not the password of anybody";
+    const about = async (action: string) =>
+      (await house.services.audit.list({ action }, { limit: 200 })).items
+        .filter(({ outcome }) => outcome !== "ok")
+        .map(({ actor, target, outcome }) => ({ actor, target, outcome }));
+    const rows: [line: string, body: object, action: string][] = [
+      ["POST /api/auth/reauth", { password: wrong }, "session.reauthenticate"],
+      [
+        "POST /api/auth/change-password",
+        { old_password: wrong, new_password: "another horse 8 battery" },
+        "user.set_password",
+      ],
+    ];
+    for (const [line, body, action] of rows) {
+      const answer = await house.ask(line, { as: other, body });
+      expect([line, answer.status, answer.body.code]).toEqual([line, 400, "wrong_password"]);
+      const self = `user:${other.id}`;
+      expect(await about(action)).toEqual([{ actor: self, target: self, outcome: "wrong_password" }]);
+    }
+    const count = async () => (await house.services.audit.list({}, { limit: 200 })).items.length;
+    const before = await count();
+    await house.ask("POST /api/auth/login", { body: { username: other.name, password: wrong } });
+    expect(await count()).toBe(before);
+    expect(house.answers.join()).not.toContain(wrong);
+  });
+
   test("tells who did what, also what was refused, and holds no secret", async () => {
     await house.ask(`PATCH /api/users/${other.id}`, { as: boss, body: { is_admin: true } });
     await house.ask(`PATCH /api/users/${owner.id}`, { as: boss, body: { is_active: false } });
