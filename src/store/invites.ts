@@ -32,6 +32,14 @@ export function createInvites({ clock, read, write }: AccountsFile): InviteRepos
           if (org === undefined) return "org-not-found";
           requireRank(db, now, orgId, by, "admin", role);
         }
+        // Who invites the same address again means the new link; what somebody else has offered it stays.
+        if (orgId !== null && email !== null) {
+          const same = and(eq(invites.orgId, orgId), eq(invites.email, email), eq(invites.createdBy, by.actor));
+          db.update(invites)
+            .set({ revokedAt: now })
+            .where(and(same, isOpen(now)))
+            .run();
+        }
         db.insert(invites)
           .values({ ...invite, createdBy: by.actor, createdAt: now })
           .run();

@@ -10,6 +10,8 @@ type Row = readonly [name: string, marked: string, ...warnings: string[]];
 
 const STRONG = "q7Hq2cXv9aPz4LmN8sRtW1yBk6Ed3GfU";
 
+const GITHUB_ENTRY = `providers: [{ id: github, type: github, client_id: relay, client_secret: ${STRONG} }]`;
+
 const ROWS: readonly Row[] = [
   ["a published access key on loopback", "server:\n  access_key: ▲change-me", "bad_value server.access_key"],
   ["a short access key on loopback", "server:\n  host: localhost\n  access_key: ▲abc", "bad_value server.access_key"],
@@ -25,6 +27,11 @@ const ROWS: readonly Row[] = [
   ],
   ["open registration on a public address", "server:\n  host: ▲0.0.0.0", "conflict server.host"],
   ["a bare name among the sso admins", "sso:\n  admin_usernames: [▲octocat]", "bad_value sso.admin_usernames[0]"],
+  [
+    "a setup token that no sign-in can show",
+    `auth: { setup_token: ▲${STRONG} }\nsso: { enabled: true, sso_only: true, ${GITHUB_ENTRY} }`,
+    "conflict auth.setup_token",
+  ],
   [
     "a remote cache of models",
     "providers:\n  a:\n    provider_type: echo\n    ▲remote_models_cache: [x]",
@@ -67,6 +74,8 @@ describe("without a word", () => {
       "server: { host: 0.0.0.0, access_key: 3f2b8c1e-9d4a-4e6f-8b7c-1a2d3e4f5a6b }\nauth: { setup_token: auto }",
       [],
     ],
+    ["a setup token beside sso", `auth: { setup_token: ${STRONG} }\nsso: { enabled: true, ${GITHUB_ENTRY} }`, []],
+    ["sso alone, without a token", `sso: { enabled: true, sso_only: true, ${GITHUB_ENTRY} }`, []],
     ["a weak key that is switched off", "server: { access_key: abc, access_key_enabled: false }", []],
     ["web_reverse that is null", "providers: { a: { provider_type: echo, web_reverse: null } }", []],
     ["the default chain, written out", "auth: { chain: [jwt, api-key, access-key] }", []],

@@ -74,6 +74,12 @@ export async function checkSso(decoder: Decoder, settings: Settings, catalog: Ca
     const message = "is a bare name: it is taken for a GitHub login and tied to the account that first matches it";
     decoder.warn(itemPath("sso.admin_usernames", index), { code: "bad_value", message });
   }
+  if (sso.enabled && sso.ssoOnly && settings.auth.setupToken !== null) {
+    const message =
+      "leaves no way to make the first account over HTTP while sso.sso_only is on: a sign-in cannot show the token; " +
+      "make it with `monorelay user create`, or leave the token out";
+    decoder.warn("auth.setup_token", { code: "conflict", message });
+  }
   return { enabled: sso.enabled, ssoOnly: sso.ssoOnly, providers, adminUsernames: sso.adminUsernames };
 }
 

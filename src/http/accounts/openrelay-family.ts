@@ -10,6 +10,7 @@ import { Body, Nullable, Text } from "./fields.ts";
 import { defaultOrg, homeOrg } from "./home-org.ts";
 import { expiry } from "./key-body.ts";
 import { openrelayKeyView, shownScopes } from "./key-views.ts";
+import { inviteUrl } from "./links.ts";
 import { instant } from "./views.ts";
 
 /** A hundred years. */
@@ -35,7 +36,7 @@ const NO_FEATURES = { batch: false, publicEndpoint: false };
 const keysRead = { type: "any", scope: "keys:read" } as const;
 const keysWrite = { type: "any", scope: "keys:write" } as const;
 
-export function openrelayFamilyRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
+export function openrelayFamilyRoutes(services: Pick<HttpServices, "auth" | "boundPort">): ApiRoute[] {
   /** The organisation in the path with the identity that acts in it. Throws 403 for one that is not the caller's. */
   const enter = async (context: ApiContext): Promise<Identity> => {
     const { identity } = callerOf(context);
@@ -170,7 +171,11 @@ export function openrelayFamilyRoutes(services: Pick<HttpServices, "auth">): Api
           identity,
         });
         const now = services.auth.parts.clock.now();
-        if (added.type === "invited") return memberView({ userId: null, email, role, invitedAt: now, joinedAt: null });
+        if (added.type === "invited") {
+          const invited = memberView({ userId: null, email, role, invitedAt: now, joinedAt: null });
+          // Beside the section: nothing is mailed from here, so whoever invites passes the link on.
+          return { ...invited, inviteUrl: inviteUrl(context.snapshot, services, added.code) };
+        }
         const { member } = added;
         return memberView({ ...member, email, invitedAt: null });
       },

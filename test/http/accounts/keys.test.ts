@@ -1,6 +1,6 @@
 /** API keys over HTTP, in the house's own style and in those of Relay and OpenRelay: one table behind three doors. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type AccountRelay, KEY, type SignedIn, startAccounts } from "../../support/accounts.ts";
+import { type AccountRelay, KEY, PASSWORD, type SignedIn, startAccounts } from "../../support/accounts.ts";
 
 let house: AccountRelay;
 let owner: SignedIn;
@@ -651,6 +651,21 @@ describe("OpenRelay style", () => {
     });
     // A member may not bring others in.
     expect((await add("else@example.com", user)).status).toBe(403);
+
+    // Nothing is mailed: whoever invites gets the link, and with a new one the one before is void.
+    const codeIn = (url: string) => /^http:\/\/127\.0\.0\.1:\d+\/login#invite=([0-9A-Za-z]{43})$/.exec(url)![1]!;
+    const first = codeIn(invited.body.inviteUrl);
+    const latest = codeIn((await add("new@example.com")).body.inviteUrl);
+    const register = (code: string) =>
+      house.ask("POST /api/auth/register", {
+        body: { username: "newcomer", email: "new@example.com", password: PASSWORD, invite_code: code },
+      });
+    const refused = await register(first);
+    expect([refused.status, refused.body.code]).toEqual([403, "invite_invalid"]);
+    const made = await register(latest);
+    const { items } = (await house.ask(`GET /api/orgs/${org}/members`, { as: owner })).body;
+    const newcomer = items.find(({ user_id }: { user_id: number }) => user_id === made.body.user.id);
+    expect(newcomer).toMatchObject({ username: "newcomer", role: "member" });
   });
 });
 
