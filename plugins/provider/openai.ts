@@ -5,7 +5,8 @@ import { openaiPrice } from "../shared/openai-prices.ts";
 
 /** The first party wants the newer name for all models; most compatible servers only know the older one. */
 const FIRST_PARTY = { maxTokensField: "max_completion_tokens", allowedTools: true } as const;
-const OTHERS = { maxTokensField: "max_tokens" } as const;
+/** Behind an address of one's own may be OpenRouter or another relay, which take documents by URL. */
+const OTHERS = { maxTokensField: "max_tokens", fileUrls: true } as const;
 
 const isFirstParty = (baseUrl: string): boolean => baseUrl.startsWith("https://api.openai.com/");
 

@@ -269,7 +269,7 @@ describe("openai", () => {
     const other = await setUp("openai", createFakeHost({ baseUrl: "http://127.0.0.1:9/v1" }));
     const lookalike = await setUp("openai", createFakeHost({ baseUrl: "https://api.openai.com.evil.example/v1" }));
     expect(first.traits?.("some-model")).toMatchObject({ maxTokensField: "max_completion_tokens", fileUrls: false });
-    expect(other.traits?.("some-model")).toMatchObject({ maxTokensField: "max_tokens" });
+    expect(other.traits?.("some-model")).toMatchObject({ maxTokensField: "max_tokens", fileUrls: true });
     expect(lookalike.traits?.("some-model")).toMatchObject({ maxTokensField: "max_tokens" });
   });
 
