@@ -179,6 +179,17 @@ describe("invitations into an organisation", () => {
 });
 
 describe("R76 the audit trail", () => {
+  test("a change of nothing leaves no line", async () => {
+    const { id } = (await house.ask("POST /api/orgs", { as: owner, body: { name: "Still" } })).body;
+    const key = (await house.ask("POST /api/keys", { as: owner, body: { name: "still" } })).body.id;
+    const count = async () => (await house.services.audit.list({}, { limit: 1 })).items[0]!.id;
+    const before = await count();
+    for (const line of [`PATCH /api/orgs/${id}`, `PATCH /api/keys/${key}`, `PATCH /api/users/${other.id}`]) {
+      expect([line, (await house.ask(line, { as: owner, body: {} })).status]).toEqual([line, 200]);
+    }
+    expect(await count()).toBe(before);
+  });
+
   test("tells of a wrong password in a session that is open, and not of strangers who sign in", async () => {
     const wrong = "not the password of anybody";
     const about = async (action: string) =>
