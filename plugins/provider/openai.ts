@@ -4,7 +4,7 @@ import { openaiTraits } from "../shared/openai.ts";
 import { openaiPrice } from "../shared/openai-prices.ts";
 
 /** The first party wants the newer name for all models; most compatible servers only know the older one. */
-const FIRST_PARTY = { maxTokensField: "max_completion_tokens", fileUrls: false } as const;
+const FIRST_PARTY = { maxTokensField: "max_completion_tokens", allowedTools: true } as const;
 const OTHERS = { maxTokensField: "max_tokens" } as const;
 
 const isFirstParty = (baseUrl: string): boolean => baseUrl.startsWith("https://api.openai.com/");

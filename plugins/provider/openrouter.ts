@@ -12,5 +12,5 @@ export default openaiCompatible({
       return { granted: Number(granted ?? 0), used: Number(used ?? 0) };
     },
   },
-  traits: { maxTokensField: "max_tokens", reasoningHistory: "reasoning_details" },
+  traits: { maxTokensField: "max_tokens", reasoningHistory: "reasoning_details", fileUrls: true },
 });

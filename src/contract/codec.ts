@@ -89,6 +89,8 @@ export interface Traits {
   readonly systemRole?: "system" | "developer";
   /** openai-chat: false = refuses `max_completion_tokens` and the role `developer`, which others take beside the older. */
   readonly newerNames?: boolean;
+  /** openai-chat: false = knows no choice among some of the tools; the others are left out instead. */
+  readonly allowedTools?: boolean;
   /** openai-chat: wants instructions at the start only, and users and assistants in turn, as many chat templates do. */
   readonly strictTurns?: boolean;
   /**
@@ -178,6 +180,8 @@ export interface Egress {
   encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject;
   /** Throws `upstream-malformed` when the body is not an answer, or the decoded error when it is one in disguise. */
   decodeResponse(body: JsonObject): ChatResponse;
+  /** The dialect has no stop sequences: the relay ends answers at them. */
+  readonly lacksStop?: true;
   /** A stateful reader for one answer; `null` = end of stream: an answer without its end mark becomes an `error` event. */
   streamDecoder(): (frame: Frame | null) => ChatEvent[];
   /** `headers` for retry hints. The result's message is the upstream's text; the relay scrubs it. */

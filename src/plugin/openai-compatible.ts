@@ -40,6 +40,9 @@ export const OPENAI_OPERATIONS: ReadonlySet<Operation> = new Set<Operation>([
   "realtime",
 ]);
 
+/** What imitations of the first party lack, as it does itself in the second case. */
+const USUAL: Traits = { allowedTools: false, fileUrls: false };
+
 type Codecs = readonly [Codec, ...Codec[]];
 
 export interface OpenaiCompatible {
@@ -52,7 +55,7 @@ export interface OpenaiCompatible {
    * `dialects` may choose among `openai-chat`, `openai-responses` and `anthropic-messages`, whatever stands here.
    */
   codecs: Codecs | ((baseUrl: string) => Codecs);
-  /** How this service differs from the first party, for all its models or by model. */
+  /** How this service differs from the usual imitation of the first party, for all its models or by model. */
   traits?: Traits | ((model: string, baseUrl: string) => Traits);
   operations?: readonly Operation[];
   /** How documents are sorted there, where not in the form that most servers share. */
@@ -78,7 +81,10 @@ export interface OpenaiCompatible {
  */
 export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
   const operations = service.operations === undefined ? OPENAI_OPERATIONS : new Set(service.operations);
-  const { traits } = service;
+  const traitsOf = (model: string, base: string): Traits => ({
+    ...USUAL,
+    ...(typeof service.traits === "function" ? service.traits(model, base) : service.traits),
+  });
   const codecsAt = (base: string): Codecs =>
     typeof service.codecs === "function" ? service.codecs(base) : service.codecs;
   return defineProvider({
@@ -96,9 +102,7 @@ export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
         optionalCodecs: [openaiChat, openaiResponses, anthropicMessages],
         operations,
         ...(service.rerank === undefined ? {} : { rerank: service.rerank }),
-        ...(traits === undefined
-          ? {}
-          : { traits: typeof traits === "function" ? (model) => traits(model, base) : () => traits }),
+        traits: (model) => traitsOf(model, base),
         request(call) {
           const path = call.operation === "chat" ? (CHAT_PATHS[call.codec.id] ?? "/chat/completions") : call.path;
           const url = service.urlOf?.(call, base) ?? base + path + call.query;

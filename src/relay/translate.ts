@@ -1,5 +1,6 @@
 /** Translate lane: bytes to frames to events to frames to bytes, event by event. */
 import { valueReader } from "../codec/answer-value.ts";
+import { stopReader } from "../codec/stop-reader.ts";
 import type { Answer } from "../net/answer.ts";
 import {
   type ChatEvent,
@@ -31,15 +32,16 @@ const DRAIN_MAX_MS = 5000;
 /** Reads an upstream's whole answer to this request. */
 export function readAnswer(codec: Codec, body: JsonObject, request: ChatRequest): ChatResponse {
   const response = codec.egress!.decodeResponse(body);
-  return valueReader(request)?.response(response) ?? response;
+  return readersOf(codec, request).reduce((read, reader) => reader.response(read), response);
 }
 
 /** Reads an upstream's stream in its own dialect. */
 export function readEvents(answer: Answer, framing: Framing, codec: Codec, request: ChatRequest): EventReader {
   const deframe = framing.decoder();
   const read = codec.egress!.streamDecoder();
-  const values = valueReader(request);
-  const decode = values === undefined ? read : (frame: Frame | null) => read(frame).flatMap(values.event);
+  const readers = readersOf(codec, request);
+  const decode = (frame: Frame | null): readonly ChatEvent[] =>
+    readers.reduce<readonly ChatEvent[]>((told, reader) => told.flatMap(reader.event), read(frame));
   let isDone = false;
   return {
     async next() {
@@ -54,9 +56,23 @@ export function readEvents(answer: Answer, framing: Framing, codec: Codec, reque
       return events;
     },
     async drain() {
+      // Of an answer that was ended here, every further word would be paid for.
+      if (readers.some((reader) => reader.isCut?.() === true)) return answer.abort();
       while (!isDone) isDone = (await answer.read()) === null;
     },
   };
+}
+
+interface AnswerReader {
+  readonly event: (event: ChatEvent) => readonly ChatEvent[];
+  readonly response: (response: ChatResponse) => ChatResponse;
+  readonly isCut?: () => boolean;
+}
+
+/** What stands between the upstream's answer and the one that was asked for. */
+function readersOf({ egress }: Codec, request: ChatRequest): readonly AnswerReader[] {
+  const stops = egress!.lacksStop ? stopReader(request) : undefined;
+  return [valueReader(request), stops].filter((reader) => reader !== undefined);
 }
 
 /** Reads the events of a provider that answers by itself. */

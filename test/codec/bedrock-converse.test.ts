@@ -268,6 +268,11 @@ describe("limits and sampling", () => {
     expect(chat().sent).not.toHaveProperty("inferenceConfig");
   });
 
+  test("Nova takes a temperature up to 1", () => {
+    const { sent, lost } = chat({ temperature: 1.4 }, { family: "nova", thinking: "none" });
+    expect([sent["inferenceConfig"], lost]).toEqual([{ temperature: 1 }, ["temperature"]]);
+  });
+
   test("E42: Claude takes a temperature up to 1, and not beside top_p", () => {
     const { sent, lost } = chat({ temperature: 1.4, top_p: 0.5 }, CLAUDE);
     expect(sent["inferenceConfig"]).toEqual({ temperature: 1 });

@@ -38,6 +38,11 @@ describe("the request", () => {
     expect(lost.toSorted()).toEqual(["frequency_penalty", "logprobs", "presence_penalty", "user"]);
   });
 
+  test("takes a temperature up to 1", () => {
+    expect(chat({ temperature: 1.4 })).toMatchObject({ sent: { temperature: 1 }, lost: ["temperature"] });
+    expect(chat({ temperature: 1 })).toMatchObject({ sent: { temperature: 1 }, lost: [] });
+  });
+
   test("several answers are refused", () => {
     expect(caught(() => chat({ n: 2 }))).toMatchObject({ code: "bad-request", param: "n" });
   });

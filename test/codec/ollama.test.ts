@@ -94,6 +94,15 @@ describe("tools", () => {
     },
   );
 
+  test("one tool by name is the only one offered", () => {
+    const other = { type: "function", function: { name: "other" } };
+    const choice = { type: "function", function: { name: "weather" } };
+    const { sent, lost } = chat({ tools: [other, weather], tool_choice: choice } as never);
+    expect(sent["tools"]).toMatchObject([{ function: { name: "weather" } }]);
+    expect(sent["tools"]).toHaveLength(1);
+    expect(lost).toEqual(["tool_choice"]);
+  });
+
   test("arguments are an object; a result says which tool it is from; E32: broken arguments survive", () => {
     const calls = [
       { id: "a", type: "function", function: { name: "weather", arguments: '{"city":"Oslo"}' } },

@@ -119,6 +119,22 @@ describe("over an Anthropic stream", () => {
     expect(watch("anthropic-messages", [{ data: '{"type":"ping"}' }]).started).toBe(false);
   });
 
+  test("is understood where only the envelope names the events", () => {
+    const frames = named(start, block, end, { type: "message_stop" }).map(({ event, data }) => {
+      const { type: _type, ...body } = JSON.parse(data);
+      return { event: event!, data: JSON.stringify(body) };
+    });
+    expect(watch("anthropic-messages", frames)).toMatchObject({
+      started: true,
+      ended: true,
+      marked: true,
+      finish: { reason: "length" },
+      usage: { inputTokens: 7, outputTokens: 9 },
+    });
+    const broken = [{ event: "error", data: '{"error":{"type":"overloaded_error","message":"full"}}' }];
+    expect(watch("anthropic-messages", broken).error).toMatchObject({ code: "upstream-unavailable", message: "full" });
+  });
+
   test("is complete with its stop and not before", () => {
     expect(watch("anthropic-messages", named(start, block, end))).toMatchObject({
       started: true,

@@ -253,9 +253,17 @@ describe("openai", () => {
     const first = await setUp("openai");
     const other = await setUp("openai", createFakeHost({ baseUrl: "http://127.0.0.1:9/v1" }));
     const lookalike = await setUp("openai", createFakeHost({ baseUrl: "https://api.openai.com.evil.example/v1" }));
-    expect(first.traits?.("some-model")).toEqual({ maxTokensField: "max_completion_tokens", fileUrls: false });
-    expect(other.traits?.("some-model")).toEqual({ maxTokensField: "max_tokens" });
-    expect(lookalike.traits?.("some-model")).toEqual({ maxTokensField: "max_tokens" });
+    expect(first.traits?.("some-model")).toMatchObject({ maxTokensField: "max_completion_tokens", fileUrls: false });
+    expect(other.traits?.("some-model")).toMatchObject({ maxTokensField: "max_tokens" });
+    expect(lookalike.traits?.("some-model")).toMatchObject({ maxTokensField: "max_tokens" });
+  });
+
+  test("takes documents as bytes, as its imitations do; addresses are for OpenRouter alone", async () => {
+    const takers = await Promise.all(
+      PRESETS.map(async ([id]) => [id, (await setUp(id)).traits?.("some-model").fileUrls ?? null] as const),
+    );
+    expect(takers.filter(([, isTaken]) => isTaken === true)).toEqual([["openrouter", true]]);
+    expect(Object.fromEntries(takers)).toMatchObject({ openai: false, groq: false, vllm: false, mistral: false });
   });
 
   test("finds the path of each dialect an entry may switch on", async () => {

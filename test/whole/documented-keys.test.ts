@@ -9,7 +9,7 @@ import { readJson } from "../support/json.ts";
 setDefaultTimeout(20_000);
 const unless = missingForExamples === undefined ? "" : ` (${missingForExamples})`;
 
-/** A relay with two accounts, and the session of its owner. */
+/** A relay with three accounts, and the session of its owner. */
 async function start(): Promise<{
   relay: RunningBinary;
   session: string;
@@ -24,11 +24,15 @@ async function start(): Promise<{
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return readJson(answer);
   };
-  for (const username of ["bob", "alice"].toReversed()) {
-    const body = { username, email: `${username}@example.com`, password: "correct horse 7 battery" };
-    const { access_token: token } = await post("/api/auth/register", body);
-    if (username === "alice") session = token;
-  }
+  const person = (username: string) => ({
+    username,
+    email: `${username}@example.com`,
+    password: "correct horse 7 battery",
+  });
+  session = (await post("/api/auth/register", person("alice"))).access_token;
+  // An admin stands for his address; for dave's nobody does.
+  await post("/api/users", person("bob"));
+  await post("/api/auth/register", person("dave"));
   return { relay, session, post };
 }
 

@@ -12,8 +12,9 @@ export function createWatcher(): StreamWatcher {
   return new MessagesWatcher();
 }
 
-/** Events that can tell something; the names in quotes, as only the `type` field writes them. */
-const TELLING = ['"message_start"', '"message_delta"', '"message_stop"', '"error"'];
+const TELLING: ReadonlySet<string | undefined> = new Set(["message_start", "message_delta", "message_stop", "error"]);
+/** Names of events that can tell something in quotes, as only the `type` field writes them. */
+const TELLING_TYPES = [...TELLING].map((name) => `"${name}"`);
 
 /** How far into an event its type stands when it is written first, as everybody does. */
 const TYPE_WITHIN_CHARS = 48;
@@ -46,7 +47,7 @@ class MessagesWatcher implements StreamWatcher {
       this.started = true;
       return;
     }
-    if (!TELLING.some((name) => data.includes(name))) return;
+    if (!TELLING.has(event) && !TELLING_TYPES.some((name) => data.includes(name))) return;
     const body = parseJson(data);
     if (isObject(body)) this.#read(body, textOf(body["type"]) ?? event);
   }

@@ -95,6 +95,8 @@ function fieldsOfClaude(plan: Thinking, { maxOutputTokens }: ChatRequest, { trai
 function writeInference(request: ChatRequest, { traits, lose }: EncodeTarget, thinking: OwnThinking): JsonObject {
   const { temperature, topP, stop } = request;
   const isClaude = traits.family === "claude";
+  // Those of other makers go to 2, or are not known.
+  const isBounded = traits.family !== undefined;
   const takesNone = thinking.isBudgeted || traits.sampling === "none";
   // Of two where one is allowed, the one that says something: 1 is the default of both.
   const isPair = isClaude && traits.sampling !== "all" && temperature !== undefined && topP !== undefined;
@@ -106,13 +108,13 @@ function writeInference(request: ChatRequest, { traits, lose }: EncodeTarget, th
   if (topP !== undefined && topP !== 1 && !keepsTopP) {
     lose("top_p", "the model takes no sampling parameters, or not this one beside others");
   }
-  if (isClaude && keepsTemperature && temperature > 1) lose("temperature", "lowered to 1, the upstream's highest");
+  if (isBounded && keepsTemperature && temperature > 1) lose("temperature", "lowered to 1, the upstream's highest");
   const stops = stop?.filter((text) => text.trim() !== "");
   if ((stops?.length ?? 0) < (stop?.length ?? 0))
     lose("stop", "sequences of only whitespace are refused by the upstream");
   return compact<JsonObject>({
     maxTokens: thinking.maxTokens,
-    temperature: keepsTemperature ? (isClaude ? Math.min(temperature, 1) : temperature) : undefined,
+    temperature: keepsTemperature ? (isBounded ? Math.min(temperature, 1) : temperature) : undefined,
     topP: keepsTopP ? topP : undefined,
     stopSequences: stops === undefined || stops.length === 0 ? undefined : stops,
   });

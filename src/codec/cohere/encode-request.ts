@@ -36,7 +36,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     thinking: writeThinking(request, target, lose),
     max_tokens: request.maxOutputTokens,
     stop_sequences: writeStops(request, lose),
-    temperature: request.temperature,
+    temperature: writeTemperature(request, lose),
     p: request.topP === undefined ? undefined : Math.min(request.topP, TOP_P_MAX),
     k: request.topK,
     seed: request.seed,
@@ -142,6 +142,12 @@ function writeStops({ stop }: ChatRequest, lose: EncodeTarget["lose"]): string[]
   const stops = stop?.filter((text) => text !== "") ?? [];
   if (stops.length > STOP_SEQUENCES_MAX) lose("stop", `only the first ${STOP_SEQUENCES_MAX} are taken`);
   return stops.length === 0 ? undefined : stops.slice(0, STOP_SEQUENCES_MAX);
+}
+
+function writeTemperature({ temperature }: ChatRequest, lose: EncodeTarget["lose"]): number | undefined {
+  if (temperature === undefined || temperature <= 1) return temperature;
+  lose("temperature", "lowered to 1, the upstream's highest");
+  return 1;
 }
 
 /** Between 0 and 1, where others go from -2 to 2. */

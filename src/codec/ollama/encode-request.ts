@@ -44,9 +44,10 @@ function writeTools(request: ChatRequest, lose: EncodeTarget["lose"]): JsonObjec
     toolChoice?.type === "tool" ||
     (toolChoice?.type === "allowed" && toolChoice.mode === "required");
   if (isForced) lose("tool_choice", "the upstream cannot be made to call a tool");
-  const allowed = toolChoice?.type === "allowed" ? new Set(toolChoice.names) : undefined;
+  const named = toolChoice?.type === "tool" ? [toolChoice.name] : undefined;
+  const allowed = toolChoice?.type === "allowed" ? toolChoice.names : named;
   return tools.flatMap((tool) => {
-    if (allowed !== undefined && !allowed.has(tool.name)) return [];
+    if (allowed !== undefined && !allowed.includes(tool.name)) return [];
     if (tool.cache !== undefined) lose("cache_control", "the upstream caches by itself");
     if (tool.kind === "provider") {
       lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");

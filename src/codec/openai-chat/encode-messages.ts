@@ -14,15 +14,12 @@ import { badRequest } from "../shared/check.ts";
 import { repairConversation } from "../shared/conversation.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
 import { instructionTexts } from "../shared/instructions.ts";
-import { arrayOr, isObject, objectOr, pick, textOf } from "../shared/json.ts";
+import { isObject, objectOr, pick, textOf } from "../shared/json.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName, shortToolId } from "../shared/tool-names.ts";
 import { pairToolResults } from "../shared/turns.ts";
 import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
 import { readsUrl, writeCache, writeMedia, writeText } from "./content.ts";
-import { needsDetail, partToDetail, reasoningText } from "./reasoning.ts";
-import { MESSAGES } from "../anthropic-messages/wire.ts";
-import { GEMINI } from "../gemini/wire.ts";
-import { RESPONSES } from "../openai-responses/wire.ts";
+import { standInFor, writeReasoning } from "./encode-reasoning.ts";
 import { CHAT } from "./wire.ts";
 
 export interface MessageContext {
@@ -250,14 +247,6 @@ function writeAssistant(message: Message, context: MessageContext): JsonObject[]
   ];
 }
 
-/** Servers that demand the thoughts behind a call answer 400 without any, or with an empty text. */
-const THOUGHTS_NOT_KEPT = "(not recorded)";
-
-function standInFor(calls: readonly ToolCallPart[], { target }: MessageContext): JsonObject {
-  const isDemanded = calls.length > 0 && target.traits.reasoningHistory === "reasoning_content";
-  return isDemanded ? { reasoning_content: THOUGHTS_NOT_KEPT } : {};
-}
-
 /** Texts are joined without a separator: another byte between them would miss the upstream's prefix cache. */
 function assistantContent(content: readonly JsonObject[], mayBeNull: boolean): JsonObject[] | string | null {
   if (content.length === 0) return mayBeNull ? null : "";
@@ -274,40 +263,4 @@ function writeToolCall(call: ToolCallPart, context: MessageContext): JsonObject 
   const name = context.isNative ? call.name : safeToolName(call.name, OPENAI_TOOL_NAME_CHARS_MAX);
   const input = call.custom ? wrapCustomInput(call.inputJson) : call.inputJson;
   return { id, type: "function", function: { name, arguments: input }, ...extras };
-}
-
-/** Whose signatures find home through a server that serves many vendors' models. */
-const FORWARDED: ReadonlySet<string> = new Set([CHAT, MESSAGES, RESPONSES, GEMINI]);
-
-/** What was signed goes back under its signature, the rest as plain text. */
-function writeDetails(parts: readonly ReasoningPart[], context: MessageContext): JsonObject {
-  const known = parts.filter(({ signature }) => signature === undefined || FORWARDED.has(signature.origin));
-  if (known.length < parts.length)
-    context.lose("reasoning", "another vendor's, which the upstream cannot return to it");
-  const signed = known.filter(needsDetail);
-  const plain = reasoningText(known.filter((part) => !needsDetail(part)));
-  return {
-    ...(plain === "" ? {} : { reasoning: plain }),
-    ...(signed.length === 0 ? {} : { reasoning_details: signed.map(partToDetail) }),
-  };
-}
-
-/** Earlier reasoning, in the field the upstream wants it back in; by default only what the client wrote as chat. */
-function writeReasoning(parts: readonly ReasoningPart[], context: MessageContext): JsonObject {
-  if (parts.length === 0) return {};
-  const history = context.target.traits.reasoningHistory;
-  if (history === "reasoning_details") return writeDetails(parts, context);
-  if (history === undefined && context.isNative) {
-    const readable = parts.filter((part) => part.text !== "" || needsDetail(part));
-    if (readable.length === 0) return {};
-    if (readable.some(needsDetail)) return { reasoning_details: readable.map(partToDetail) };
-    const fields = arrayOr(formOf(readable[0]?.vendor, CHAT)?.["fields"] ?? ["reasoning_content"]);
-    return Object.fromEntries(fields.map((field) => [String(field), reasoningText(readable)]));
-  }
-  // What another vendor has signed is that vendor's; what nobody signed may well be this one's.
-  const known =
-    history === "reasoning_content" ? parts.filter(({ signature: by }) => (by?.origin ?? CHAT) === CHAT) : [];
-  if (known.length < parts.length) context.lose("reasoning", "the upstream takes no earlier reasoning of others");
-  const text = reasoningText(known);
-  return text === "" ? {} : { reasoning_content: text };
 }

@@ -9,7 +9,7 @@ import { toolSchema, withObjectRoot } from "../shared/schema/root.ts";
 import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName, sha256Hex } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
-import { loseChoice } from "../shared/tool-choice.ts";
+import { loseChoice, onlyAllowed } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch } from "../shared/web-search.ts";
 import { withAnswer } from "../shared/unsaid.ts";
@@ -35,7 +35,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const form = formOf(given.vendor, CHAT);
   const isNative = form !== undefined;
   const switches = writeReasoningSwitches(given, form, { ...target, lose });
-  const request = isNative ? given : withAnswer(withSampling(given, switches, { ...target, lose }), lose);
+  const request = isNative ? given : adapted(given, switches, { ...target, lose });
   const context: MessageContext = { target, lose, isNative };
   if (!isNative && (request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
@@ -65,6 +65,12 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const user = request.user === form?.["safety_identifier"] && isNative ? undefined : request.user;
   if (user !== undefined) body["user"] = isNative || user.length <= USER_CHARS_MAX ? user : sha256Hex(user);
   return body;
+}
+
+/** A request of another dialect, without what the model or the server refuses. */
+function adapted(given: ChatRequest, switches: JsonObject, target: EncodeTarget): ChatRequest {
+  const offered = target.traits.allowedTools === false ? onlyAllowed(given, target.lose) : given;
+  return withAnswer(withSampling(offered, switches, target), target.lose);
 }
 
 function writeLimit(request: ChatRequest, form: JsonObject | undefined, { traits }: EncodeTarget): JsonObject {

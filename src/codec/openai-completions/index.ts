@@ -16,6 +16,7 @@ const UNANSWERABLE: { readonly [field: string]: (value: unknown) => boolean } = 
   suffix: (value) => value === "",
   echo: (value) => value === false,
   logprobs: () => false,
+  n: (value) => value === 1,
   best_of: (value) => value === 1,
 };
 

@@ -146,7 +146,6 @@ function reportLosses(request: ChatRequest, lose: EncodeTarget["lose"]): void {
     ["frequency_penalty", request.frequencyPenalty || undefined],
     ["presence_penalty", request.presencePenalty || undefined],
     ["seed", request.seed],
-    ["stop", request.stop === undefined || request.stop.length === 0 ? undefined : request.stop],
     ["logprobs", request.logprobs || undefined],
     ["top_logprobs", request.topLogprobs || undefined],
     ["logit_bias", request.logitBias],

@@ -29,6 +29,7 @@ export const openaiResponses = {
   },
   egress: {
     encodeRequest,
+    lacksStop: true,
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,

@@ -13,3 +13,12 @@ export function isForced({ toolChoice, tools }: ChatRequest): boolean {
 export function loseChoice(request: ChatRequest, lose: EncodeTarget["lose"]): void {
   if (isForced(request)) lose("tool_choice", "none of the tools can be offered to the upstream");
 }
+
+/** Says a choice among some tools by offering no others. */
+export function onlyAllowed(request: ChatRequest, lose: EncodeTarget["lose"]): ChatRequest {
+  const { toolChoice, tools } = request;
+  if (toolChoice?.type !== "allowed") return request;
+  lose("tool_choice.allowed_tools", "the other tools were left out instead");
+  const { names, mode } = toolChoice;
+  return { ...request, tools: tools.filter(({ name }) => names.includes(name)), toolChoice: { type: mode } };
+}

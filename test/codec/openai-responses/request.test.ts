@@ -456,7 +456,7 @@ describe("a request of another dialect becomes items", () => {
       [
         "prediction",
         "seed",
-        "stop",
+
         "frequency_penalty",
         "logit_bias",
         "logprobs",

@@ -217,7 +217,14 @@ export const OPENRELAY_EXAMPLES: readonly Example[] = [
       invitedAt: null,
       joinedAt: time,
     },
-    differs: "numbers for people, null for what nobody is asked for here; who has an account joins at once",
+    differs: "numbers for people, null for what nobody is asked for here; whose address is vouched for joins at once",
+  },
+  {
+    what: "addOrgMember: somebody who has told an address that nobody vouches for",
+    shell: `curl -X POST "https://example.com/v1/orgs/$TEAM_ID/members/add" -H "Authorization: Bearer $SESSION" ${JSON_HEADER} -d '{ "email": "dave@example.com", "role": "member" }'`,
+    status: 200,
+    answer: { userId: null, role: "member", email: "dave@example.com", invitedAt: time, joinedAt: null },
+    differs: "an address is somebody's when somebody else says so: until then it is invited",
   },
   {
     what: "addOrgMember: somebody who is invited",
