@@ -28,7 +28,14 @@ describe("organisations", () => {
     const { body } = await house.ask("GET /api/orgs", { as: user });
     expect(body).toEqual({
       items: [
-        { id: orgId, name: "Default", role: "member", is_default: true, created_at: expect.stringMatching(/Z$/) },
+        {
+          id: orgId,
+          name: "Default",
+          role: "member",
+          is_default: true,
+          limits: null,
+          created_at: expect.stringMatching(/Z$/),
+        },
       ],
       next_cursor: null,
     });
@@ -176,6 +183,18 @@ describe("invitations into an organisation", () => {
     expect([answer.status, answer.body.code]).toEqual([403, "org_role_required"]);
     await granted.stop();
   });
+});
+
+test("what an organisation is lent is shown to whoever may see it", async () => {
+  const { id } = (await house.ask("POST /api/orgs", { as: owner, body: { name: "Bounded" } })).body;
+  const limits = { rpm: 60, tpm: 0, concurrency: 0, budgets: [{ usd: 20, window: "month" }] };
+  const changed = await house.ask(`PATCH /api/orgs/${id}`, {
+    as: owner,
+    body: { limits: { rpm: 60, budgets: limits.budgets } },
+  });
+  expect([changed.status, changed.body.limits]).toEqual([200, limits]);
+  expect((await house.ask(`GET /api/orgs/${id}`, { as: owner })).body.limits).toEqual(limits);
+  expect((await house.ask(`PATCH /api/orgs/${id}`, { as: owner, body: { limits: null } })).body.limits).toBeNull();
 });
 
 describe("R76 the audit trail", () => {
