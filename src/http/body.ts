@@ -1,6 +1,6 @@
 /** Reads and checks the JSON bodies of management requests, within their limit and a time that honest senders keep. */
 import type { TSchema } from "@sinclair/typebox";
-import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
+import { type TypeCheck, TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
 import { join } from "../net/bytes.ts";
 import { RelayError } from "../plugin/index.ts";
 import { declaredLength, decode, tooLarge } from "../relay/body.ts";
@@ -87,10 +87,30 @@ async function readBytes({ body }: Request, limit: number): Promise<Uint8Array<A
   }
 }
 
+/**
+ * Of what may be null or something of one shape, the problems of that shape; of what may be one of several words, the
+ * words.
+ */
+function* flatErrors(errors: Iterable<ValueError>): Generator<Pick<ValueError, "path" | "message">> {
+  for (const error of errors) {
+    const variants: readonly TSchema[] = error.schema["anyOf"] ?? [];
+    const shapes = variants.flatMap((variant, index) => (variant["type"] === "null" ? [] : [index]));
+    const words = variants.filter(({ type }) => type !== "null").map((variant) => variant["const"]);
+    const [only, ...more] = shapes;
+    if (only !== undefined && more.length === 0) {
+      yield* flatErrors(error.errors[only] ?? []);
+    } else if (words.length > 0 && words.every((word) => typeof word === "string")) {
+      yield { path: error.path, message: `Expected one of ${words.join(", ")}` };
+    } else {
+      yield error;
+    }
+  }
+}
+
 /** Paths and rules only: a value in an error may be somebody's password. One problem a field, the first. */
 function problemsOf(check: BodyCheck, value: unknown): NonNullable<RelayError["details"]> {
   const found = new Map<string, NonNullable<RelayError["details"]>[number]>();
-  for (const { path, message } of check.Errors(value)) {
+  for (const { path, message } of flatErrors(check.Errors(value))) {
     const steps = path.split("/").filter((step) => step !== "");
     const loc = ["body", ...steps.map((step) => (FIELD_NAME.test(step) ? step : "?"))];
     if (!found.has(path)) found.set(path, { loc, msg: message, type: "value_error" });

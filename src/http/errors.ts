@@ -37,7 +37,10 @@ function openrelayMessage({ status, message, details }: RelayError): string {
   if (status === 403) return "Forbidden";
   if (status === 404) return "Not found";
   const [first] = details ?? [];
-  return first === undefined ? message : `${first.loc.slice(1).join(".")} ${first.msg}`.trim();
+  if (first === undefined) return message;
+  const [, field, ...below] = first.loc;
+  const shown = field === "expires_at" ? "expiresAt" : field;
+  return `${[shown, ...below].join(".")} ${first.msg}`.trim();
 }
 
 /** Field by field: path and rule, never a value. */

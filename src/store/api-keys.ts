@@ -164,7 +164,8 @@ function updateKey(
   if (before === undefined || before.revokedAt !== null) return undefined;
   const isRisen = isExpired(before, now) && !isExpired({ ...before, ...patch }, now);
   if (isRisen && countLive(db, now, before.userId) >= liveMax) return "too-many";
-  if (Object.keys(patch).length > 0) db.update(apiKeys).set(patch).where(eq(apiKeys.id, before.id)).run();
+  if (Object.keys(patch).length === 0) return before;
+  db.update(apiKeys).set(patch).where(eq(apiKeys.id, before.id)).run();
   const after = findKey(db, before.id)!;
   writeAudit(db, now, by, {
     action: "api_key.update",

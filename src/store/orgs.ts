@@ -60,7 +60,8 @@ export function createOrgs({ db, read, write }: AccountsFile): OrgRepository {
         requireRank(db, now, id, by, "admin");
         // What the house lends an organisation, its own admins do not raise.
         if (patch.limits !== undefined) requireAdmin(db, now, by);
-        if (Object.keys(patch).length > 0) db.update(orgs).set(patch).where(eq(orgs.id, id)).run();
+        if (Object.keys(patch).length === 0) return before;
+        db.update(orgs).set(patch).where(eq(orgs.id, id)).run();
         const after = findOrg(db, eq(orgs.id, id))!;
         const shown = ({ name, limits }: Org) => ({ name, limits });
         writeAudit(db, now, by, { action: "org.update", target: id, before: shown(before), after: shown(after) });

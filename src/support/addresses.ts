@@ -41,12 +41,18 @@ export function plainAddress(address: string): string {
  */
 export function clientAddress(peer: string, headers: Headers, trustedProxies: readonly string[]): string {
   if (trustedProxies.length === 0 || !isInNetworks(peer, trustedProxies)) return plainAddress(peer);
-  const forwarded = (headers.get("x-forwarded-for") ?? "").split(",").map((address) => address.trim());
+  const forwarded = (headers.get("x-forwarded-for") ?? "").split(",").map(withoutPort);
   for (const address of forwarded.reverse()) {
     if (isIP(address) === 0) break;
     if (!isInNetworks(address, trustedProxies)) return plainAddress(address);
   }
   return plainAddress(peer);
+}
+
+/** Some proxies write the port behind it: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+function withoutPort(text: string): string {
+  const [, v6, v4] = /^(?:\[([0-9a-f:.]+)\](?::\d{1,5})?|(\d+\.\d+\.\d+\.\d+):\d{1,5})$/i.exec(text.trim()) ?? [];
+  return v6 ?? v4 ?? text.trim();
 }
 
 /** An address as far as it may be kept: whole, its network (/24, /48), a digest that tells addresses apart, or not. */

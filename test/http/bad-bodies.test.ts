@@ -106,6 +106,28 @@ describe("R55 R58 ★ no body makes the relay fail, is echoed, or is taken in pa
     }
   });
 
+  const places: [line: string, body: object, loc: string, msg: RegExp][] = [
+    ["POST /api/keys", { name: "x", limits: { rpm: -1 } }, "limits.rpm", /greater or equal to 0/],
+    [
+      "POST /api/keys",
+      { name: "x", limits: { budgets: [{ usd: 1, window: "year" }] } },
+      "limits.budgets.0.window",
+      /one of hour, day/,
+    ],
+    ["POST /api/keys", { name: "x", models: { allow: [1] } }, "models.allow.0", /string/],
+    ["POST /api/keys", { name: "x", log_bodies: "all" }, "log_bodies", /one of off, preview, full/],
+    ["POST /api/keys", { name: "x", expires_at: 7 }, "expires_at", /string/],
+    ["POST /api/invites", { role: "boss" }, "role", /one of owner, admin, member/],
+    ["POST /api/invites", { expires_in: 3600.5 }, "expires_in", /integer/],
+  ];
+  test.each(places)("%s %j: the place is %s", async (line, body, loc, msg) => {
+    const answer = await house.ask(line, { as: owner, body });
+    expect(answer.status).toBe(422);
+    expect(answer.body.detail).toEqual([
+      { loc: ["body", ...loc.split(".")], msg: expect.stringMatching(msg), type: "value_error" },
+    ]);
+  });
+
   test("nothing of it all has changed who the super admin is, nor what objects inherit", async () => {
     const { items } = await house.services.accounts.list({ role: "super_admin" });
     expect(items.map(({ username }) => username)).toEqual(["olive"]);

@@ -289,8 +289,14 @@ describe("R70 ★ role × route", () => {
     }
   });
 
-  test("I1 no answer held a password, a stored hash or a key's digest", () => {
+  test("I1 R15 no answer held a password, a stored hash, a key's digest or the access key; nor did a line of the log", () => {
+    const log = house.relay.logLines.join("\n");
+    expect(log).not.toBe("");
+    for (const secret of [KEY, PASSWORD, ...made.values()]) {
+      expect(log).not.toContain(secret);
+    }
     const all = house.answers.join("\n");
+    expect(all).not.toContain(KEY);
     expect(all).not.toMatch(/\$argon2id|correct horse/);
     for (const key of [revoked.key, expiredKey, goneKey, ...made.values()]) expect(all).not.toContain(key);
   });

@@ -44,7 +44,7 @@ const manage = "server: { access_key_scopes: [inference, management] }\n";
 describe.skipIf(missingBinary !== undefined)(
   `the binary's life${missingBinary === undefined ? "" : ` (${missingBinary})`}`,
   () => {
-    test("an empty directory is enough: the key is shown once, works, and survives a restart unseen", async () => {
+    test("R14 an empty directory is enough: the key is shown once, works, and survives a restart unseen", async () => {
       const first = await start({ withoutKey: true });
       const key = /access key \(shown once, may call models\): (\S+)/.exec(first.stderr())?.[1];
       expect(key).toMatch(/^[\w-]{43}$/);

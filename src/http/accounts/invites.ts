@@ -12,7 +12,7 @@ const Create = Body({
   email: Type.Optional(Nullable(Text())),
   org_id: Type.Optional(Nullable(Text())),
   role: Type.Optional(Role),
-  expires_in: Type.Optional(Type.Number()),
+  expires_in: Type.Optional(Type.Integer()),
 });
 
 const policy = { type: "admin", scope: "users:write" } as const;

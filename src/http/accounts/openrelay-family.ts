@@ -18,7 +18,7 @@ const EXPIRES_IN_S_MAX = 3_153_600_000;
 
 const CreateKey = Body({
   name: Text(),
-  scopes: Type.Optional(Type.Array(Text())),
+  scopes: Type.Optional(Nullable(Type.Array(Text()))),
   expiresAt: Type.Optional(Nullable(Text())),
   expiresInSeconds: Type.Optional(Nullable(Type.Integer({ maximum: EXPIRES_IN_S_MAX }))),
 });
@@ -118,7 +118,7 @@ export function openrelayFamilyRoutes(services: Pick<HttpServices, "auth" | "bou
           {
             name,
             orgId: context.params["orgId"]!,
-            ...(scopes === undefined ? {} : { scopes }),
+            ...(scopes == null ? {} : { scopes }),
             ...(expiresAt === undefined ? {} : { expiresAt }),
           },
           { style: "openrelay" },

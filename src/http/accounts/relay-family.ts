@@ -15,7 +15,7 @@ const PATH = "/api/v1/auth/api-keys";
 const Create = Body({
   name: Text(),
   expires_at: Type.Optional(Nullable(Text())),
-  scopes: Type.Optional(Type.Array(Text())),
+  scopes: Type.Optional(Nullable(Type.Array(Text()))),
 });
 
 export function relayFamilyRoutes(services: Pick<HttpServices, "auth">): ApiRoute[] {
@@ -35,7 +35,8 @@ export function relayFamilyRoutes(services: Pick<HttpServices, "auth">): ApiRout
         const { key, secret } = await services.auth.apiKeys.create(
           {
             name,
-            ...(scopes === undefined ? {} : { scopes }),
+            // Its clients in Python send what is left out as null.
+            ...(scopes == null ? {} : { scopes }),
             ...(expiresAt === undefined ? {} : { expiresAt: expiry("expires_at", expiresAt) }),
           },
           { style: "relay" },
@@ -51,7 +52,10 @@ export function relayFamilyRoutes(services: Pick<HttpServices, "auth">): ApiRout
       policy: { type: "any", scope: "keys:read" },
       async handler(context) {
         const { identity } = callerOf(context);
-        const filter = { orgId: await orgOf(context), status: "not-revoked" } as const;
+        const orgId = await homeOrg(services.auth, identity);
+        // Before the first account there is no organisation, and so no key.
+        if (orgId === undefined) return [];
+        const filter = { orgId, status: "not-revoked" } as const;
         const keys = await allPages((page) => services.auth.apiKeys.list(filter, page, identity));
         return keys.map(relayKeyView);
       },

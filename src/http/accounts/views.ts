@@ -85,6 +85,8 @@ export function orgView(org: Org & { readonly role: OrgRole | null }) {
     name: org.name,
     role: org.role,
     is_default: org.isDefault,
+    // As keys show theirs; null = none.
+    limits: org.limits,
     created_at: instant(org.createdAt),
   };
 }

@@ -420,6 +420,19 @@ describe("native /api/keys", () => {
 });
 
 describe("Relay style", () => {
+  test("null is as good as left out, and before the first account there is an empty list", async () => {
+    const line = "POST /api/v1/auth/api-keys";
+    const made = await house.ask(line, { as: user, body: { name: "x", scopes: null, expires_at: null } });
+    const plain = await house.ask(line, { as: user, body: { name: "x", expires_at: null } });
+    expect([made.status, made.body.scopes]).toEqual([201, plain.body.scopes]);
+    const granted = `server: { access_key: ${KEY}, access_key_scopes: [inference, management, account] }`;
+    const unclaimed = await startAccounts(granted);
+    const { status, body } = await unclaimed.ask("GET /api/v1/auth/api-keys", { as: KEY });
+    await unclaimed.stop();
+
+    expect([status, body]).toEqual([200, []]);
+  });
+
   const PATH = "/api/v1/auth/api-keys";
 
   test("made, listed and revoked in its own words", async () => {
@@ -624,6 +637,8 @@ describe("OpenRelay style", () => {
   test("mistakes are one sentence and a code", async () => {
     const answer = await house.ask(`POST ${PATH()}/create`, { as: user, body: { name: "x", scopes: ["nope"] } });
     expect([answer.status, answer.body]).toEqual([422, { error: "scopes.0 is not a scope", code: "invalid_request" }]);
+    const late = await house.ask(`POST ${PATH()}/create`, { as: user, body: { name: "x", expiresAt: at(-1000) } });
+    expect([late.status, late.body.error]).toEqual([422, "expiresAt must lie in the future"]);
     const broken = await house.ask(`POST ${PATH()}/create`, { as: user, body: "{" });
     expect([broken.status, broken.body.code]).toEqual([400, "invalid_request"]);
   });

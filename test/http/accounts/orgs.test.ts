@@ -28,7 +28,14 @@ describe("organisations", () => {
     const { body } = await house.ask("GET /api/orgs", { as: user });
     expect(body).toEqual({
       items: [
-        { id: orgId, name: "Default", role: "member", is_default: true, created_at: expect.stringMatching(/Z$/) },
+        {
+          id: orgId,
+          name: "Default",
+          role: "member",
+          is_default: true,
+          limits: null,
+          created_at: expect.stringMatching(/Z$/),
+        },
       ],
       next_cursor: null,
     });
@@ -178,7 +185,30 @@ describe("invitations into an organisation", () => {
   });
 });
 
+test("what an organisation is lent is shown to whoever may see it", async () => {
+  const { id } = (await house.ask("POST /api/orgs", { as: owner, body: { name: "Bounded" } })).body;
+  const limits = { rpm: 60, tpm: 0, concurrency: 0, budgets: [{ usd: 20, window: "month" }] };
+  const changed = await house.ask(`PATCH /api/orgs/${id}`, {
+    as: owner,
+    body: { limits: { rpm: 60, budgets: limits.budgets } },
+  });
+  expect([changed.status, changed.body.limits]).toEqual([200, limits]);
+  expect((await house.ask(`GET /api/orgs/${id}`, { as: owner })).body.limits).toEqual(limits);
+  expect((await house.ask(`PATCH /api/orgs/${id}`, { as: owner, body: { limits: null } })).body.limits).toBeNull();
+});
+
 describe("R76 the audit trail", () => {
+  test("a change of nothing leaves no line", async () => {
+    const { id } = (await house.ask("POST /api/orgs", { as: owner, body: { name: "Still" } })).body;
+    const key = (await house.ask("POST /api/keys", { as: owner, body: { name: "still" } })).body.id;
+    const count = async () => (await house.services.audit.list({}, { limit: 1 })).items[0]!.id;
+    const before = await count();
+    for (const line of [`PATCH /api/orgs/${id}`, `PATCH /api/keys/${key}`, `PATCH /api/users/${other.id}`]) {
+      expect([line, (await house.ask(line, { as: owner, body: {} })).status]).toEqual([line, 200]);
+    }
+    expect(await count()).toBe(before);
+  });
+
   test("tells of a wrong password in a session that is open, and not of strangers who sign in", async () => {
     const wrong = "not the password of anybody";
     const about = async (action: string) =>
