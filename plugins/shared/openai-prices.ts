@@ -3,8 +3,11 @@ import { priceList } from "./price-list.ts";
 
 export const openaiPrice = priceList("2026-06", [
   ["gpt-5.5", 5, 30, 0.5],
+  ["gpt-5.5-pro", 30, 180],
   ["gpt-5.4", 2.5, 15, 0.25],
   ["gpt-5.4-mini", 0.75, 4.5, 0.075],
+  ["gpt-5.4-nano", 0.2, 1.25, 0.02],
+  ["gpt-5.4-pro", 30, 180],
   ["gpt-5.1", 1.25, 10, 0.125],
   ["gpt-5", 1.25, 10, 0.125],
   ["gpt-5-mini", 0.25, 2, 0.025],

@@ -10,8 +10,8 @@ const thinks = (...efforts: NonNullable<Traits["efforts"]>): Traits => ({
 });
 
 /**
- * Facts by model family, first match wins; of the vendor's model pages and guides, 2026-08. Models from 5.1 on think
- * only when told to, and take sampling parameters while they do not. https://platform.openai.com/docs/guides/reasoning
+ * Facts by model family, first match wins; as the vendor's 400 answers and its clouds' references tell them, 2026.
+ * Models from 5.1 on think only when told to, and take sampling parameters while they do not.
  */
 const FAMILIES: readonly (readonly [pattern: RegExp, traits: Traits])[] = [
   [/^gpt-4o(-mini)?-search/, { ...NO_THINKING, sampling: "none" }],

@@ -16,13 +16,13 @@ import {
   framesOfText,
   HAS_KIT,
   KIT_MISSING,
-  random,
   readFixtures,
   readRecordings,
   recordingAsCase,
   targetOf,
   writeEvents,
 } from "./support.ts";
+import { random } from "../support/random.ts";
 
 /**
  * A call made by code at the vendor says so in a field that a stream must show when the call opens, where the house

@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { collect } from "../../src/codec/fold.ts";
 import { PartSequencer } from "../../src/codec/order.ts";
 import type { ChatEvent, Part } from "../../src/contract/chat.ts";
-import { eventProblems, random } from "./support.ts";
+import { eventProblems } from "./support.ts";
+import { random } from "../support/random.ts";
 
 const START: ChatEvent = { type: "response-start", id: "1", model: "m" };
 const END: ChatEvent = { type: "response-end", finish: { reason: "stop" }, usage: {} };

@@ -102,17 +102,6 @@ export function namedEvents(...values: (JsonObject & { type: string })[]): strin
   return values.map((value) => `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`).join("");
 }
 
-/** Mulberry32: the same numbers on every run. */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** What is wrong with the order of these events; empty if nothing. */
 export function eventProblems(events: readonly ChatEvent[]): string[] {
   const problems: string[] = [];

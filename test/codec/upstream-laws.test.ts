@@ -10,11 +10,11 @@ import {
   eventProblems,
   eventsOf,
   frameProblems,
-  random,
   readFixtures,
   targetOf,
   writeEvents,
 } from "./support.ts";
+import { random } from "../support/random.ts";
 import { deframe, readEvents, readUpstreamFixtures, UPSTREAM_CODECS, UPSTREAM_DIALECTS } from "./upstream-support.ts";
 
 const cases = readUpstreamFixtures();

@@ -5,7 +5,7 @@ import { RelayError } from "../../src/contract/errors.ts";
 import type { Admission, Ask, Limiter, Plan } from "../../src/limits/limiter.ts";
 import { generalLimits, type GeneralLimits } from "../../src/limits/plan.ts";
 import { standingOf, tightest, tightestBudget } from "../../src/limits/standing.ts";
-import { random } from "../net/random.ts";
+import { random } from "../support/random.ts";
 import { keyHolder } from "../support/directory.ts";
 import { limitsOf, openDesk } from "./desk.ts";
 

@@ -1,7 +1,7 @@
 /** The last minute, second by second: no sixty seconds ever hold more than what was let in. */
 import { describe, expect, test } from "bun:test";
 import { SlidingMinute } from "../../src/limits/sliding-minute.ts";
-import { random as createRandom } from "../net/random.ts";
+import { random as createRandom } from "../support/random.ts";
 
 describe("R29 the sliding minute", () => {
   test("what happened counts for a whole minute, and not for two seconds more", () => {

@@ -1,6 +1,6 @@
 /** Same dialect, same bytes: random bodies through a real listener reach the upstream as they were written, but for named edits; answers come back so. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { random } from "../net/random.ts";
+import { random } from "../support/random.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { type Received, startUpstream, type Upstream } from "../support/upstream.ts";
 import { dialectOf, isStreamed, type Said, VOICES } from "../support/voices/index.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { RelayError } from "../../src/contract/errors.ts";
 import { scanTopLevel } from "../../src/relay/scan.ts";
 import { splice } from "../../src/relay/splice.ts";
-import { random } from "../net/random.ts";
+import { random } from "../support/random.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
 const scan = (text: string) => scanTopLevel(bytesOf(text));

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { HEAD_BYTES_MAX, INTERIM_MAX, ResponseParser } from "../../src/wire/http1.ts";
 import { EXTENSION_BYTES_MAX, TRAILER_BYTES_MAX } from "../../src/wire/http1-chunked.ts";
 import { FIELDS_MAX } from "../../src/wire/http1-head.ts";
-import { random } from "../net/random.ts";
+import { random } from "../support/random.ts";
 
 interface Outcome {
   status: number | undefined;
