@@ -1,11 +1,12 @@
 /** Hashes passwords so that guessing stays slow, and checking one never slows down the relay. */
+import { availableParallelism } from "node:os";
 import type { AuthConfig } from "../config/types.ts";
 import { createGate, type Turn } from "./gate.ts";
 import { normalisePassword } from "./password-rules.ts";
 
 type HashConfig = AuthConfig["password"]["hash"];
 
-/** 150 ms and 64 MiB each: two at a time leave the relay its share. */
+/** 150 ms and 64 MiB each. */
 const RUNNING_MAX = 2;
 const WAITING_MAX = 16;
 const RETRY_AFTER_MS = 2000;
@@ -44,8 +45,17 @@ export const argon2id: Hasher = {
   verify: (password, hash) => Bun.password.verify(password, hash, "argon2id"),
 };
 
-export function createPasswords(config: () => HashConfig, hasher: Hasher = argon2id): Passwords {
-  const gate = createGate({ runningMax: RUNNING_MAX, waitingMax: WAITING_MAX, retryAfterMs: RETRY_AFTER_MS });
+/** Where cores are few, one at a time: a second hash would take a third of the relay's own. */
+export function hashesAtOnce(cores: number): number {
+  return Math.max(1, Math.min(RUNNING_MAX, cores - 1));
+}
+
+export function createPasswords(
+  config: () => HashConfig,
+  hasher: Hasher = argon2id,
+  cores: number = availableParallelism(),
+): Passwords {
+  const gate = createGate({ runningMax: hashesAtOnce(cores), waitingMax: WAITING_MAX, retryAfterMs: RETRY_AFTER_MS });
   return {
     refuseWhenFull: gate.check,
     hash: (password, turn) => gate.run(() => hasher.hash(normalisePassword(password), config()), turn),

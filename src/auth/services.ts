@@ -38,6 +38,8 @@ export interface AuthServicesOptions {
   readonly log: Logger;
   /** Default: argon2id. */
   readonly hasher?: Hasher;
+  /** How many the machine has for this process; they decide how many passwords are hashed at once. */
+  readonly cores?: number;
   /** Default: jose. */
   readonly createJwtEngine?: (key: JwtKey) => JwtEngine;
 }
@@ -74,14 +76,14 @@ export interface AuthServices {
   stop(): Promise<void>;
 }
 
-export type AuthParts = Omit<AuthServicesOptions, "hasher" | "createJwtEngine" | "secrets">;
+export type AuthParts = Omit<AuthServicesOptions, "hasher" | "cores" | "createJwtEngine" | "secrets">;
 
 const ORG_ID_LENGTH = 20;
 /** How long an ended session is kept, so that the replay of one of its tokens is still known for what it is. */
 const ENDED_SESSION_KEPT_MS = 30 * 86_400_000;
 
 export function createAuthServices(options: AuthServicesOptions): AuthServices {
-  const { hasher, createJwtEngine, secrets, ...given } = options;
+  const { hasher, cores, createJwtEngine, secrets, ...given } = options;
   const { config, clock, schedule, ids, fillRandom, log } = given;
   const revocations = createRevocations((error) => log.error("a revocation could not be acted upon", { error }));
   const defaultOrg = createDefaultOrg(given.accounts, revocations, log);
@@ -90,7 +92,7 @@ export function createAuthServices(options: AuthServicesOptions): AuthServices {
   const audit = createAuditTrail(repositories.audit, log, createRepetition(clock));
   const shared = { ...parts, audit, revocations };
 
-  const passwords = createPasswords(() => config().auth.password.hash, hasher);
+  const passwords = createPasswords(() => config().auth.password.hash, hasher, cores);
   const throttle = createThrottle({
     config: () => config().auth.throttle,
     repository: repositories.throttle,

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { COMMON_PASSWORDS, isCommonPassword } from "../../src/auth/common-passwords.ts";
 import { createGate } from "../../src/auth/gate.ts";
-import { argon2id, createPasswords, type Hasher } from "../../src/auth/password.ts";
+import { argon2id, createPasswords, hashesAtOnce, type Hasher } from "../../src/auth/password.ts";
 import { checkGivenPassword, checkNewPassword } from "../../src/auth/password-rules.ts";
 import { RelayError } from "../../src/contract/errors.ts";
 
@@ -100,9 +100,18 @@ describe("R49 nobody's password takes as long as anybody's", () => {
 });
 
 describe("R51 two hashes at a time, sixteen wait, the rest is told to come back", () => {
+  test.each([
+    [1, 1],
+    [2, 1],
+    [3, 2],
+    [64, 2],
+  ])("of %d cores hashes take no more than %d, and leave one to the relay if they can", (cores, most) => {
+    expect(hashesAtOnce(cores)).toBe(most);
+  });
+
   test("the nineteenth is turned away at once", async () => {
     const { hasher, asked } = slowHasher();
-    const passwords = createPasswords(() => COST, hasher);
+    const passwords = createPasswords(() => COST, hasher, 4);
     const running = Array.from({ length: 18 }, (_, index) => passwords.verify(`password ${index}`, HASH));
     await Bun.sleep(0);
     expect(asked).toHaveLength(2);

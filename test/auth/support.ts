@@ -119,6 +119,7 @@ export async function openHouse({
       fillRandom,
       log,
       hasher,
+      cores: 4,
     });
   const services = make(used.accounts);
   await services.start();
