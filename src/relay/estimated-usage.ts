@@ -1,6 +1,7 @@
 /** Counts what an upstream does not tell: one figure, for the client and for the record. */
 import type { ChatEvent, ChatResponse, Operation, Part, Usage } from "../plugin/index.ts";
 import type { Call } from "./call.ts";
+import { noteUnsaid } from "./unsaid.ts";
 
 /** Of requests and of what was said. */
 const PER_TOKEN = 4;
@@ -23,6 +24,9 @@ export function noteEvent(call: Call, event: ChatEvent): ChatEvent {
       call.usage = event.usage;
       call.seenChars = 0;
       return event;
+    case "part-start":
+      noteUnsaid(call, event.head);
+      return event;
     case "part-delta":
       call.seenChars += event.delta.length;
       return event;
@@ -39,6 +43,7 @@ export function noteEvent(call: Call, event: ChatEvent): ChatEvent {
 /** The same of an answer that is there as a whole. */
 export function noteResponse(call: Call, response: ChatResponse): ChatResponse {
   call.seenChars = response.parts.reduce((sum, part) => sum + charsOf(part), 0);
+  for (const part of response.parts) noteUnsaid(call, part);
   call.finish = response.finish;
   return { ...response, usage: completed(call, response.usage) };
 }

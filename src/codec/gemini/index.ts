@@ -23,6 +23,7 @@ export const gemini = {
     encodeResponse,
     streamEncoder: createStreamEncoder,
     encodeError,
+    answerMedia: ["image", "audio", "video", "file"],
     encodeStreamError,
     readsError,
     ownMark: OWN_SIGNATURE_MARK,

@@ -23,6 +23,7 @@ export const openaiChat = {
     encodeResponse,
     streamEncoder: createStreamEncoder,
     encodeError,
+    answerMedia: ["image"],
     encodeStreamError,
     readsError,
     keepAlive: { data: "", comment: "keep-alive" },

@@ -21,6 +21,7 @@ export const openaiResponses = {
     encodeResponse,
     streamEncoder: createStreamEncoder,
     encodeError,
+    answerMedia: ["image"],
     encodeStreamError,
     readsError,
     ownMark: RELAY_SIGNATURE_PREFIX,

@@ -1,0 +1,77 @@
+/** What an answer holds and the client's dialect cannot say is named, in the record and where the header can still tell. */
+import { afterEach, expect, test } from "bun:test";
+import { startRelay } from "../support/relay.ts";
+import { PIXEL } from "../support/sdks/index.ts";
+import { type Reply, startUpstream } from "../support/upstream.ts";
+
+const open: { stop(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.stop();
+});
+
+async function start(reply: Reply) {
+  const up = await startUpstream(reply);
+  open.push(up);
+  const under = await startRelay(`
+providers:
+  gemini: { base_url: "${up.url}", provider_type: gemini, keys: [{ key: vendor-key-1 }], models: { include: [painter] } }
+  claude: { base_url: "${up.url}", provider_type: anthropic, keys: [{ key: vendor-key-2 }], models: { include: [seeker] } }
+`);
+  open.push(under);
+  under.tick(1);
+  return under;
+}
+
+const PICTURE = {
+  candidates: [
+    {
+      index: 0,
+      finishReason: "STOP",
+      content: { role: "model", parts: [{ text: "Here." }, { inlineData: { mimeType: "image/png", data: PIXEL } }] },
+    },
+  ],
+  usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 4, totalTokenCount: 7 },
+  modelVersion: "painter",
+  responseId: "r1",
+};
+const FOUND = {
+  id: "msg_1",
+  type: "message",
+  role: "assistant",
+  model: "seeker",
+  content: [
+    { type: "server_tool_use", id: "srvtoolu_1", name: "web_search", input: { query: "x" } },
+    { type: "text", text: "Found." },
+  ],
+  stop_reason: "end_turn",
+  stop_sequence: null,
+  usage: { input_tokens: 3, output_tokens: 4 },
+};
+const messages = [{ role: "user", content: "hello" }];
+const MESSAGES = { path: "/v1/messages", body: { model: "painter", max_tokens: 99, messages } };
+const CHAT = { path: "/v1/chat/completions", body: { model: "painter", messages } };
+const GEMINI = {
+  path: "/v1beta/models/seeker:generateContent",
+  body: { contents: [{ role: "user", parts: [{ text: "hello" }] }] },
+};
+
+test.each([
+  ["a picture to a client of messages", MESSAGES, { json: PICTURE }, ["answer.image"]],
+  ["a picture to a client of chat, which shows it", CHAT, { json: PICTURE }, null],
+  ["a server's own tool to a client of Gemini", GEMINI, { json: FOUND }, ["answer.server_tool_use"]],
+])("%s", async (_name, { path, body }, reply, named) => {
+  const under = await start(reply as Reply);
+  const answer = await under.post(path, body);
+  expect(answer.status).toBe(200);
+  expect(await answer.text()).toMatch(/Here\.|Found\./);
+  expect(answer.headers.get("x-relay-dropped-params")).toBe(named === null ? null : named.join(", "));
+  expect((await under.recorded(1))[0]!.droppedParams).toEqual(named);
+});
+
+test("in a stream the record alone can tell", async () => {
+  const data = `data: ${JSON.stringify(PICTURE)}\r\n\r\n`;
+  const under = await start({ headers: { "content-type": "text/event-stream" }, chunks: [data] });
+  const answer = await under.post("/v1/messages", { ...MESSAGES.body, stream: true });
+  expect(await answer.text()).toContain('"Here."');
+  expect((await under.recorded(1))[0]!.droppedParams).toEqual(["answer.image"]);
+});
