@@ -65,10 +65,6 @@ export function anonymousActor({ ip, requestId }: Origin, via: string): Actor {
   return { actor: "anonymous", userId: null, via, ip, requestId };
 }
 
-export function systemActor(via: string): Actor {
-  return { actor: "system", userId: null, via, ip: null, requestId: null };
-}
-
 /** A signed-in person; keys and the command line have no account of their own to change. */
 export function requireSession({ identity }: Caller): { readonly userId: number; readonly sessionId: string } {
   const { kind, userId, sessionId } = identity;

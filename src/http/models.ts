@@ -1,5 +1,6 @@
 /** The model list, in the shape of whoever asks; from memory; only the list of one provider may ask it. `http-api.md` sections 13.1, 14, 15. */
 import { type Identity, RelayError } from "../plugin/index.ts";
+import { orAborted } from "../relay/patience.ts";
 import { isBounded, isReachable } from "../relay/reach.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { isKey } from "../routing/key-pool.ts";
@@ -157,7 +158,7 @@ async function remoteModels({ provider, keys }: ProviderEntry): Promise<string[]
   if (provider.listModels === undefined || !isKey(key)) return [];
   try {
     const signal = AbortSignal.timeout(REMOTE_LIST_MAX_MS);
-    const names: unknown = await Promise.race([provider.listModels(key.secret, signal), aborted(signal)]);
+    const names: unknown = await orAborted(signal, Promise.resolve(provider.listModels(key.secret, signal)));
     if (!Array.isArray(names) || names.some((name) => typeof name !== "string")) {
       throw new TypeError("the plugin's model list is not a list of names");
     }
@@ -165,9 +166,4 @@ async function remoteModels({ provider, keys }: ProviderEntry): Promise<string[]
   } catch (cause) {
     throw new RelayError("upstream-unavailable", "The provider's own model list could not be had.", { cause });
   }
-}
-
-/** Rejects then: a plugin may overlook the signal. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
 }

@@ -18,7 +18,7 @@ import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { inputGuess, noteEvent, noteResponse } from "./estimated-usage.ts";
 import { failureResponse } from "./failure-response.ts";
-import { forwardedHeaders, wholeResponse } from "./headers.ts";
+import { forwardedHeaders } from "./headers.ts";
 import { keepAnswer, keepingEncoder, recalled } from "./kept-answers.ts";
 import { Losses } from "./losses.ts";
 import { needsMedia, withMediaBytes } from "./media.ts";
@@ -36,7 +36,7 @@ import { type EventReader, openTranslation, readAnswer, readEvents, readLocalEve
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
 import { codecOf, Sent, thrown } from "./sent.ts";
-import { readWhole } from "./whole.ts";
+import { answerWhole, readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
 
@@ -224,12 +224,12 @@ class ChatWork implements Work<Response> {
     }
     if (isKept(call, top))
       return this.#whenNoted(noteKept(call, { entry: target.entry, key }, bytes), bytes, contentType);
-    return this.#whole(bytes, contentType);
+    return answerWhole(call, bytes, contentType);
   }
 
   async #whenNoted(noted: Promise<void>, bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<Response> {
     await noted;
-    return this.#whole(bytes, contentType);
+    return answerWhole(this.call, bytes, contentType);
   }
 
   async #translate(target: Target, key: PoolKey, codec: Codec): Promise<Response> {
@@ -256,7 +256,7 @@ class ChatWork implements Work<Response> {
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
       const told = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
       const response = noteResponse(call, told);
-      return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(response, this.#context())));
+      return answerWhole(call, this.#write(call.route.codec.ingress!.encodeResponse(response, this.#context())));
     } catch (cause) {
       call.abandonAttempt();
       throw failureOf(call, cause);
@@ -314,7 +314,7 @@ class ChatWork implements Work<Response> {
       }
     }
     call.idleMs = 0;
-    return this.#whole(this.#write(call.route.codec.ingress!.encodeResponse(collect(events), this.#context())));
+    return answerWhole(call, this.#write(call.route.codec.ingress!.encodeResponse(collect(events), this.#context())));
   }
 
   /** Fetched once, however many candidates of the same kind are tried. */
@@ -369,14 +369,5 @@ class ChatWork implements Work<Response> {
   #write(body: JsonObject): Uint8Array<ArrayBuffer> {
     keepAnswer(this.call, this.top, body);
     return encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>;
-  }
-
-  #whole(bytes: Uint8Array<ArrayBuffer>, contentType = "application/json"): Response {
-    const { call } = this;
-    call.bytesOut = bytes.length;
-    call.firstByteMs = call.services.clock.monotonic();
-    const response = wholeResponse(call, contentType, bytes);
-    call.end(200);
-    return response;
   }
 }

@@ -7,12 +7,12 @@ import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
 import { estimateTokens } from "./estimate.ts";
-import { answerHeaders, forwardedHeaders } from "./headers.ts";
+import { forwardedHeaders } from "./headers.ts";
 import { resolveFor } from "./reach.ts";
 import type { TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { parseAnswer } from "./answer-text.ts";
-import { readWhole } from "./whole.ts";
+import { answerWhole, readWhole } from "./whole.ts";
 
 const encoder = new TextEncoder();
 
@@ -104,10 +104,7 @@ function write(call: Call, body: JsonObject, isEstimated = false): Response {
 }
 
 function finish(call: Call, bytes: Uint8Array<ArrayBuffer>, isEstimated = false): Response {
-  call.bytesOut = bytes.length;
-  call.firstByteMs = call.services.clock.monotonic();
-  const headers = answerHeaders(call, "application/json");
-  if (isEstimated) headers.set("x-relay-estimated", "true");
-  call.end(200);
-  return new Response(bytes, { status: 200, headers });
+  const response = answerWhole(call, bytes);
+  if (isEstimated) response.headers.set("x-relay-estimated", "true");
+  return response;
 }

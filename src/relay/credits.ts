@@ -4,7 +4,7 @@ import { tightestBudget } from "../limits/standing.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { isKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Call } from "./call.ts";
-import { answerHeaders } from "./headers.ts";
+import { answerOwn } from "./whole.ts";
 
 /** Clients ask often, and balances move slowly. */
 const KEPT_MS = 60_000;
@@ -16,7 +16,7 @@ const known = new WeakMap<ProviderEntry, Map<string, { readonly at: number; read
 export async function runCredits(call: Call): Promise<Response> {
   call.lane = "raw";
   const budget = budgetOf(call);
-  if (budget !== undefined) return answer(call, summary(null, { granted: budget.usd, used: budget.used }));
+  if (budget !== undefined) return answerOwn(call, summary(null, { granted: budget.usd, used: budget.used }));
   const entry = call.snapshot.providers
     .flatMap(({ entry }) => entry ?? [])
     .find(({ name, provider }) => provider.credits !== undefined && call.identity.providers?.includes(name) !== false);
@@ -30,7 +30,7 @@ export async function runCredits(call: Call): Promise<Response> {
   const key = entry.keys.pick(undefined);
   if (!isKey(key)) throw new RelayError("unavailable", "The provider has no usable key.", { wireCode: "no_keys" });
   const credits = await creditsOf(call, entry, key);
-  return answer(call, summary(entry.name, credits));
+  return answerOwn(call, summary(entry.name, credits));
 }
 
 /** A key with budgets is told of the one that leaves least, and nothing of what is behind it. */
@@ -38,14 +38,6 @@ function budgetOf({ identity, services: { limiter }, snapshot }: Call) {
   if (identity.limits === undefined || identity.limits.budgets.length === 0) return undefined;
   const { rules } = limiter.planOf(identity, snapshot.generalLimits);
   return tightestBudget(limiter, { rules: rules.filter(({ kind }) => kind === "key"), hasBudget: true });
-}
-
-function answer(call: Call, body: JsonObject): Response {
-  const text = JSON.stringify(body);
-  call.bytesOut = Buffer.byteLength(text);
-  const headers = answerHeaders(call, "application/json");
-  call.end(200);
-  return new Response(text, { status: 200, headers });
 }
 
 async function creditsOf(call: Call, entry: ProviderEntry, key: PoolKey): Promise<Credits> {

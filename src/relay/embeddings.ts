@@ -15,14 +15,14 @@ import { attempt } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
-import { answerHeaders, forwardedHeaders } from "./headers.ts";
+import { forwardedHeaders } from "./headers.ts";
 import { Losses } from "./losses.ts";
 import { askTogether, wrongCount } from "./together.ts";
 import { resolveFor } from "./reach.ts";
 import type { TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { parseAnswer } from "./answer-text.ts";
-import { readWhole } from "./whole.ts";
+import { answerWhole, readWhole } from "./whole.ts";
 import { bufferOf } from "../wire/part.ts";
 
 /** As many inputs as the vendor whose dialect most clients speak takes at once. */
@@ -65,11 +65,7 @@ async function tryOne(call: Call, top: TopLevel, target: Target, key: PoolKey): 
     const written = isSame
       ? await asItIs(call, top, target, key, codec)
       : await translated(call, top, target, key, codec);
-    call.bytesOut = written.length;
-    call.firstByteMs = call.services.clock.monotonic();
-    const answer = answerHeaders(call, JSON_TYPE);
-    call.end(200);
-    return new Response(written, { status: 200, headers: answer });
+    return answerWhole(call, written);
   } catch (cause) {
     call.abandonAttempt();
     throw failureOf(call, cause);

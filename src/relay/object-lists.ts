@@ -2,11 +2,11 @@
 import { type Json, type JsonObject, RelayError } from "../plugin/index.ts";
 import type { UpstreamObject } from "../store/types.ts";
 import type { Call } from "./call.ts";
-import { answerHeaders, forwardedHeaders } from "./headers.ts";
+import { forwardedHeaders } from "./headers.ts";
 import { ownedBy, type Place, whereIs } from "./object-places.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { parseAnswer } from "./answer-text.ts";
-import { readWhole } from "./whole.ts";
+import { answerOwn, readWhole } from "./whole.ts";
 
 /** Of one caller's objects of one kind, so many are known here; older ones are found by their ids alone. */
 const OWN_MAX = 10_000;
@@ -49,7 +49,7 @@ export async function listObjects(call: Call): Promise<Response> {
     data.push(...page.data);
     hasMore = page.hasMore;
   }
-  return write(call, { ...names.own, data: data as Json[], has_more: hasMore, ...ends(data) });
+  return answerOwn(call, { ...names.own, data: data as Json[], has_more: hasMore, ...ends(data) });
 }
 
 interface Group {
@@ -134,12 +134,4 @@ async function fetchPage(call: Call, { entry, key }: Place, query: string): Prom
 
 function ends(data: readonly JsonObject[]): { first_id: Json; last_id: Json } {
   return { first_id: data[0]?.["id"] ?? null, last_id: data.at(-1)?.["id"] ?? null };
-}
-
-function write(call: Call, body: JsonObject): Response {
-  const text = JSON.stringify(body);
-  call.bytesOut = Buffer.byteLength(text);
-  const headers = answerHeaders(call, "application/json");
-  call.end(200);
-  return new Response(text, { status: 200, headers });
 }

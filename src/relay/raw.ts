@@ -12,13 +12,13 @@ import type { Call } from "./call.ts";
 import { type Source, streamToClient } from "./client-stream.ts";
 import { editBody } from "./edits.ts";
 import { readForm } from "./forms.ts";
-import { answerHeaders, forwardedHeaders, returnedHeaders } from "./headers.ts";
+import { forwardedHeaders, returnedHeaders } from "./headers.ts";
 import { UsageAtEnd, usageIn } from "./raw-usage.ts";
 import { resolveFor } from "./reach.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
-import { readWhole } from "./whole.ts";
+import { answerWhole, readWhole } from "./whole.ts";
 
 /** Answers up to this size are read whole, so that a broken one can still be tried elsewhere and usage is known. */
 const WHOLE_BYTES_MAX = 1024 * 1024;
@@ -156,12 +156,9 @@ export async function pass(
     const bytes = await readWhole(call, entry, answer);
     if (isJson) call.usage = usageIn(bytes);
     if (isJson && read !== undefined) await read(bytes);
-    call.bytesOut = bytes.length;
-    call.firstByteMs = call.services.clock.monotonic();
-    const headers = answerHeaders(call, contentType);
-    returnedHeaders(answer, headers);
-    call.end(200);
-    return new Response(bytes, { status: 200, headers });
+    const response = answerWhole(call, bytes, contentType);
+    returnedHeaders(answer, response.headers);
+    return response;
   }
   call.firstByteMs = call.services.clock.monotonic();
   call.idleMs = entry.timeouts.idleMs;

@@ -18,13 +18,13 @@ import { attempt } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
-import { answerHeaders, forwardedHeaders } from "./headers.ts";
+import { forwardedHeaders } from "./headers.ts";
 import { Losses } from "./losses.ts";
 import { serving } from "./raw.ts";
 import { resolveFor } from "./reach.ts";
 import type { TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
-import { readWhole } from "./whole.ts";
+import { answerWhole, readWhole } from "./whole.ts";
 
 const DOCUMENTS_MAX = 1000;
 const JSON_TYPE = "application/json";
@@ -94,11 +94,7 @@ async function tryOne(call: Call, top: TopLevel, asked: Asked, target: Target, k
     const answer = form.decodeAnswer(parseJsonAnswer(bytes));
     if (answer.inputTokens !== undefined) call.usage = { inputTokens: answer.inputTokens };
     const written = encoder.encode(JSON.stringify(answerOf(call, asked, answer))) as Uint8Array<ArrayBuffer>;
-    call.bytesOut = written.length;
-    call.firstByteMs = call.services.clock.monotonic();
-    const answered = answerHeaders(call, JSON_TYPE);
-    call.end(200);
-    return new Response(written, { status: 200, headers: answered });
+    return answerWhole(call, written);
   } catch (cause) {
     call.abandonAttempt();
     throw failureOf(call, cause);

@@ -1,9 +1,10 @@
-/** Reads whole answers of upstreams within their limits. */
+/** Whole answers: those of upstreams read within their limits, ours sent to the client. */
 import { join } from "../net/bytes.ts";
 import type { Answer } from "../net/answer.ts";
-import { RelayError } from "../plugin/index.ts";
+import { type JsonObject, RelayError } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { Call } from "./call.ts";
+import { wholeResponse } from "./headers.ts";
 
 /** A declared answer up to this size is read in one go; others chunk by chunk, under the silence limit. */
 const ONE_GO_BYTES = 1024 * 1024;
@@ -40,4 +41,24 @@ async function readByChunk(call: Call, entry: ProviderEntry, answer: Answer): Pr
   }
   call.idleMs = 0;
   return chunks.length === 1 ? (chunks[0] as Uint8Array<ArrayBuffer>) : join(chunks, size);
+}
+
+/** What an upstream has said, as the client gets it. The call ends with it. */
+export function answerWhole(call: Call, bytes: Uint8Array<ArrayBuffer>, contentType = "application/json"): Response {
+  call.firstByteMs = call.services.clock.monotonic();
+  return endWith(call, bytes, contentType);
+}
+
+const encoder = new TextEncoder();
+
+/** What the relay itself tells. The call ends with it. */
+export function answerOwn(call: Call, body: JsonObject): Response {
+  return endWith(call, encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>, "application/json");
+}
+
+function endWith(call: Call, bytes: Uint8Array<ArrayBuffer>, contentType: string): Response {
+  call.bytesOut = bytes.length;
+  const response = wholeResponse(call, contentType, bytes);
+  call.end(200);
+  return response;
 }
