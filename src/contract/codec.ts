@@ -1,5 +1,15 @@
 /** What a wire format promises; codecs are pure and synchronous, only the lanes touch streams. */
-import type { ChatEvent, ChatRequest, ChatResponse, Effort, Finish, JsonObject, MediaPart, Usage } from "./chat.ts";
+import type {
+  ChatEvent,
+  ChatRequest,
+  ChatResponse,
+  Effort,
+  Finish,
+  HostedWork,
+  JsonObject,
+  MediaPart,
+  Usage,
+} from "./chat.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { RelayError } from "./errors.ts";
 import type { RequestLayout } from "./layout.ts";
@@ -76,6 +86,8 @@ export interface Ingress {
   readonly endMark?: Frame;
   /** Media that answers of this dialect can hold; default: none. */
   readonly answerMedia?: readonly MediaPart["kind"][];
+  /** Tools of the vendor's own that answers of this dialect can show at work; default: none. */
+  readonly answerHosted?: readonly HostedWork["kind"][];
 }
 
 /**

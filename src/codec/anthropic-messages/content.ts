@@ -14,6 +14,7 @@ import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/
 import { cleanBase64, cleanMediaType } from "../shared/media.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { withVendor } from "../shared/vendor.ts";
+import { readHosted } from "./hosted.ts";
 import { MESSAGES } from "./wire.ts";
 
 export function readCache(block: JsonObject): { cache?: CacheMark } {
@@ -197,7 +198,22 @@ export function listForm(content: Json | undefined): JsonObject {
 /** A string, a list of blocks, or nothing. */
 export function readBlocks(content: Json | undefined): Part[] {
   if (typeof content === "string") return content === "" ? [] : [{ type: "text", text: content }];
-  return arrayOr(content).filter(isObject).map(readBlock);
+  return readEach(arrayOr(content).filter(isObject), (block) => [readBlock(block)]);
+}
+
+/** Blocks as parts, a call of a tool that ran at the vendor together with what came of it. */
+export function readEach(blocks: readonly JsonObject[], read: (block: JsonObject) => Part[]): Part[] {
+  const parts: Part[] = [];
+  for (let at = 0; at < blocks.length; at += 1) {
+    const block = blocks[at]!;
+    const call = readHosted(block, blocks[at + 1]);
+    if (call === undefined) parts.push(...read(block));
+    else {
+      parts.push(call);
+      at += 1;
+    }
+  }
+  return parts;
 }
 
 /** Does this call wait for the client? Those made by code that runs at the vendor have been answered there. */

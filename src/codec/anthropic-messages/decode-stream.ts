@@ -8,6 +8,7 @@ import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { vendorOf } from "../shared/vendor.ts";
 import { isOpenCall, readAnnotations } from "./content.ts";
+import { awaitsResult, isResultOf, readHosted } from "./hosted.ts";
 import { BODY_FIELDS, readAnswerBlock, readFinish, readStopDetails } from "./response.ts";
 import { mergeReports, readUsage } from "./usage.ts";
 import { MESSAGES, OUTPUT_TOOL } from "./wire.ts";
@@ -50,6 +51,8 @@ class EventReader {
   #stopReason: string | undefined;
   #stopSequence: string | undefined;
   #stopDetails: unknown;
+  /** A call of a tool that runs at the vendor: what came of it is the next block, if it comes at all. */
+  #hosted: JsonObject | undefined;
 
   frame({ event, data }: Frame): void {
     if (this.#isDone || event === "ping") return;
@@ -117,6 +120,7 @@ class EventReader {
   #openBlock(index: number, value: JsonObject): void {
     if (!this.#isStarted) this.#start({});
     if (this.#blocks.has(index)) this.#closeBlock(index);
+    if (this.#hosted !== undefined && !isResultOf(this.#hosted, value)) this.#releaseHosted();
     const key = String(this.#blockCount);
     this.#blockCount += 1;
     const block: Block = { key, kind: kindOf(value), value, input: "", citations: [], signature: "" };
@@ -228,7 +232,19 @@ class EventReader {
   /** Blocks without a name of their own here are given out complete, with the input that trickled in. */
   #whole({ value, input }: Block): void {
     const streamed = parseJson(input);
-    const part = readAnswerBlock(streamed === undefined ? value : { ...value, input: streamed })[0];
+    const block = streamed === undefined ? value : { ...value, input: streamed };
+    const call = this.#hosted === undefined ? undefined : readHosted(this.#hosted, block);
+    if (call !== undefined) {
+      this.#hosted = undefined;
+      this.#parts.whole(call);
+      return;
+    }
+    this.#releaseHosted();
+    if (awaitsResult(block)) {
+      this.#hosted = block;
+      return;
+    }
+    const part = readAnswerBlock(block)[0];
     if (part?.type === "reasoning") {
       this.#parts.whole(
         { type: "reasoning" },
@@ -241,6 +257,14 @@ class EventReader {
     } else if (part?.type === "opaque" || part?.type === "media") {
       this.#parts.whole(part);
     }
+  }
+
+  /** A call without a result is the vendor's own affair. */
+  #releaseHosted(): void {
+    const call = this.#hosted;
+    this.#hosted = undefined;
+    const part = call === undefined ? undefined : readAnswerBlock(call)[0];
+    if (part?.type === "opaque") this.#parts.whole(part);
   }
 
   #messageDelta(body: JsonObject): void {
@@ -262,6 +286,7 @@ class EventReader {
       return;
     }
     for (const index of [...this.#blocks.keys()]) this.#closeBlock(index);
+    this.#releaseHosted();
     for (const part of readStopDetails(this.#stopDetails)) {
       if (part.type !== "refusal") continue;
       const tail = part.vendor === undefined ? {} : { vendor: part.vendor };

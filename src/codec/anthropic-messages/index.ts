@@ -25,6 +25,7 @@ export const anthropicMessages = {
     encodeStreamError,
     readsError,
     ownMark: RELAY_SIGNATURE_PREFIX,
+    answerHosted: ["web-search", "code", "mcp"],
     keepAlive: { event: "ping", data: '{"type":"ping"}' },
   },
   egress: {

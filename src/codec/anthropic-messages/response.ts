@@ -18,7 +18,8 @@ import { answerToolIds, clientToolNames } from "../shared/tool-names.ts";
 import { brokenOff, classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { estimateTokens } from "../shared/usage.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
-import { isOpenCall, readBlock, writeCitation } from "./content.ts";
+import { isOpenCall, readBlock, readEach, writeCitation } from "./content.ts";
+import { HostedWriter } from "./hosted.ts";
 import { readUsage, writeFullUsage } from "./usage.ts";
 import { MESSAGES, OUTPUT_TOOL, readStopReason, writeStopReason } from "./wire.ts";
 
@@ -61,7 +62,7 @@ export function decodeResponse(body: JsonObject): ChatResponse {
   if (error !== undefined) throw error;
   if (!Array.isArray(body["content"])) throw malformed("The upstream's answer holds no content.");
   const blocks = body["content"].filter(isObject);
-  const parts = [...blocks.flatMap(readAnswerBlock), ...readStopDetails(body["stop_details"])];
+  const parts = [...readEach(blocks, readAnswerBlock), ...readStopDetails(body["stop_details"])];
   const isOutput = blocks.some((block) => block["name"] === OUTPUT_TOOL);
   const hasCalls = blocks.some((block) => isOpenCall(block) && block["name"] !== OUTPUT_TOOL);
   const raw = textOf(body["stop_reason"]);
@@ -116,16 +117,17 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
   if (failure !== undefined) throw failure;
   const { body, usage } = ownExtras(response.vendor);
   const calls = callWriter(context);
+  const hosted = new HostedWriter(context.seed);
   return {
     id: response.id || `msg_${context.seed}`,
     type: "message",
     role: "assistant",
     model: response.model || context.request.model,
-    content: response.parts.flatMap((part) => writeAnswerPart(part, calls)),
+    content: response.parts.flatMap((part) => writeAnswerPart(part, calls, hosted)),
     stop_reason: writeStopReason(response.finish),
     stop_sequence: response.finish.stopSequence ?? null,
     ...stopDetailsOf(response.parts),
-    usage: writeFullUsage(withEstimates(response, context), usage),
+    usage: { ...writeFullUsage(withEstimates(response, context), usage), ...hosted.usage(usage) },
     ...body,
   };
 }
@@ -149,7 +151,7 @@ function stopDetailsOf(parts: readonly Part[]): JsonObject {
   return details === undefined ? {} : { stop_details: details };
 }
 
-function writeAnswerPart(part: Part, calls: ReturnType<typeof callWriter>): JsonObject[] {
+function writeAnswerPart(part: Part, calls: ReturnType<typeof callWriter>, hosted: HostedWriter): JsonObject[] {
   switch (part.type) {
     case "text":
       return part.text === "" ? [] : [writeText(part)];
@@ -159,6 +161,8 @@ function writeAnswerPart(part: Part, calls: ReturnType<typeof callWriter>): Json
       return part.text === "" || isStopDetail(part) ? [] : [{ type: "text", text: part.text }];
     case "tool-call":
       return [toolUse(part, calls)];
+    case "hosted-call":
+      return hosted.write(part);
     case "opaque":
       return part.codecId === MESSAGES ? [part.value] : [];
     default:

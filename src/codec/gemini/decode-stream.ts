@@ -1,5 +1,5 @@
 /** Reads answers of Gemini, chunk by chunk; a whole answer is a stream of one chunk. */
-import type { Annotation, ChatEvent, Json, JsonObject, Part, PartTail } from "../../contract/chat.ts";
+import type { Annotation, ChatEvent, Json, JsonObject, Part, PartHead, PartTail } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
 import { PartSequencer } from "../order.ts";
@@ -9,6 +9,7 @@ import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
 import { readPart } from "./content.ts";
+import { awaitsOutcome, readExecution, readGrounding } from "./hosted.ts";
 import { PartialArgs } from "./partial-args.ts";
 import { isGeminis } from "./signatures.ts";
 import { readUsage } from "./usage.ts";
@@ -83,6 +84,8 @@ class AnswerReader {
   #candidate: JsonObject = {};
   readonly #others: JsonObject[] = [];
   readonly #cited = new Set<string>();
+  /** Code that has run at the vendor: its outcome is the next part, if it comes at all. */
+  #code: JsonObject | undefined;
 
   frame(data: string): void {
     if (this.#isDone) return;
@@ -149,6 +152,34 @@ class AnswerReader {
   }
 
   #part(raw: JsonObject): void {
+    const execution = this.#code === undefined ? undefined : readExecution(this.#code, raw);
+    if (execution !== undefined) {
+      this.#code = undefined;
+      this.#whole(execution);
+      return;
+    }
+    this.#releaseCode();
+    if (awaitsOutcome(raw)) {
+      this.#code = raw;
+      return;
+    }
+    this.#ordinary(raw);
+  }
+
+  /** Code without an outcome is the vendor's own affair. */
+  #releaseCode(): void {
+    const code = this.#code;
+    this.#code = undefined;
+    if (code !== undefined) this.#ordinary(code);
+  }
+
+  #whole(part: Extract<PartHead, Part>): void {
+    this.#hasSaid = true;
+    this.#before = undefined;
+    this.#parts.whole(part);
+  }
+
+  #ordinary(raw: JsonObject): void {
     const call = camelFields(raw)["functionCall"];
     const part = readPart(raw);
     if (isObject(call)) {
@@ -164,8 +195,7 @@ class AnswerReader {
       case "media":
       case "opaque": {
         const { vendor: _vendor, ...bare } = part;
-        this.#before = undefined;
-        this.#parts.whole({ ...bare, ...own(part) } as typeof part);
+        this.#whole({ ...bare, ...own(part) } as typeof part);
       }
     }
   }
@@ -256,7 +286,10 @@ class AnswerReader {
       return;
     }
     this.#begin();
+    this.#releaseCode();
     this.#closeCall();
+    const search = readGrounding(this.#candidate);
+    if (search !== undefined) this.#whole(search);
     this.#parts.end();
     this.#isDone = true;
     const vendor = vendorOf(GEMINI, {

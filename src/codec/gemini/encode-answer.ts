@@ -1,5 +1,5 @@
 /** What whole and streamed Gemini answers have in common: parts, candidates, counts. */
-import type { Annotation, ChatResponse, Finish, JsonObject, Part, ReasoningPart, Usage } from "../../contract/chat.ts";
+import type { ChatResponse, Finish, JsonObject, Part, ReasoningPart, Usage } from "../../contract/chat.ts";
 import type { AnswerContext } from "../../contract/codec.ts";
 import { createCallWriter } from "../shared/answer-calls.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
@@ -7,6 +7,7 @@ import { inputObject } from "../shared/input-object.ts";
 import { arrayOr, isObject, objectOr } from "../shared/json.ts";
 import { fieldsOf } from "../shared/vendor.ts";
 import { writeMedia } from "./encode-parts.ts";
+import { writeHosted } from "./hosted.ts";
 import { CarriedSignatures, isGeminis, sealSignature } from "./signatures.ts";
 import { writeUsage } from "./usage.ts";
 import { GEMINI, writeFinishReason } from "./wire.ts";
@@ -41,6 +42,8 @@ export class AnswerPartWriter {
         return [this.#call(part)];
       case "media":
         return isForeignFile(part) ? [] : [writeMedia(part, AS_IS)];
+      case "hosted-call":
+        return writeHosted(part);
       case "opaque":
         return part.codecId === GEMINI ? [part.value] : [];
       case "tool-result":
@@ -99,18 +102,14 @@ export function ownExtras(vendor: ChatResponse["vendor"]) {
   };
 }
 
-/** Sources of the answer in the form of a search. */
-function grounding(annotations: readonly Annotation[]): JsonObject {
-  if (annotations.length === 0) return {};
-  const groundingChunks = annotations.map(({ url, title }) => ({ web: { uri: url, title: title ?? "" } }));
-  return { groundingMetadata: { groundingChunks } };
-}
-
-/** The answer's first candidate; of a refused prompt none is left. */
+/**
+ * The answer's first candidate; of a refused prompt none is left.
+ * @param grounding `groundingMetadata`, or nothing
+ */
 export function writeCandidates(
   parts: readonly JsonObject[],
   finish: Finish,
-  annotations: readonly Annotation[],
+  grounding: JsonObject,
   extras: ReturnType<typeof ownExtras>,
 ): JsonObject {
   const isBlocked = isObject(extras.body["promptFeedback"]) && parts.length === 0 && finish.reason === "content-filter";
@@ -119,7 +118,7 @@ export function writeCandidates(
     ...(parts.length === 0 ? {} : { content: { parts: [...parts], role: "model" } }),
     finishReason: writeFinishReason(finish),
     index: 0,
-    ...grounding(annotations),
+    ...grounding,
     ...extras.candidate,
   };
   return { candidates: [first, ...extras.candidates] };

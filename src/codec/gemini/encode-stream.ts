@@ -1,11 +1,12 @@
 /** Writes an answer as a stream of Gemini chunks, each in the form of an answer. */
-import type { Annotation, ChatEvent, JsonObject, Part, PartHead, PartTail } from "../../contract/chat.ts";
+import type { Annotation, ChatEvent, HostedWork, JsonObject, Part, PartHead, PartTail } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
 import { mergeUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
 import { AnswerPartWriter, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
 import { encodeStreamError } from "./errors.ts";
+import { writeGrounding } from "./hosted.ts";
 import { isGeminis } from "./signatures.ts";
 
 /** There is no end mark: the chunk with the finish reason is the last. */
@@ -27,6 +28,7 @@ class ChunkWriter implements FrameWriter {
   /** Whole parts written last: they wait, because the last of them stands beside the finish reason. */
   #held: JsonObject[] = [];
   readonly #annotations: Annotation[] = [];
+  readonly #hosted: HostedWork[] = [];
   #hasWritten = false;
   #isDone = false;
 
@@ -111,6 +113,10 @@ class ChunkWriter implements FrameWriter {
       case "tool-call":
         this.#hold({ ...head, ...tail, inputJson: this.#partText === "" ? "{}" : this.#partText });
         break;
+      case "hosted-call":
+        this.#hosted.push(head.work);
+        this.#hold(head);
+        break;
       case "media":
       case "opaque":
         this.#hold(head);
@@ -127,7 +133,7 @@ class ChunkWriter implements FrameWriter {
     // Clients that keep a history want a content in every chunk.
     const parts = this.#held.length === 0 && this.#hasWritten ? [{ text: "" }] : this.#held;
     const body = {
-      ...writeCandidates(parts, finish, this.#annotations, extras),
+      ...writeCandidates(parts, finish, writeGrounding(this.#annotations, this.#hosted), extras),
       ...writeCounts(total, extras.usage),
       ...this.#identity,
       ...extras.body,

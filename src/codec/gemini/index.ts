@@ -24,6 +24,7 @@ export const gemini = {
     streamEncoder: createStreamEncoder,
     encodeError,
     answerMedia: ["image", "audio", "video", "file"],
+    answerHosted: ["web-search", "code"],
     encodeStreamError,
     readsError,
     ownMark: OWN_SIGNATURE_MARK,

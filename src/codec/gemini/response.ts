@@ -4,6 +4,7 @@ import type { AnswerContext } from "../../contract/codec.ts";
 import { collect } from "../fold.ts";
 import { readWholeAnswer } from "./decode-stream.ts";
 import { AnswerPartWriter, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
+import { writeGrounding } from "./hosted.ts";
 
 /** A whole answer is read like a stream of one chunk: each chunk has the form of an answer. */
 export function decodeResponse(body: JsonObject): ChatResponse {
@@ -15,8 +16,9 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
   const writer = new AnswerPartWriter(context);
   const parts = response.parts.flatMap((part) => writer.write(part));
   const annotations = response.parts.flatMap((part) => (part.type === "text" ? (part.annotations ?? []) : []));
+  const hosted = response.parts.flatMap((part) => (part.type === "hosted-call" ? [part.work] : []));
   return {
-    ...writeCandidates(parts, response.finish, annotations, extras),
+    ...writeCandidates(parts, response.finish, writeGrounding(annotations, hosted), extras),
     ...writeCounts(response.usage, extras.usage),
     modelVersion: response.model || context.request.model,
     responseId: response.id || context.seed,

@@ -24,6 +24,8 @@ export const openaiChat = {
     streamEncoder: createStreamEncoder,
     encodeError,
     answerMedia: ["image"],
+    // By the pages that it cites, as the vendor does.
+    answerHosted: ["web-search"],
     encodeStreamError,
     readsError,
     keepAlive: { data: "", comment: "keep-alive" },

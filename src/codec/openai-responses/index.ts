@@ -22,6 +22,7 @@ export const openaiResponses = {
     streamEncoder: createStreamEncoder,
     encodeError,
     answerMedia: ["image"],
+    answerHosted: ["web-search", "code", "mcp"],
     encodeStreamError,
     readsError,
     ownMark: RELAY_SIGNATURE_PREFIX,

@@ -18,6 +18,9 @@ export const ID_PREFIXES = {
   function_call: "fc_",
   custom_tool_call: "ctc_",
   image_generation_call: "ig_",
+  web_search_call: "ws_",
+  code_interpreter_call: "ci_",
+  mcp_call: "mcp_",
   other: "item_",
 } as const;
 
