@@ -166,6 +166,18 @@ export interface WebSearch {
   readonly blockedDomains?: readonly string[];
   /** Roughly where the user is: `city`, `region`, `country`, `timezone`. */
   readonly userLocation?: JsonObject;
+  /** How much of the pages is read, in OpenAI's words: `low`, `medium`, `high`. */
+  readonly contextSize?: string;
+}
+
+/** A server of tools to which the vendor speaks by itself, without asking anybody before a call. */
+export interface McpServer {
+  readonly name: string;
+  readonly url: string;
+  /** Bearer token for the server. A secret: in requests alone, never in answers, logs or records. */
+  readonly token?: string;
+  /** Absent = all of its tools. */
+  readonly allowedTools?: readonly string[];
 }
 
 export interface Tool {
@@ -178,6 +190,10 @@ export interface Tool {
   strict?: boolean;
   /** Of a tool that runs at the vendor: it is a search of the web, which several vendors have. */
   webSearch?: WebSearch;
+  /** The same: the model writes code, and the vendor runs it in a container without files. */
+  runsCode?: true;
+  /** The same: the tools of a server. */
+  mcp?: McpServer;
   cache?: CacheMark;
   vendor?: Vendor;
 }

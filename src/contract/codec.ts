@@ -114,6 +114,8 @@ export interface Traits {
   readonly reasoningHistory?: "reasoning_content" | "reasoning_details" | "none";
   /** openai-chat: may tool messages hold image parts? Default false: images move to a user message after them. */
   readonly toolMedia?: boolean;
+  /** openai-chat: takes `web_search_options`. Default false: most models refuse them. */
+  readonly webSearch?: boolean;
   /** openai-chat: tool-call ids must be exactly nine letters or digits. */
   readonly shortToolIds?: boolean;
   /** The model's own maximum of output tokens; used where the dialect demands a limit and the client gave none. */
@@ -192,6 +194,8 @@ export interface Egress {
    */
   mustRewrite?(body: Uint8Array, traitsOf: (model: string) => Traits, model: string): boolean;
   encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject;
+  /** Headers, lower case, without which the upstream would refuse a body that was written from another dialect's. */
+  headersFor?(body: JsonObject): Readonly<Record<string, string>>;
   /** Throws `upstream-malformed` when the body is not an answer, or the decoded error when it is one in disguise. */
   decodeResponse(body: JsonObject): ChatResponse;
   /** The dialect has no stop sequences: the relay ends answers at them. */

@@ -12,6 +12,7 @@ import { amendBody, amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
 import { attempt, attemptAll, Attempts, type Work } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
+import { hideBodySecrets } from "./body-secrets.ts";
 import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
 import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
@@ -110,7 +111,7 @@ class ChatWork implements Work<Response> {
   /** What ended an attempt, which is over with it. */
   failureOf(cause: unknown): RelayError {
     this.call.abandonAttempt();
-    return failureOf(this.call, cause);
+    return hideBodySecrets(failureOf(this.call, cause), this.top);
   }
 
   /** Sends the request as the operator wants it for this target; lanes that need more than that answer by themselves. */
@@ -239,9 +240,10 @@ class ChatWork implements Work<Response> {
     const traits = entry.traits(model);
     const needsBytes = needsMedia(call, this.request, codec, traits);
     const request = needsBytes ? await this.#withBytes(codec, traits) : this.request;
-    const body = encoder.encode(JSON.stringify(this.#encode(request, target, codec))) as Uint8Array<ArrayBuffer>;
+    const encoded = this.#encode(request, target, codec);
+    const body = encoder.encode(JSON.stringify(encoded)) as Uint8Array<ArrayBuffer>;
     const isSame = codec.id === call.route.codec.id;
-    const headers = isSame ? this.#headers() : {};
+    const headers = isSame ? this.#headers() : (codec.egress!.headersFor?.(encoded) ?? {});
     const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
     try {
       const answer = await callUpstream(call, entry, shape);

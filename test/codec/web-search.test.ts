@@ -102,6 +102,38 @@ describe("a search is asked for in the upstream's words, and what it has no word
     }
   });
 
+  describe("at chat by the models that search", () => {
+    const chat = (from: Dialect, extra: JsonObject = {}) => {
+      const target = targetOf({ webSearch: true });
+      const request = CODECS[from].ingress.decodeRequest({ ...ASKED[from], ...extra }, { model: "m" });
+      return { sent: CODECS["openai-chat"].egress.encodeRequest(request, target), lost: target.lost };
+    };
+    const located = { user_location: { type: "approximate", approximate: place } };
+
+    test.each([
+      ["anthropic-messages", located, ["tools[].max_uses", "tools[].allowed_domains"]],
+      ["openai-responses", located, ["tools[].allowed_domains"]],
+      ["gemini", {}, []],
+    ] as const)("for clients of %s", (from, options, lost) => {
+      const got = chat(from);
+      expect(got.sent["web_search_options"]).toEqual(options as never);
+      expect(got.sent).not.toHaveProperty("tools");
+      expect(got.lost).toEqual([...lost]);
+    });
+
+    test("with as much of the pages as was asked for, which Anthropic cannot be told", () => {
+      const tools = [{ type: "web_search", search_context_size: "high" }];
+      expect(chat("openai-responses", { tools }).sent["web_search_options"]).toEqual({ search_context_size: "high" });
+      const web_search_options = { search_context_size: "low" };
+      expect(send("openai-chat", "openai-responses", { web_search_options }).sent["tools"]).toEqual([
+        { type: "web_search", search_context_size: "low" },
+      ]);
+      expect(send("openai-chat", "anthropic-messages", { web_search_options }).lost).toEqual([
+        "tools[].search_context_size",
+      ]);
+    });
+  });
+
   test("at Gemini only where no function stands beside it", () => {
     const tools = [
       ...(ASKED["anthropic-messages"]["tools"] as JsonObject[]),

@@ -3,18 +3,18 @@ import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
-import { isObject, objectOr, sameJson } from "../shared/json.ts";
+import { isObject, objectOr, pick, sameJson } from "../shared/json.ts";
 import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { strictSchema } from "../shared/schema/strict.ts";
 import { isForced, loseChoice } from "../shared/tool-choice.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
-import { isSearch, writeAnthropicSearch } from "../shared/web-search.ts";
 import { writeCache } from "./content.ts";
 import { readOutputFormat, readToolChoice } from "./decode-request.ts";
 import { asContent, type BlockContext } from "./encode-blocks.ts";
 import { type Conversation, writeConversation } from "./encode-messages.ts";
+import { isServer, writeHostedTool, writeServers } from "./hosted-tools.ts";
 import { planThinking, type Thinking } from "./thinking.ts";
 import { CACHE_MARKS_MAX, MESSAGES, OUTPUT_TOOL } from "./wire.ts";
 
@@ -57,6 +57,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
     ...output.fields,
     ...writeSampling(plan),
     ...writeStops(plan),
+    ...(isNative ? pick(form, ["mcp_servers"]) : writeServers(request.tools)),
     ...writeMetadata(plan),
     ...writeServiceTier(plan),
     ...(request.stream ? { stream: true } : isNative ? { stream: false } : {}),
@@ -78,7 +79,9 @@ function writeTools(plan: Plan): JsonObject[] {
     const mark = tool.cache === undefined ? {} : { cache_control: writeCache(tool.cache) };
     if (tool.kind === "provider") {
       if (isObject(fields["tool"])) return [{ ...fields["tool"], ...mark }];
-      if (isSearch(tool)) return [writeAnthropicSearch(tool.webSearch)];
+      if (isServer(tool)) return [];
+      const hosted = writeHostedTool(tool, lose);
+      if (hosted !== undefined) return [hosted];
       lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
       return [];
     }

@@ -12,6 +12,7 @@ import { messagesLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { holdsUnsignedThinking } from "./unsigned.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
+import { headersFor } from "./hosted-tools.ts";
 import { MESSAGES } from "./wire.ts";
 
 export const anthropicMessages = {
@@ -30,6 +31,7 @@ export const anthropicMessages = {
   },
   egress: {
     encodeRequest,
+    headersFor,
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,

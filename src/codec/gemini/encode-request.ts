@@ -87,10 +87,14 @@ function writeTools(plan: Plan): JsonObject[] {
       loseBounds(tool.webSearch, SEARCH_BOUNDS, lose);
       continue;
     }
+    if (tool.runsCode && functions.length === 0) continue;
     lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool, or not beside functions");
   }
   if (declarations.length > 0) return [{ functionDeclarations: declarations }];
-  return searches.length > 0 ? [{ googleSearch: {} }] : [];
+  return [
+    ...(searches.length > 0 ? [{ googleSearch: {} }] : []),
+    ...(request.tools.some(({ runsCode }) => runsCode) ? [{ codeExecution: {} }] : []),
+  ];
 }
 
 function writeToolsAsWritten(tools: readonly Tool[], plan: Plan): JsonObject[] {

@@ -11,7 +11,7 @@ import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName, sha256Hex } from "../shared/t
 import { loseForeign } from "../shared/extras.ts";
 import { loseChoice, onlyAllowed } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
-import { isSearch } from "../shared/web-search.ts";
+import { isSearch, writeSearchOptions } from "../shared/web-search.ts";
 import { withAnswer } from "../shared/unsaid.ts";
 import { type MessageContext, writeMessages } from "./encode-messages.ts";
 import {
@@ -47,6 +47,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     model: target.model,
     messages: writeMessages(request.system, request.messages, context),
     ...writeTools(request, form, context),
+    ...writeSearch(request, context),
     ...writeLimit(request, form, target),
     ...switches,
     ...writeSampling(request, form, lose),
@@ -152,7 +153,9 @@ function writeTools(request: ChatRequest, form: JsonObject | undefined, context:
   const { isNative, lose } = context;
   const tools = request.tools.filter((tool) => {
     if (tool.kind !== "provider" || fieldsOf(tool.vendor, CHAT)["tool"] !== undefined) return true;
-    if (form?.["web_search_options"] !== undefined && isSearch(tool)) return false;
+    const isWritten =
+      form?.["web_search_options"] !== undefined || (!isNative && context.target.traits.webSearch === true);
+    if (isWritten && isSearch(tool)) return false;
     lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
     return false;
   });
@@ -175,6 +178,12 @@ function writeTools(request: ChatRequest, form: JsonObject | undefined, context:
   }
   if (request.parallelToolCalls !== undefined) body["parallel_tool_calls"] = request.parallelToolCalls;
   return body;
+}
+
+/** Another dialect's search, for the few models that take one. */
+function writeSearch({ tools }: ChatRequest, { isNative, lose, target }: MessageContext): JsonObject {
+  const search = isNative || target.traits.webSearch !== true ? undefined : tools.find(isSearch)?.webSearch;
+  return search === undefined ? {} : { web_search_options: writeSearchOptions(search, lose) };
 }
 
 function renamed(choice: NonNullable<ChatRequest["toolChoice"]>, isNative: boolean) {

@@ -12,6 +12,7 @@ import { loseChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { inputString, type ItemContext, writeInput } from "./encode-items.ts";
 import { readFormat, readReasoningSettings, writeFormat, writeReasoningSettings } from "./fields.ts";
+import { includesFor } from "./hosted-tools.ts";
 import { isAdditional, isWritable, readToolChoice, writeForeignTool, writeOwnTools, writeToolChoice } from "./tools.ts";
 import { INCLUDE_ENCRYPTED, OUTPUT_TOKENS_MIN, RESPONSES } from "./wire.ts";
 
@@ -128,7 +129,8 @@ function writeUser({ user }: ChatRequest, form: JsonObject | undefined): JsonObj
 
 /** Nothing is left at the vendor; what a model thought comes back encrypted, from models that think: others refuse. */
 function writeStateless(request: ChatRequest, traits: Traits): JsonObject {
-  return { store: false, ...(isThinking(request, traits) ? { include: [INCLUDE_ENCRYPTED] } : {}) };
+  const include = [...(isThinking(request, traits) ? [INCLUDE_ENCRYPTED] : []), ...includesFor(request.tools)];
+  return { store: false, ...(include.length === 0 ? {} : { include }) };
 }
 
 function isThinking({ reasoning, messages }: ChatRequest, { thinking }: Traits): boolean {

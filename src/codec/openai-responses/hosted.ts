@@ -3,11 +3,8 @@ import type { HostedCallPart, HostedWork, Json, JsonObject, WebSource } from "..
 import { arrayOr, compact, isObject, objectOr, textOf } from "../shared/json.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { fieldsOf, withVendor } from "../shared/vendor.ts";
+import { WITH_OUTPUTS, WITH_SOURCES } from "./hosted-tools.ts";
 import { RESPONSES } from "./wire.ts";
-
-/** What must be asked for by name in `include`. */
-const WITH_SOURCES = "web_search_call.action.sources";
-const WITH_OUTPUTS = "code_interpreter_call.outputs";
 
 /** `undefined` for other items, and for a look at one page, which no other vendor counts as a search. */
 export function readHosted(item: JsonObject): HostedCallPart | undefined {

@@ -2,18 +2,16 @@
 import type { Json, JsonObject, Tool, ToolCallPart, ToolChoice } from "../../contract/chat.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolGrammar } from "../shared/custom-tools.ts";
+import { isShared } from "../shared/hosted-tools.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, sameJson, textOf } from "../shared/json.ts";
 import { toolSchema } from "../shared/schema/root.ts";
 import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, withVendor } from "../shared/vendor.ts";
-import { isSearch, readWebSearch, writeResponsesSearch } from "../shared/web-search.ts";
 import { missing } from "./content.ts";
+import { readHostedTool, writeHostedTool } from "./hosted-tools.ts";
 import { RESPONSES } from "./wire.ts";
-
-/** Also under the names of its earlier versions. */
-const SEARCH = /^web_search(_|$)/;
 
 const FUNCTION_FIELDS = new Set(["type", "name", "description", "parameters", "strict"]);
 const CUSTOM_FIELDS = new Set(["type", "name", "description"]);
@@ -69,8 +67,12 @@ function readTool(value: JsonObject, param: string, form: JsonObject): Tool {
     default: {
       const type = textOf(value["type"]);
       if (type === undefined) throw missing(`${param}.type`);
-      const search = SEARCH.test(type) ? { webSearch: readWebSearch(value) } : {};
-      return { kind: "provider", name: type, ...search, ...withVendor(RESPONSES, { tool: value }, form) };
+      return {
+        kind: "provider",
+        name: type,
+        ...readHostedTool(type, value),
+        ...withVendor(RESPONSES, { tool: value }, form),
+      };
     }
   }
 }
@@ -114,7 +116,7 @@ function writeOwnTool(tool: Tool, name: string): JsonObject {
 
 /** Has this tool a form in this dialect? */
 export function isWritable(tool: Tool): boolean {
-  return tool.kind !== "provider" || isSearch(tool) || fieldsOf(tool.vendor, RESPONSES)["tool"] !== undefined;
+  return tool.kind !== "provider" || isShared(tool) || fieldsOf(tool.vendor, RESPONSES)["tool"] !== undefined;
 }
 
 /** Was it declared inside the input, and is written there again? */
@@ -127,7 +129,8 @@ export function isAdditional(tool: Tool): boolean {
  * @param lose is told when a schema does not fit the strict mode that was asked for
  */
 export function writeForeignTool(tool: Tool, lose: (field: string, reason: string) => void): JsonObject {
-  if (isSearch(tool)) return writeResponsesSearch(tool.webSearch, lose);
+  const hosted = writeHostedTool(tool, lose);
+  if (hosted !== undefined) return hosted;
   const name = safeToolName(tool.name, OPENAI_TOOL_NAME_CHARS_MAX);
   const described = tool.description === undefined ? {} : { description: tool.description };
   if (tool.kind === "custom") {
