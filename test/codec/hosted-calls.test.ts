@@ -305,7 +305,7 @@ function shown(to: Dialect, response: ChatResponse, extra: JsonObject = {}): unk
   }
 }
 
-const ID = expect.stringMatching(/^srvtoolu_[a-f0-9]{24}$/);
+const ID = expect.stringMatching(/^srvtoolu_monorelay\.v1\.[a-f0-9]{24}$/);
 const pairOf = (name: string, input: JsonObject, type: string, content: unknown) => [
   { type: "server_tool_use", id: ID, name, input },
   { type, tool_use_id: ID, content },
@@ -316,9 +316,10 @@ const page = (url: string, title: string) => ({
   ...{ type: "web_search_result", url, title, encrypted_content: MARK, page_age: null },
 });
 const itemOf = (type: string, prefix: string, fields: JsonObject, status = "completed") => ({
-  id: expect.stringMatching(new RegExp(`^${prefix}_[a-f0-9]{40}$`)),
+  id: expect.stringMatching(new RegExp(`^${prefix}_monorelay\\.v1\\.[a-f0-9]{40}$`)),
   ...{ type, status, ...fields },
 });
+const SEALED = expect.stringMatching(/^bW9ub3JlbGF5LnYx/);
 const chunks = [{ web: { uri: PAGE.url, title: "A" } }];
 
 const SHOWN: [told: string, to: Dialect, expected: unknown][] = [
@@ -359,7 +360,7 @@ const SHOWN: [told: string, to: Dialect, expected: unknown][] = [
     "code at Anthropic",
     "gemini",
     [
-      { executableCode: { language: "PYTHON", code: "print(1)" } },
+      { executableCode: { language: "PYTHON", code: "print(1)" }, thoughtSignature: SEALED },
       { codeExecutionResult: { outcome: "OUTCOME_OK", output: "1\n" } },
     ],
   ],
@@ -367,7 +368,7 @@ const SHOWN: [told: string, to: Dialect, expected: unknown][] = [
     "a shell at Anthropic",
     "gemini",
     [
-      { executableCode: { language: "LANGUAGE_UNSPECIFIED", code: "ls" } },
+      { executableCode: { language: "LANGUAGE_UNSPECIFIED", code: "ls" }, thoughtSignature: SEALED },
       { codeExecutionResult: { outcome: "OUTCOME_FAILED", output: "no\n" } },
     ],
   ],
@@ -592,12 +593,24 @@ describe("in a history", () => {
     }
   });
 
-  test("pages that another vendor found never reach Anthropic as if they were its own", () => {
-    const answer = shown("anthropic-messages", read(TOLD["a search of OpenAI's with its sources"]!)) as JsonObject[];
-    expect(JSON.stringify(answer)).toContain(CODECS["anthropic-messages"].ingress.ownMark);
-    const { sent, lost } = translate(history("anthropic-messages", answer), "anthropic-messages", "anthropic-messages");
-    expect(JSON.stringify(sent)).not.toMatch(/server_tool_use|web_search_tool_result|monorelay/);
-    expect(lost).toEqual(["server_tool_use"]);
+  const FOREIGN: [told: string, shownIn: Teller, word: string][] = [
+    ["a search of OpenAI's", "anthropic-messages", "server_tool_use"],
+    ["a search of OpenAI's with its sources", "anthropic-messages", "server_tool_use"],
+    ["code at Google", "anthropic-messages", "server_tool_use"],
+    ["a server's tool at OpenAI", "anthropic-messages", "mcp_tool_use"],
+    ["a search of Anthropic's", "openai-responses", "web_search_call"],
+    ["code at Anthropic", "openai-responses", "code_interpreter_call"],
+    ["a server's tool at Anthropic", "openai-responses", "mcp_call"],
+    ["code at OpenAI", "gemini", "executableCode"],
+  ];
+  test.each(FOREIGN)("%s, shown in %s, never reaches that vendor as if it were its own", (name, to, word) => {
+    const answer = shown(to, read(TOLD[name]!)) as JsonObject[];
+    // By its mark a call is known that must not be passed through.
+    expect(JSON.stringify(answer)).toContain(CODECS[to].ingress.ownMark);
+    const { sent, lost } = translate(history(to, answer), to, to);
+    expect(JSON.stringify(sent)).not.toMatch(/_use"|_result"|_call"|executableCode|codeExecutionResult|monorelay/);
+    expect(JSON.stringify(sent)).toContain("So.");
+    expect(lost).toEqual([word]);
   });
 
   test("a call never reaches Anthropic without its result", () => {

@@ -171,7 +171,7 @@ describe.skipIf(missingBinary !== undefined)(
           const input = [{ role: "user", content: WORDS }, ...output, { role: "user", content: "And now?" }];
           const again = await responses(model, false, input as OpenAI.Responses.ResponseInput);
           expect(again.output_text).toBe(ANSWER.text);
-          if (model !== "gpt-responses") expect(second()).not.toMatch(TRACES);
+          expect(second()).not.toMatch(TRACES);
         });
 
         test.each(others)(`reaches it neither in halves nor as its own, from %s (@anthropic-ai/sdk)`, async (other) => {

@@ -43,7 +43,7 @@ export function readHosted(call: JsonObject, result: JsonObject | undefined): Ho
     raw,
     work,
     error: result["is_error"] === true ? "failed" : textOf(objectOr(content)["error_code"]),
-    ...withVendor(MESSAGES, { blocks: [call, result] }, isOurs(content) ? { ours: true } : undefined),
+    ...withVendor(MESSAGES, { blocks: [call, result] }, isOurs(call) ? { ours: true } : undefined),
   });
 }
 
@@ -87,11 +87,9 @@ function textsOf(content: Json | undefined): string {
     .join("\n");
 }
 
-/** Pages that another vendor found hold nothing that Anthropic could decrypt. */
-function isOurs(content: Json | undefined): boolean {
-  return arrayOr(content).some((entry) =>
-    textOf(objectOr(entry)["encrypted_content"])?.startsWith(RELAY_SIGNATURE_PREFIX),
-  );
+/** Of another vendor's call Anthropic has neither the pages nor the container. */
+function isOurs({ id }: JsonObject): boolean {
+  return textOf(id)?.includes(RELAY_SIGNATURE_PREFIX) === true;
 }
 
 /** The blocks for Anthropic itself, as it wrote them; `undefined` also for what we made of another vendor's call. */
@@ -199,13 +197,13 @@ export class HostedWriter {
     ];
   }
 
+  /** Marked, so that the call never travels to Anthropic as if it were from there. */
   #id(prefix: string): string {
     this.#count += 1;
-    return prefix + sha256Hex(`${this.#seed}:hosted:${this.#count}`).slice(0, 24);
+    return prefix + RELAY_SIGNATURE_PREFIX + sha256Hex(`${this.#seed}:hosted:${this.#count}`).slice(0, 24);
   }
 }
 
-/** Marked, so that it never travels to Anthropic as if it were from there. */
 function writeSource({ url, title }: WebSource): JsonObject {
   return {
     type: "web_search_result",

@@ -10,7 +10,7 @@ import { cleanBase64, mediaTypeOf } from "../shared/media.ts";
 import { geminiToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, loseForeignPart, loseHosted } from "../shared/vendor.ts";
 import { isReadableAddress } from "./content.ts";
-import { ownParts } from "./hosted.ts";
+import { partsForVendor } from "./hosted.ts";
 import { CarriedSignatures, isGeminis, SIGNATURE_STAND_IN } from "./signatures.ts";
 import { GEMINI, type GeminiTraits } from "./wire.ts";
 
@@ -65,7 +65,7 @@ export class PartWriter {
       case "tool-result":
         return writeResult(part, this.#context);
       case "hosted-call": {
-        const own = ownParts(part);
+        const own = partsForVendor(part);
         if (own === undefined) loseHosted(part, lose);
         return own ?? [];
       }

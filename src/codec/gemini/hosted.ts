@@ -1,7 +1,8 @@
 /** Tools that run at the vendor as Gemini shows them: code and its outcome as parts, searches beside the answer. */
 import type { Annotation, HostedCallPart, HostedWork, JsonObject, WebSource } from "../../contract/chat.ts";
 import { arrayOr, compact, isObject, objectOr, textOf } from "../shared/json.ts";
-import { fieldsOf, withVendor } from "../shared/vendor.ts";
+import { fieldsOf, formOf, withVendor } from "../shared/vendor.ts";
+import { readSignature, sealSignature } from "./signatures.ts";
 import { asList, camelFields, GEMINI } from "./wire.ts";
 
 const OK = "OUTCOME_OK";
@@ -31,7 +32,7 @@ export function readExecution(part: JsonObject, next: JsonObject | undefined): H
       exitCode: outcome === FAILED ? 1 : 0,
     },
     error: outcome === TOO_LONG ? "execution_time_exceeded" : undefined,
-    ...withVendor(GEMINI, { parts: [part, next] }),
+    ...withVendor(GEMINI, { parts: [part, next] }, isOurs(part) ? { ours: true } : undefined),
   });
 }
 
@@ -48,13 +49,22 @@ export function readGrounding(candidate: JsonObject): HostedCallPart | undefined
   return { type: "hosted-call", id: "", raw: "webSearchQueries", work: { kind: "web-search", queries, sources } };
 }
 
-/** The parts as Gemini wrote them; `undefined` for a call of another vendor's. */
-export function ownParts({ vendor }: Pick<HostedCallPart, "vendor">): JsonObject[] | undefined {
+function isOurs(part: JsonObject): boolean {
+  return readSignature(camelFields(part)["thoughtSignature"]).isOurs;
+}
+
+/** The parts for Gemini itself, as it wrote them; `undefined` also for what we made of another vendor's call. */
+export function partsForVendor(call: HostedCallPart): JsonObject[] | undefined {
+  return formOf(call.vendor, GEMINI)?.["ours"] === true ? undefined : ownParts(call);
+}
+
+/** The parts as they were written in this dialect. */
+function ownParts({ vendor }: Pick<HostedCallPart, "vendor">): JsonObject[] | undefined {
   const { parts } = fieldsOf(vendor, GEMINI);
   return parts === undefined ? undefined : arrayOr(parts).filter(isObject);
 }
 
-/** Code of another vendor's; nothing for what is told beside the answer, or has no form. */
+/** Code of another vendor's, in our wrapping, so that it never travels to Gemini as if it were from there; nothing for what is told beside the answer, or has no form. */
 export function writeHosted(call: HostedCallPart): JsonObject[] {
   const own = ownParts(call);
   const { work, error } = call;
@@ -63,7 +73,10 @@ export function writeHosted(call: HostedCallPart): JsonObject[] {
   const { language, code, output = "", exitCode = 0 } = work;
   const outcome = error === "execution_time_exceeded" ? TOO_LONG : error === undefined && exitCode === 0 ? OK : FAILED;
   return [
-    { executableCode: { language: language === "python" ? "PYTHON" : "LANGUAGE_UNSPECIFIED", code } },
+    {
+      executableCode: { language: language === "python" ? "PYTHON" : "LANGUAGE_UNSPECIFIED", code },
+      thoughtSignature: sealSignature({}),
+    },
     { codeExecutionResult: { outcome, output } },
   ];
 }

@@ -16,7 +16,7 @@ import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName } from "../shared/
 import { pairToolResults } from "../shared/turns.ts";
 import { fieldsOf, formOf, loseForeignPart, loseHosted } from "../shared/vendor.ts";
 import { writeMedia, writeText } from "./content.ts";
-import { ownItem } from "./hosted.ts";
+import { itemForVendor } from "./hosted.ts";
 import { isInside, writeReasoningItem } from "./reasoning.ts";
 import { RESPONSES } from "./wire.ts";
 
@@ -185,7 +185,7 @@ class ItemWriter {
   }
 
   #hosted(part: Extract<Part, { type: "hosted-call" }>): void {
-    const item = ownItem(part);
+    const item = itemForVendor(part);
     if (item === undefined) return loseHosted(part, this.#context.lose);
     this.#open = undefined;
     this.items.push(item);

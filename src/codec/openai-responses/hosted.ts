@@ -1,8 +1,9 @@
 /** Tools that run at the vendor as Responses shows them: one item for each call, with what came of it. */
 import type { HostedCallPart, HostedWork, Json, JsonObject, WebSource } from "../../contract/chat.ts";
+import { RELAY_SIGNATURE_PREFIX } from "../shared/envelope.ts";
 import { arrayOr, compact, isObject, objectOr, textOf } from "../shared/json.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
-import { fieldsOf, withVendor } from "../shared/vendor.ts";
+import { fieldsOf, formOf, withVendor } from "../shared/vendor.ts";
 import { WITH_OUTPUTS, WITH_SOURCES } from "./hosted-tools.ts";
 import { RESPONSES } from "./wire.ts";
 
@@ -19,7 +20,7 @@ export function readHosted(item: JsonObject): HostedCallPart | undefined {
     raw,
     work,
     error: hasFailed ? (errorText(error) ?? "failed") : undefined,
-    ...withVendor(RESPONSES, { item }),
+    ...withVendor(RESPONSES, { item }, isOurs(item) ? { ours: true } : undefined),
   });
 }
 
@@ -75,7 +76,17 @@ function errorText(error: Json | undefined): string | undefined {
   return textOf(message) ?? textOf(texts.join("\n"));
 }
 
-/** The item as the vendor wrote it. */
+/** Of another vendor's call OpenAI has neither a record nor the container. */
+function isOurs({ id }: JsonObject): boolean {
+  return textOf(id)?.includes(RELAY_SIGNATURE_PREFIX) === true;
+}
+
+/** The item for the vendor itself, as it wrote it; `undefined` also for what we made of another vendor's call. */
+export function itemForVendor(call: HostedCallPart): JsonObject | undefined {
+  return formOf(call.vendor, RESPONSES)?.["ours"] === true ? undefined : ownItem(call);
+}
+
+/** The item as it was written in this dialect. */
 export function ownItem({ vendor }: Pick<HostedCallPart, "vendor">): JsonObject | undefined {
   const { item } = fieldsOf(vendor, RESPONSES);
   return isObject(item) ? item : undefined;
