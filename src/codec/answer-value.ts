@@ -24,7 +24,7 @@ export function valueReader({ responseFormat }: Pick<ChatRequest, "responseForma
       if (text === undefined) return [event];
       if (event.type === "part-delta") {
         const delta = text.read(event.delta);
-        return delta === "" ? [] : [{ ...event, delta }];
+        return delta === "" && event.logprobs === undefined ? [] : [{ ...event, delta }];
       }
       if (event.type !== "part-end") return [event];
       const rest = text.end();

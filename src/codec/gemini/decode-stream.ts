@@ -1,5 +1,5 @@
 /** Reads answers of Gemini, chunk by chunk; a whole answer is a stream of one chunk. */
-import type { Annotation, ChatEvent, Json, JsonObject, Part, PartTail } from "../../contract/chat.ts";
+import type { Annotation, ChatEvent, Json, JsonObject, Part, PartTail, TokenLogprob } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
 import { PartSequencer } from "../order.ts";
@@ -9,6 +9,7 @@ import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
 import { readPart } from "./content.ts";
+import { readLogprobsResult } from "./logprobs.ts";
 import { PartialArgs } from "./partial-args.ts";
 import { isGeminis } from "./signatures.ts";
 import { readUsage } from "./usage.ts";
@@ -22,7 +23,7 @@ const BODY_FIELDS: ReadonlySet<string> = new Set([
   "responseId",
   "error",
 ]);
-const CANDIDATE_FIELDS: ReadonlySet<string> = new Set(["index", "content", "finishReason"]);
+const CANDIDATE_FIELDS: ReadonlySet<string> = new Set(["index", "content", "finishReason", "logprobsResult"]);
 
 /** One reader per answer. It is complete at the end of the stream if a finish reason, or a refusal of the prompt, came. */
 export function createStreamDecoder(): (frame: Frame | null) => ChatEvent[] {
@@ -73,6 +74,8 @@ class AnswerReader {
   #callCount = 0;
   /** A call whose arguments still arrive. */
   #open: OpenCall | undefined;
+  /** Of the tokens of this chunk, until its text is told. */
+  #logprobs: TokenLogprob[] | undefined;
   /** Was anything but thoughts said? */
   #hasSaid = false;
   #finish: string | undefined;
@@ -122,7 +125,10 @@ class AnswerReader {
     }
     const parts = asList(objectOr(candidate["content"])["parts"]).filter(isObject);
     if (parts.length > 0) this.#begin();
+    this.#logprobs = readLogprobsResult(candidate["logprobsResult"]);
     for (const part of parts) this.#part(part);
+    // Told behind their text, or before any: they stay beside the text at hand, or wait for the next.
+    if (this.#logprobs !== undefined) this.#parts.text({ type: "text" }, "", this.#logprobs);
     const finish = textOf(candidate["finishReason"]);
     if (finish !== undefined && finish !== "FINISH_REASON_UNSPECIFIED") {
       this.#finish = finish;
@@ -176,7 +182,9 @@ class AnswerReader {
     const head = { type: part.type };
     const tail = tailOf(part);
     const hasText = part.text !== "" || this.#before === part.type;
-    this.#parts.text(head, part.text);
+    const logprobs = part.type === "text" && part.text !== "" ? this.#logprobs : undefined;
+    if (logprobs !== undefined) this.#logprobs = undefined;
+    this.#parts.text(head, part.text, logprobs);
     if (part.text !== "") this.#before = part.type;
     if (isEmpty(tail)) return;
     if (hasText || part.type === "reasoning") this.#parts.textTail(head, tail);

@@ -111,6 +111,7 @@ export function writeCandidates(
   parts: readonly JsonObject[],
   finish: Finish,
   annotations: readonly Annotation[],
+  logprobs: JsonObject,
   extras: ReturnType<typeof ownExtras>,
 ): JsonObject {
   const isBlocked = isObject(extras.body["promptFeedback"]) && parts.length === 0 && finish.reason === "content-filter";
@@ -120,6 +121,7 @@ export function writeCandidates(
     finishReason: writeFinishReason(finish),
     index: 0,
     ...grounding(annotations),
+    ...logprobs,
     ...extras.candidate,
   };
   return { candidates: [first, ...extras.candidates] };

@@ -231,8 +231,9 @@ function writeConfig(plan: Plan): JsonObject {
     presencePenalty: penalty(request.presencePenalty),
     frequencyPenalty: penalty(request.frequencyPenalty),
     candidateCount: isNative ? request.n : undefined,
-    responseLogprobs: isNative ? request.logprobs : undefined,
-    logprobs: isNative ? request.topLogprobs : undefined,
+    responseLogprobs: isNative ? request.logprobs : request.logprobs || undefined,
+    // It may stand only beside the switch, and not be zero for all models.
+    logprobs: isNative ? request.topLogprobs : (request.logprobs && request.topLogprobs) || undefined,
     thinkingConfig: writeThinking(request, form, target),
   });
 }
@@ -240,8 +241,7 @@ function writeConfig(plan: Plan): JsonObject {
 function reportLosses(request: ChatRequest, lose: EncodeTarget["lose"]): void {
   const isUsualTier = request.serviceTier === "auto" || request.serviceTier === "default";
   const fields: [string, unknown][] = [
-    ["logprobs", request.logprobs || undefined],
-    ["top_logprobs", request.topLogprobs || undefined],
+    ["top_logprobs", request.logprobs ? undefined : request.topLogprobs || undefined],
     ["logit_bias", request.logitBias],
     ["verbosity", request.verbosity],
     ["user", request.user],

@@ -4,6 +4,7 @@ import type { AnswerContext } from "../../contract/codec.ts";
 import { collect } from "../fold.ts";
 import { readWholeAnswer } from "./decode-stream.ts";
 import { AnswerPartWriter, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
+import { besideCandidate, meanLogprob } from "./logprobs.ts";
 
 /** A whole answer is read like a stream of one chunk: each chunk has the form of an answer. */
 export function decodeResponse(body: JsonObject): ChatResponse {
@@ -15,8 +16,12 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
   const writer = new AnswerPartWriter(context);
   const parts = response.parts.flatMap((part) => writer.write(part));
   const annotations = response.parts.flatMap((part) => (part.type === "text" ? (part.annotations ?? []) : []));
+  const logprobs = response.parts.flatMap((part) =>
+    part.type === "text" || part.type === "refusal" ? (part.logprobs ?? []) : [],
+  );
+  const beside = { ...meanLogprob(logprobs), ...besideCandidate(logprobs) };
   return {
-    ...writeCandidates(parts, response.finish, annotations, extras),
+    ...writeCandidates(parts, response.finish, annotations, beside, extras),
     ...writeCounts(response.usage, extras.usage),
     modelVersion: response.model || context.request.model,
     responseId: response.id || context.seed,

@@ -3,10 +3,11 @@ import type { ChatEvent, JsonObject, PartTail, Usage, Vendor } from "../../contr
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
 import { PartSequencer } from "../order.ts";
-import { arrayOr, compact, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
+import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { vendorOf } from "../shared/vendor.ts";
 import { readContent } from "./content.ts";
+import { type SplitLogprobs, saysOnlyWords, splitLogprobs } from "./logprobs.ts";
 import { DetailCollector, detailText, detailToPart, plainReasoning } from "./reasoning.ts";
 import {
   BODY_FIELDS,
@@ -114,26 +115,29 @@ class ChunkReader {
       return;
     }
     const delta = choice["delta"] ?? choice["message"];
-    if (isObject(delta)) this.#delta(delta);
-    this.#finish = textOf(choice["finish_reason"]) ?? this.#finish;
     const { logprobs, ...extras } = choiceExtras(choice);
-    if (isObject(logprobs)) this.#logprobs(logprobs);
+    const given = isObject(logprobs) ? splitLogprobs(logprobs, isObject(delta) && saysOnlyWords(delta)) : undefined;
+    if (isObject(delta)) this.#delta(delta, given);
+    this.#finish = textOf(choice["finish_reason"]) ?? this.#finish;
+    if (given !== undefined) this.#logprobs(given.rest);
     this.#choiceExtras = { ...this.#choiceExtras, ...extras };
   }
 
-  #delta(delta: JsonObject): void {
+  #delta(delta: JsonObject, logprobs: SplitLogprobs | undefined): void {
     this.#reasoning(delta);
+    let content = logprobs?.content;
     for (const part of readContent(delta["content"], "content")) {
-      if (part.type === "text") this.#parts.text({ type: "text" }, part.text);
-      else if (part.type === "reasoning") this.#parts.text({ type: "reasoning" }, part.text);
+      if (part.type === "text") {
+        this.#parts.text({ type: "text" }, part.text, content);
+        content = undefined;
+      } else if (part.type === "reasoning") this.#parts.text({ type: "reasoning" }, part.text);
       else if (part.type === "refusal") this.#parts.text({ type: "refusal" }, part.text);
       else if (part.type === "media" || part.type === "opaque") this.#parts.whole(part);
     }
+    this.#parts.text({ type: "text" }, "", content);
     const refusal = textOf(delta["refusal"]);
-    if (refusal !== undefined) {
-      this.#hasRefused = true;
-      this.#parts.text({ type: "refusal" }, refusal);
-    }
+    this.#hasRefused ||= refusal !== undefined;
+    this.#parts.text({ type: "refusal" }, refusal ?? "", logprobs?.refusal);
     const annotations = readAnnotations(delta["annotations"]);
     if (annotations.length > 0) this.#parts.textTail({ type: "text" }, { annotations });
     for (const image of readImages(delta["images"])) if (image.type === "media") this.#parts.whole(image);
@@ -173,11 +177,11 @@ class ChunkReader {
   }
 
   #logprobs(logprobs: JsonObject): void {
-    const sum = objectOr(this.#choiceExtras["logprobs"]);
-    const joined: JsonObject = { ...sum };
+    const joined: JsonObject = { ...objectOr(this.#choiceExtras["logprobs"]) };
     for (const [name, values] of Object.entries(logprobs)) {
       if (Array.isArray(values)) joined[name] = [...arrayOr(joined[name]), ...values];
     }
+    if (isEmpty(joined)) return;
     this.#choiceExtras = { ...this.#choiceExtras, logprobs: joined };
   }
 

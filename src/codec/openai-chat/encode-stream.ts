@@ -1,5 +1,5 @@
 /** Writes an answer as a stream of chat chunks. */
-import type { ChatEvent, JsonObject, PartHead, PartTail } from "../../contract/chat.ts";
+import type { ChatEvent, JsonObject, PartHead, PartTail, TokenLogprob } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
 import { isEmpty } from "../shared/json.ts";
@@ -8,6 +8,7 @@ import { mergeUsage, writeChatUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
 import { isLegacy } from "./fields.ts";
+import { choiceLogprobs } from "./logprobs.ts";
 import { partToDetail, TEXT_LENGTH } from "./reasoning.ts";
 import { callWriter, imageOf, ownExtras, writeAnnotation, writtenCallExtras } from "./response.ts";
 import { CHAT, writeFinishReason } from "./wire.ts";
@@ -52,7 +53,7 @@ class ChunkWriter implements FrameWriter {
         this.#openPart(event.head);
         break;
       case "part-delta":
-        this.#writeDelta(event.delta);
+        this.#writeDelta(event.delta, event.logprobs);
         break;
       case "part-end":
         this.#closePart(event.tail);
@@ -133,19 +134,19 @@ class ChunkWriter implements FrameWriter {
     this.#delta(`{"tool_calls":[{"index":${this.#toolIndex},"function":{"arguments":${written}}}]}`);
   }
 
-  #writeDelta(delta: string): void {
-    if (delta === "") return;
+  #writeDelta(delta: string, logprobs?: readonly TokenLogprob[]): void {
+    if (delta === "" && logprobs === undefined) return;
     switch (this.#head?.type) {
       case "text":
         this.#textEnd += delta.length;
-        this.#delta(`{"content":${JSON.stringify(delta)}}`);
+        this.#delta(`{"content":${JSON.stringify(delta)}}`, "null", logprobs && besideDelta(logprobs, []));
         break;
       case "reasoning":
         this.#thoughtChars += delta.length;
         this.#delta(`{"reasoning_content":${JSON.stringify(delta)}}`);
         break;
       case "refusal":
-        this.#delta(`{"refusal":${JSON.stringify(delta)}}`);
+        this.#delta(`{"refusal":${JSON.stringify(delta)}}`, "null", logprobs && besideDelta([], logprobs));
         break;
       case "tool-call":
         this.#partText += delta;
@@ -156,6 +157,7 @@ class ChunkWriter implements FrameWriter {
 
   #closePart(tail: PartTail | undefined): void {
     const head = this.#head;
+    if (tail?.logprobs !== undefined) this.#writeDelta("", tail.logprobs);
     this.#head = undefined;
     if (head?.type === "tool-call") this.#closeCall(head, tail);
     else if (head?.type === "reasoning") this.#closeReasoning(head, tail);
@@ -212,4 +214,8 @@ class ChunkWriter implements FrameWriter {
     this.frames.push(END_MARK);
     this.#isDone = true;
   }
+}
+
+function besideDelta(content: readonly TokenLogprob[], refusal: readonly TokenLogprob[]): string {
+  return `,"logprobs":${JSON.stringify(choiceLogprobs(undefined, content, refusal))}`;
 }

@@ -18,6 +18,7 @@ import { readChatUsage, writeChatUsage } from "../shared/usage.ts";
 import { fieldsOf, vendorOf, withVendor } from "../shared/vendor.ts";
 import { readContent } from "./content.ts";
 import { isLegacy } from "./fields.ts";
+import { choiceLogprobs, splitLogprobs } from "./logprobs.ts";
 import { needsDetail, partToDetail, plainReasoning, readReasoning, reasoningText } from "./reasoning.ts";
 import { CHAT, readFinishReason, writeFinishReason } from "./wire.ts";
 import { citationFields, readCitations } from "../shared/openai-citations.ts";
@@ -138,12 +139,19 @@ export function decodeResponse(body: JsonObject): ChatResponse {
   const text = parts.findLast((part) => part.type === "text");
   if (text !== undefined && annotations.length > 0) text.annotations = annotations;
   const refusal = textOf(message["refusal"]);
-  if (refusal !== undefined) parts.push({ type: "refusal", text: refusal });
+  const extras = choiceExtras(choice);
+  const { logprobs } = extras;
+  const words = parts.find((part) => part.type === "text");
+  const given = isObject(logprobs) ? splitLogprobs(logprobs, words !== undefined) : undefined;
+  if (given !== undefined) extras["logprobs"] = given.rest;
+  if (words !== undefined && given?.content !== undefined) words.logprobs = given.content;
+  if (refusal !== undefined) {
+    parts.push({ type: "refusal", text: refusal, ...(given?.refusal && { logprobs: given.refusal }) });
+  }
   parts.push(...readImages(message["images"]), ...calls);
 
   const word = textOf(choice["finish_reason"]);
   const messageExtras = restOf(message, MESSAGE_FIELDS);
-  const extras = choiceExtras(choice);
   return compact<ChatResponse>({
     id: textOf(body["id"]) ?? "",
     model: textOf(body["model"]) ?? "",
@@ -194,6 +202,7 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
       {
         logprobs: null,
         ...extras.choice,
+        ...writeLogprobs(response.parts, extras.choice["logprobs"]),
         index: 0,
         message: { ...extras.message, ...writeMessage(response.parts, context) },
         finish_reason: finishWord(response, context),
@@ -203,6 +212,11 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
     ...(usage === undefined ? {} : { usage }),
     ...extras.body,
   };
+}
+
+function writeLogprobs(parts: readonly Part[], own: Json | undefined): JsonObject {
+  const of = (type: "text" | "refusal") => parts.flatMap((part) => (part.type === type ? (part.logprobs ?? []) : []));
+  return { logprobs: choiceLogprobs(isObject(own) ? own : undefined, of("text"), of("refusal")) };
 }
 
 function finishWord({ finish }: ChatResponse, { request }: AnswerContext): string {

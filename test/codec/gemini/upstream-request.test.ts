@@ -364,8 +364,9 @@ describe("settings", () => {
       stopSequences: ["x"],
       seed: 5,
       presencePenalty: 1,
+      responseLogprobs: true,
     });
-    expect(result.lost.sort()).toEqual(["logit_bias", "logprobs", "metadata", "service_tier", "user"]);
+    expect(result.lost.sort()).toEqual(["logit_bias", "metadata", "service_tier", "user"]);
   });
 
   test("stay within what Google takes", () => {
