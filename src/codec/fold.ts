@@ -55,6 +55,7 @@ export function createCollector(): (event: ChatEvent) => ChatResponse | undefine
           createdAt: start?.createdAt,
           parts,
           finish: event.finish,
+          others: event.others,
           usage: mergeUsage(start?.usage, event.usage),
           vendor: mergeVendor(start?.vendor, event.vendor),
         });
@@ -89,7 +90,7 @@ function pickTail<Key extends keyof PartTail>(tail: PartTail | undefined, ...key
 
 /** Tells a whole answer as the events a stream of it would have been; each text in one delta. */
 export function replay(response: ChatResponse): ChatEvent[] {
-  const { id, model, createdAt, finish, usage, vendor } = response;
+  const { id, model, createdAt, finish, others, usage, vendor } = response;
   const { outputTokens: _output, reasoningTokens: _reasoning, ...read } = usage;
   const events: ChatEvent[] = [
     {
@@ -110,7 +111,7 @@ export function replay(response: ChatResponse): ChatEvent[] {
     }
     events.push({ type: "part-end", index, ...(tail === undefined ? {} : { tail }) });
   });
-  events.push({ type: "response-end", finish, usage });
+  events.push({ type: "response-end", finish, usage, ...(others && { others }) });
   return events;
 }
 

@@ -246,6 +246,12 @@ export interface Finish {
   stopSequence?: string;
 }
 
+/** A further answer to the same request, where several were asked for. */
+export interface Alternative {
+  parts: Part[];
+  finish: Finish;
+}
+
 export interface ChatResponse {
   id: string;
   /** As the upstream named it; empty if it did not. */
@@ -254,6 +260,9 @@ export interface ChatResponse {
   createdAt?: number;
   parts: Part[];
   finish: Finish;
+  /** In the order of the upstream, the first one not among them. */
+  others?: Alternative[];
+  /** Of all answers together. */
   usage: Usage;
   vendor?: Vendor;
 }
@@ -280,6 +289,7 @@ export interface PartTail {
 /**
  * Grammar: `response-start (part-start part-delta* part-end)* response-end`, or `error` at any point as the last event.
  * Parts never overlap; `index` counts parts from 0. A tool call without any delta has the input `{}`.
+ * Of several answers to one request the first is told part by part, the others whole at its end.
  * A delta is empty only where it brings `logprobs`, of tokens that are not yet a character.
  */
 export type ChatEvent =
@@ -287,5 +297,5 @@ export type ChatEvent =
   | { type: "part-start"; index: number; head: PartHead }
   | { type: "part-delta"; index: number; delta: string; logprobs?: readonly TokenLogprob[] }
   | { type: "part-end"; index: number; tail?: PartTail }
-  | { type: "response-end"; finish: Finish; usage: Usage; vendor?: Vendor }
+  | { type: "response-end"; finish: Finish; usage: Usage; others?: Alternative[]; vendor?: Vendor }
   | { type: "error"; error: RelayError };

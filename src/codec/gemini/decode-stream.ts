@@ -1,7 +1,17 @@
 /** Reads answers of Gemini, chunk by chunk; a whole answer is a stream of one chunk. */
-import type { Annotation, ChatEvent, Json, JsonObject, Part, PartTail, TokenLogprob } from "../../contract/chat.ts";
+import type {
+  Alternative,
+  Annotation,
+  ChatEvent,
+  Json,
+  JsonObject,
+  Part,
+  PartTail,
+  TokenLogprob,
+} from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
+import { collect } from "../fold.ts";
 import { PartSequencer } from "../order.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
 import { parseJsonExact } from "../shared/exact-json.ts";
@@ -85,6 +95,8 @@ class AnswerReader {
   #extras: JsonObject = {};
   #candidate: JsonObject = {};
   readonly #others: JsonObject[] = [];
+  /** Of several answers each has a reader; the first one's is this. */
+  readonly #readers = new Map<number, AnswerReader>();
   readonly #cited = new Set<string>();
 
   frame(data: string): void {
@@ -119,8 +131,12 @@ class AnswerReader {
   }
 
   #read(candidate: JsonObject): void {
-    if ((numberOf(candidate["index"]) ?? 0) > 0) {
+    const index = numberOf(candidate["index"]) ?? 0;
+    if (index > 0) {
       this.#others.push(candidate);
+      const reader = this.#readers.get(index) ?? new AnswerReader();
+      this.#readers.set(index, reader);
+      reader.#read({ ...candidate, index: 0 });
       return;
     }
     const parts = asList(objectOr(candidate["content"])["parts"]).filter(isObject);
@@ -277,8 +293,22 @@ class AnswerReader {
       type: "response-end",
       finish: { reason, ...(raw === undefined ? {} : { raw }) },
       usage: readUsage(this.#report) ?? {},
+      ...this.#alternatives(),
       ...(vendor === undefined ? {} : { vendor }),
     });
+  }
+
+  /** One that cannot be read spoils nothing but itself. */
+  #alternatives(): { others?: Alternative[] } {
+    const others = [...this.#readers]
+      .toSorted(([a], [b]) => a - b)
+      .flatMap(([, reader]): Alternative[] => {
+        reader.end(true);
+        if (reader.events.at(-1)?.type !== "response-end") return [];
+        const { parts, finish } = collect(reader.events);
+        return [{ parts, finish }];
+      });
+    return others.length === 0 ? {} : { others };
   }
 
   #fail(error: RelayError): void {

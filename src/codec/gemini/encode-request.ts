@@ -1,7 +1,6 @@
 /** Writes a request as generateContent for an upstream, reporting what the dialect cannot say. */
 import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
-import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, pick, sameJson } from "../shared/json.ts";
 import { toolSchema } from "../shared/schema/root.ts";
@@ -33,9 +32,6 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const form = formOf(given.vendor, GEMINI);
   const isNative = form !== undefined;
   const request = isNative ? given : withAnswer(given, lose);
-  if (!isNative && (request.n ?? 1) > 1) {
-    throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
-  }
   loseForeign(request, GEMINI, lose);
   const bounded: EncodeTarget = { ...target, lose };
   const traits: GeminiTraits = target.traits;
@@ -230,7 +226,8 @@ function writeConfig(plan: Plan): JsonObject {
     seed: isSeedLost ? undefined : seed,
     presencePenalty: penalty(request.presencePenalty),
     frequencyPenalty: penalty(request.frequencyPenalty),
-    candidateCount: isNative ? request.n : undefined,
+    // Some models refuse to be told even that one is enough.
+    candidateCount: isNative || (request.n ?? 1) > 1 ? request.n : undefined,
     responseLogprobs: isNative ? request.logprobs : request.logprobs || undefined,
     // It may stand only beside the switch, and not be zero for all models.
     logprobs: isNative ? request.topLogprobs : (request.logprobs && request.topLogprobs) || undefined,

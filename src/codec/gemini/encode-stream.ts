@@ -5,7 +5,7 @@ import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-write
 import { isEmpty } from "../shared/json.ts";
 import { mergeUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
-import { AnswerPartWriter, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
+import { AnswerPartWriter, candidateOf, grounding, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
 import { encodeStreamError } from "./errors.ts";
 import { besideCandidate, meanLogprob } from "./logprobs.ts";
 import { isGeminis } from "./signatures.ts";
@@ -136,14 +136,20 @@ class ChunkWriter implements FrameWriter {
     this.#held.push(...this.#parts.write(part));
   }
 
-  #end({ finish, usage, vendor }: EventOf<"response-end">): void {
+  #end({ finish, usage, others, vendor }: EventOf<"response-end">): void {
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
     const total = mergeUsage(this.#start?.usage, usage);
+    const logprobs = this.#takeLogprobs();
+    const beside = { ...grounding(this.#annotations), ...meanLogprob(this.#told), ...logprobs };
     // Clients that keep a history want a content in every chunk.
-    const beside = this.#takeLogprobs();
     const parts = this.#held.length === 0 && this.#hasWritten ? [{ text: "" }] : this.#held;
     const body = {
-      ...writeCandidates(parts, finish, this.#annotations, { ...meanLogprob(this.#told), ...beside }, extras),
+      ...writeCandidates(
+        candidateOf(parts, finish, 0, beside),
+        { finish, ...(others && { others }) },
+        extras,
+        this.#context,
+      ),
       ...writeCounts(total, extras.usage),
       ...this.#identity,
       ...extras.body,

@@ -1,7 +1,8 @@
 /** Reads a stream of chat chunks from any compatible server. */
-import type { ChatEvent, JsonObject, PartTail, Usage, Vendor } from "../../contract/chat.ts";
+import type { Alternative, ChatEvent, JsonObject, PartTail, Usage, Vendor } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
+import { collect } from "../fold.ts";
 import { PartSequencer } from "../order.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
@@ -49,6 +50,8 @@ class ChunkReader {
   #choiceExtras: JsonObject = {};
   #messageExtras: JsonObject = {};
   readonly #otherChoices: JsonObject[] = [];
+  /** Of several answers each has a reader; the first one's is this. */
+  readonly #others = new Map<number, ChunkReader>();
 
   frame({ event, data }: Frame): void {
     if (this.#isDone) return;
@@ -110,8 +113,12 @@ class ChunkReader {
   }
 
   #choice(choice: JsonObject): void {
-    if ((numberOf(choice["index"]) ?? 0) > 0) {
+    const index = numberOf(choice["index"]) ?? 0;
+    if (index > 0) {
       this.#otherChoices.push(choice);
+      const other = this.#others.get(index) ?? new ChunkReader();
+      this.#others.set(index, other);
+      other.#chunk({ choices: [{ ...choice, index: 0 }] });
       return;
     }
     const delta = choice["delta"] ?? choice["message"];
@@ -204,6 +211,7 @@ class ChunkReader {
       type: "response-end",
       finish: { reason, ...(raw === undefined ? {} : { raw }) },
       usage: this.#usage ?? {},
+      ...this.#alternatives(),
       ...this.#vendor({
         ...(this.#rawUsage === undefined ? {} : { usage: this.#rawUsage }),
         ...filled("choice", this.#choiceExtras),
@@ -211,6 +219,20 @@ class ChunkReader {
         ...(this.#otherChoices.length === 0 ? {} : { choices: this.#otherChoices }),
       }),
     });
+  }
+
+  /** One that cannot be read spoils nothing but itself. */
+  #alternatives(): { others?: Alternative[] } {
+    const others = [...this.#others]
+      .toSorted(([a], [b]) => a - b)
+      .flatMap(([, reader]): Alternative[] => {
+        reader.#finish ??= "stop";
+        reader.endOfStream();
+        if (reader.events.at(-1)?.type === "error") return [];
+        const { parts, finish } = collect(reader.events);
+        return [{ parts, finish }];
+      });
+    return others.length === 0 ? {} : { others };
   }
 
   #fail(error: RelayError): void {

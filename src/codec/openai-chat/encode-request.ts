@@ -1,7 +1,6 @@
 /** Writes a request as chat completions for an upstream, reporting what the dialect cannot say. */
 import type { ChatRequest, Json, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
-import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolNames, customToolSchema } from "../shared/custom-tools.ts";
 import { isObject, objectOr, pick, sameJson } from "../shared/json.ts";
 import { isModeUnsaid, levelFor, withSampling } from "../shared/reasoning.ts";
@@ -37,9 +36,6 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const switches = writeReasoningSwitches(given, form, { ...target, lose });
   const request = isNative ? given : adapted(given, switches, { ...target, lose });
   const context: MessageContext = { target, lose, isNative };
-  if (!isNative && (request.n ?? 1) > 1) {
-    throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
-  }
   loseForeign(request, CHAT, lose);
 
   const body: JsonObject = {

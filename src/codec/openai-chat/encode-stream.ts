@@ -2,7 +2,7 @@
 import type { ChatEvent, JsonObject, PartHead, PartTail, TokenLogprob } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
-import { isEmpty } from "../shared/json.ts";
+import { arrayOr, isEmpty, isObject, objectOr } from "../shared/json.ts";
 import { brokenOff } from "../shared/upstream-error.ts";
 import { mergeUsage, writeChatUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
@@ -10,7 +10,7 @@ import { encodeStreamError } from "./errors.ts";
 import { isLegacy } from "./fields.ts";
 import { choiceLogprobs } from "./logprobs.ts";
 import { partToDetail, TEXT_LENGTH } from "./reasoning.ts";
-import { callWriter, imageOf, ownExtras, writeAnnotation, writtenCallExtras } from "./response.ts";
+import { callWriter, imageOf, otherChoices, ownExtras, writeAnnotation, writtenCallExtras } from "./response.ts";
 import { CHAT, writeFinishReason } from "./wire.ts";
 
 /** `[DONE]` ends a good stream, and only a good one. */
@@ -194,13 +194,14 @@ class ChunkWriter implements FrameWriter {
     this.#detailIndex += 1;
   }
 
-  #end({ finish, usage, vendor }: EventOf<"response-end">): void {
+  #end({ finish, usage, others, vendor }: EventOf<"response-end">): void {
     const failure = brokenOff(finish);
     if (failure !== undefined) return this.event({ type: "error", error: failure });
     const { request } = this.#context;
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
     if (Object.keys(extras.message).length > 0) this.#delta(JSON.stringify(extras.message));
-    for (const choice of extras.choices) {
+    const choices = otherChoices(others, extras.choices, this.#calls, this.#context);
+    for (const choice of choices.flatMap(asChunks)) {
       this.frames.push({ data: `${this.#before}${JSON.stringify([choice])}}` });
     }
     const isFunction = finish.reason === "tool-calls" && isLegacy(request);
@@ -214,6 +215,17 @@ class ChunkWriter implements FrameWriter {
     this.frames.push(END_MARK);
     this.#isDone = true;
   }
+}
+
+/** A whole answer in the two chunks that any reader understands; what is a chunk already stays one. */
+function asChunks({ message, finish_reason, ...choice }: JsonObject): JsonObject[] {
+  if (!isObject(message)) return [{ ...choice, finish_reason: finish_reason ?? null }];
+  const calls = arrayOr(message["tool_calls"]).map((call, index) => ({ index, ...objectOr(call) }));
+  const delta = { ...message, ...(calls.length === 0 ? {} : { tool_calls: calls }) };
+  return [
+    { ...choice, delta, finish_reason: null },
+    { index: choice["index"] ?? 0, delta: {}, finish_reason: finish_reason ?? null },
+  ];
 }
 
 function besideDelta(content: readonly TokenLogprob[], refusal: readonly TokenLogprob[]): string {

@@ -377,10 +377,6 @@ describe("settings", () => {
     expect(configOf(chat({ max_tokens: 99_999 }, { maxOutputTokens: 8192 }))).toMatchObject({ maxOutputTokens: 8192 });
   });
 
-  test("several answers are refused", () => {
-    expect(caught(() => chat({ n: 2 }))).toMatchObject({ code: "bad-request", param: "n" });
-  });
-
   const schema = { type: "object", properties: { a: { type: "string" } } };
   const format = { type: "json_schema", json_schema: { name: "x", schema } };
   const tools = [{ type: "function", function: { name: "f" } }];
