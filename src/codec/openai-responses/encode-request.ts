@@ -14,7 +14,7 @@ import { inputString, type ItemContext, writeInput } from "./encode-items.ts";
 import { readFormat, readReasoningSettings, writeFormat, writeReasoningSettings } from "./fields.ts";
 import { includesFor } from "./hosted-tools.ts";
 import { isAdditional, isWritable, readToolChoice, writeForeignTool, writeOwnTools, writeToolChoice } from "./tools.ts";
-import { INCLUDE_ENCRYPTED, OUTPUT_TOKENS_MIN, RESPONSES } from "./wire.ts";
+import { INCLUDE_ENCRYPTED, INCLUDE_LOGPROBS, OUTPUT_TOKENS_MIN, RESPONSES } from "./wire.ts";
 
 /** Longest `user` OpenAI takes. */
 const USER_CHARS_MAX = 64;
@@ -42,7 +42,11 @@ export function encodeRequest(asked: ChatRequest, target: EncodeTarget): JsonObj
     ...(hasInput ? { input: written ?? items } : {}),
     ...writeTools(request, form, context),
     ...writeLimit(request, context),
-    ...compact<JsonObject>({ temperature: request.temperature, top_p: request.topP }),
+    ...compact<JsonObject>({
+      temperature: request.temperature,
+      top_p: request.topP,
+      top_logprobs: form === undefined && !request.logprobs ? undefined : request.topLogprobs,
+    }),
     ...writeText(request, form),
     ...reasoning,
     ...writeUser(request, form),
@@ -129,7 +133,11 @@ function writeUser({ user }: ChatRequest, form: JsonObject | undefined): JsonObj
 
 /** Nothing is left at the vendor; what a model thought comes back encrypted, from models that think: others refuse. */
 function writeStateless(request: ChatRequest, traits: Traits): JsonObject {
-  const include = [...(isThinking(request, traits) ? [INCLUDE_ENCRYPTED] : []), ...includesFor(request.tools)];
+  const include = [
+    ...(isThinking(request, traits) ? [INCLUDE_ENCRYPTED] : []),
+    ...(request.logprobs ? [INCLUDE_LOGPROBS] : []),
+    ...includesFor(request.tools),
+  ];
   return { store: false, ...(include.length === 0 ? {} : { include }) };
 }
 
@@ -148,8 +156,7 @@ function reportLosses(request: ChatRequest, lose: EncodeTarget["lose"]): void {
     ["frequency_penalty", request.frequencyPenalty || undefined],
     ["presence_penalty", request.presencePenalty || undefined],
     ["seed", request.seed],
-    ["logprobs", request.logprobs || undefined],
-    ["top_logprobs", request.topLogprobs || undefined],
+    ["top_logprobs", request.logprobs ? undefined : request.topLogprobs || undefined],
     ["logit_bias", request.logitBias],
   ];
   for (const [field, value] of fields) {

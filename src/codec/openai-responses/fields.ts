@@ -4,7 +4,7 @@ import type { EncodeTarget } from "../../contract/codec.ts";
 import { WITH_OUTPUTS, WITH_SOURCES } from "./hosted-tools.ts";
 import { arrayOr, compact, isObject, objectOr, textOf } from "../shared/json.ts";
 import { isEffort, levelFor } from "../shared/reasoning.ts";
-import { INCLUDE_ENCRYPTED } from "./wire.ts";
+import { INCLUDE_ENCRYPTED, INCLUDE_LOGPROBS } from "./wire.ts";
 
 /** `text.format`, which unlike chat's is flat. */
 export function readFormat(text: Json | undefined): ResponseFormat | undefined {
@@ -77,9 +77,9 @@ export function writeReasoningSettings(
   return Object.keys(settings).length === 0 ? undefined : settings;
 }
 
-const GIVEN: ReadonlySet<Json> = new Set([INCLUDE_ENCRYPTED, WITH_SOURCES, WITH_OUTPUTS]);
+const GIVEN: ReadonlySet<Json> = new Set([INCLUDE_ENCRYPTED, INCLUDE_LOGPROBS, WITH_SOURCES, WITH_OUTPUTS]);
 
-/** Entries of `include` that ask for more than the relay gives, whoever answers. */
+/** Entries of `include` that other dialects have no word for and the relay does not give anyway. */
 export function specialIncludes(include: Json | undefined): Json[] {
   return arrayOr(include).filter((entry) => !GIVEN.has(entry));
 }

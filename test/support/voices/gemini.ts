@@ -1,6 +1,6 @@
 /** Gemini, as a vendor says it. */
 import { GROUNDING, HOSTED_PARTS } from "./hosted.ts";
-import { pieces, type Said, SIGNATURE, type Voice } from "./voice.ts";
+import { pieces, type Said, SIGNATURE, tokens, type Voice } from "./voice.ts";
 
 const chunk = ({ inputTokens, outputTokens }: Said, parts: readonly object[], rest: object = {}) => ({
   candidates: [{ content: { role: "model", parts }, index: 0, ...rest }],
@@ -20,6 +20,13 @@ const partsOf = ({ calls }: Said): object[] =>
     ...(index === 0 ? { thoughtSignature: SIGNATURE } : {}),
   }));
 
+const beside = (said: Said, from?: number, to?: number): object => {
+  const chosenCandidates = tokens(said)
+    .slice(from, to)
+    .map(({ token, logprob }) => ({ token, tokenId: 7, logProbability: logprob }));
+  return said.logprobs === undefined ? {} : { logprobsResult: { chosenCandidates } };
+};
+
 export const geminiVoice: Voice = {
   streamType: "text/event-stream",
   whole: (said) =>
@@ -31,13 +38,13 @@ export const geminiVoice: Voice = {
         ...(said.text === "" ? [] : [{ text: said.text }]),
         ...partsOf(said),
       ],
-      { finishReason: finishOf(said), ...(said.hasHosted ? GROUNDING : {}) },
+      { finishReason: finishOf(said), ...beside(said), ...(said.hasHosted ? GROUNDING : {}) },
     ),
   stream: (said) =>
     [
       ...pieces(said.reasoning ?? "").map((text) => chunk(said, [{ text, thought: true }])),
       ...(said.hasHosted ? HOSTED_PARTS : []).map((part) => chunk(said, [part])),
-      ...pieces(said.text).map((text) => chunk(said, [{ text }])),
+      ...pieces(said.text).map((text, at) => chunk(said, [{ text }], beside(said, at, at + 1))),
       ...partsOf(said).map((part) => chunk(said, [part])),
       chunk(said, [{ text: "" }], { finishReason: finishOf(said), ...(said.hasHosted ? GROUNDING : {}) }),
     ].map((each) => `data: ${JSON.stringify(each)}\r\n\r\n`),
