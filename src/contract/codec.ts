@@ -194,6 +194,8 @@ export interface Egress {
    */
   mustRewrite?(body: Uint8Array, traitsOf: (model: string) => Traits, model: string): boolean;
   encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject;
+  /** Tools of the vendor's own that it can be asked for; default: none. */
+  readonly hosted?: readonly HostedWork["kind"][];
   /** Headers, lower case, without which the upstream would refuse a body that was written from another dialect's. */
   headersFor?(body: JsonObject): Readonly<Record<string, string>>;
   /** Throws `upstream-malformed` when the body is not an answer, or the decoded error when it is one in disguise. */

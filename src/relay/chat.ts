@@ -19,6 +19,7 @@ import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { inputGuess, noteEvent, noteResponse } from "./estimated-usage.ts";
 import { failureResponse } from "./failure-response.ts";
+import { fittingCodec } from "./fitting-codec.ts";
 import { forwardedHeaders } from "./headers.ts";
 import { keepAnswer, keepingEncoder, recalled } from "./kept-answers.ts";
 import { Losses } from "./losses.ts";
@@ -154,9 +155,14 @@ class ChatWork implements Work<Response> {
     if (entry.provider.answer !== undefined) return this.#answerLocally(target);
     const codecs = entry.codecsOf === undefined ? entry.codecs : entry.codecsOf(target.model);
     const same = codecOf(codecs, ingress.id);
-    if (same === undefined) return this.#translate(target, key, codecs[0]!);
+    if (same === undefined) return this.#translate(target, key, this.#fitting(codecs, target));
     const mustTranslate = this.#losesTools() || mayNotPass(this.top.bytes, ingress, same, target);
     return mustTranslate ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
+  }
+
+  #fitting(codecs: readonly Codec[], { entry, model }: Target): Codec {
+    const [first, ...others] = codecs as [Codec, ...Codec[]];
+    return others.length === 0 ? first : fittingCodec([first, ...others], this.request, entry.traits(model));
   }
 
   #passThrough(target: Target, key: PoolKey, codec: Codec): Sent {

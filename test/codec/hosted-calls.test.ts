@@ -520,13 +520,29 @@ describe("what is no call and its result stays the vendor's own affair", () => {
     }
   });
 
+  test("calls side by side, their results behind the last of them, are one each", () => {
+    const [first, found] = TOLD["a search of Anthropic's"]!.wrote as [JsonObject, JsonObject];
+    const second = { ...first, id: "srvtoolu_2", input: { query: "y" } };
+    const later = { ...found, tool_use_id: "srvtoolu_2", content: [] };
+    const told = { from: "anthropic-messages" as const, wrote: [first, second, found, later] };
+    const works = [{ work: search([PAGE]) }, { work: search([], "y") }];
+    for (const { parts } of [read(told), collect(eventsOf(told.from, framesOfText(streamOf(told))))]) {
+      expect(callsIn(parts)).toEqual(works);
+      expect(opaque(parts)).toEqual([]);
+    }
+    // A history is left in its order.
+    const { sent } = translate(history(told.from, told.wrote), told.from, told.from);
+    expect(dig(sent, "messages", 1, "content")).toEqual([...told.wrote, { type: "text", text: "So." }]);
+  });
+
   test("a search that code made is shown, the code around it is not torn apart", () => {
     const around = { ...use("code_execution", { code: "search()" }), id: "srvtoolu_0" };
     const outcome = {
       ...result("code_execution_tool_result", ran("code_execution_result", "")),
       tool_use_id: "srvtoolu_0",
     };
-    const wrote = [around, ...TOLD["a search of Anthropic's"]!.wrote, outcome];
+    const caller = { type: "code_execution_20260120", tool_id: "srvtoolu_0" };
+    const wrote = [around, ...TOLD["a search of Anthropic's"]!.wrote.map((block) => ({ ...block, caller })), outcome];
     const { parts } = read({ from: "anthropic-messages", wrote });
     expect(parts.map(({ type }) => type)).toEqual(["opaque", "hosted-call", "opaque", "text"]);
     const again = CODECS["anthropic-messages"].ingress.encodeResponse(

@@ -202,6 +202,15 @@ describe("an MCP server", () => {
   );
 });
 
+test("where only tokens are counted a server is left out, for nothing counts it without its beta", () => {
+  const request = CODECS["openai-responses"].ingress.decodeRequest(
+    asked("openai-responses", { tools: [responsesServer({ authorization: TOKEN }), INTERPRETER] }),
+  );
+  const body = CODECS["anthropic-messages"].counting.encodeRequest(request, targetOf());
+  expect(body["tools"]).toEqual([EXECUTION]);
+  expect(JSON.stringify(body)).not.toContain("mcp");
+});
+
 test("an answer repeats a server without what opens its door", () => {
   const tools = [responsesServer({ authorization: TOKEN, headers: { "x-key": TOKEN } })];
   const request = CODECS["openai-responses"].ingress.decodeRequest(asked("openai-responses", { tools }));

@@ -1,5 +1,6 @@
 /** The vendors' own search of the web: asked for in one dialect, done in another, with its sources in the answer. */
 import { describe, expect, test } from "bun:test";
+import { openaiTraits } from "../../plugins/shared/openai.ts";
 import { bedrockInvokeClaude, vertexClaude } from "../../src/codec/hosted-claude/index.ts";
 import type { JsonObject } from "../../src/contract/chat.ts";
 import type { Codec } from "../../src/contract/codec.ts";
@@ -119,6 +120,17 @@ describe("a search is asked for in the upstream's words, and what it has no word
       expect(got.sent["web_search_options"]).toEqual(options as never);
       expect(got.sent).not.toHaveProperty("tools");
       expect(got.lost).toEqual([...lost]);
+    });
+
+    test.each([
+      ["gpt-4o-search-preview", true],
+      ["gpt-4o-mini-search-preview-2025-03-11", true],
+      ["gpt-5-search-api", true],
+      ["gpt-4o", false],
+      ["gpt-5", false],
+      ["gpt-5-mini", false],
+    ])("%s is such a model: %p", (model, isOne) => {
+      expect(openaiTraits(model).webSearch === true).toBe(isOne);
     });
 
     test("with as much of the pages as was asked for, which Anthropic cannot be told", () => {

@@ -92,3 +92,62 @@ test("nothing is asked for beside a body that needs nothing", async () => {
   await (await under.post("/v1/responses", { model: "claude-a", input: "Hi" })).text();
   expect(up.received[0]!.headers.has("anthropic-beta")).toBe(false);
 });
+
+const SPEAKS_BOTH = "dialects: [openai-chat, openai-responses]";
+const CHAT_ANSWER = {
+  ...{ id: "c", object: "chat.completion", created: 1, model: "gpt-a" },
+  choices: [{ index: 0, message: { role: "assistant", content: "So." }, finish_reason: "stop" }],
+};
+const RESPONSES_ANSWER = {
+  ...{ id: "resp_1", object: "response", created_at: 1, model: "gpt-a", status: "completed" },
+  output: [
+    {
+      ...{ id: "msg_1", type: "message", role: "assistant", status: "completed" },
+      content: [{ type: "output_text", text: "So.", annotations: [] }],
+    },
+  ],
+};
+const search = { type: "web_search_20250305", name: "web_search" };
+const weather = { name: "weather", input_schema: { type: "object", properties: {} } };
+test.each([
+  ["a search where both are spoken", "gpt-a", SPEAKS_BOTH, [search, weather], "/v1/responses", null],
+  ["a function where both are spoken", "gpt-a", SPEAKS_BOTH, [weather], "/v1/chat/completions", null],
+  [
+    "a search where only chat is spoken",
+    "gpt-a",
+    "dialects: [openai-chat]",
+    [search],
+    "/v1/chat/completions",
+    ["web_search"],
+  ],
+  [
+    "a search of a model that searches in chat",
+    "gpt-5-search-api",
+    SPEAKS_BOTH,
+    [search],
+    "/v1/chat/completions",
+    null,
+  ],
+])("a client of Anthropic asks OpenAI for %s", async (_name, model, dialects, tools, path, lost) => {
+  const up = await startUpstream((received) => ({
+    json: received.path.endsWith("responses") ? RESPONSES_ANSWER : CHAT_ANSWER,
+  }));
+  open.push(up);
+  const under = await startRelay(`
+providers:
+  gpt: { base_url: "${up.url}/v1", provider_type: openai, ${dialects}, keys: [{ key: vendor-key-1 }], models: { include: ["gpt-*"] } }
+`);
+  open.push(under);
+  under.tick(1);
+  const answer = await under.post("/v1/messages", {
+    model,
+    max_tokens: 99,
+    messages: [{ role: "user", content: "Hi" }],
+    tools,
+  });
+  expect(await answer.json()).toMatchObject({ type: "message", content: [{ type: "text", text: "So." }] });
+  expect(up.received.map((received) => received.path)).toEqual([path]);
+  const sent = up.received[0]!.text;
+  expect(/"web_search"|web_search_options/.test(sent)).toBe(tools.includes(search) && lost === null);
+  expect((await under.recorded(1))[0]!.droppedParams).toEqual(lost);
+});

@@ -198,20 +198,14 @@ export function listForm(content: Json | undefined): JsonObject {
 /** A string, a list of blocks, or nothing. */
 export function readBlocks(content: Json | undefined): Part[] {
   if (typeof content === "string") return content === "" ? [] : [{ type: "text", text: content }];
-  return readEach(arrayOr(content).filter(isObject), (block) => [readBlock(block)]);
-}
-
-/** Blocks as parts, a call of a tool that ran at the vendor together with what came of it. */
-export function readEach(blocks: readonly JsonObject[], read: (block: JsonObject) => Part[]): Part[] {
+  const blocks = arrayOr(content).filter(isObject);
   const parts: Part[] = [];
   for (let at = 0; at < blocks.length; at += 1) {
     const block = blocks[at]!;
+    // Only where the result is next: blocks of a history keep their places.
     const call = readHosted(block, blocks[at + 1]);
-    if (call === undefined) parts.push(...read(block));
-    else {
-      parts.push(call);
-      at += 1;
-    }
+    parts.push(call ?? readBlock(block));
+    if (call !== undefined) at += 1;
   }
   return parts;
 }

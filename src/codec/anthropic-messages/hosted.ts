@@ -22,19 +22,44 @@ function resultTypeOf({ type, name }: JsonObject): string | undefined {
   return Object.hasOwn(RESULTS, tool) ? RESULTS[tool] : undefined;
 }
 
-/** May the next block be what came of this one? */
-export function awaitsResult(block: JsonObject): boolean {
-  return resultTypeOf(block) !== undefined;
+function isResultOf(call: JsonObject, block: JsonObject): boolean {
+  return block["type"] === resultTypeOf(call) && block["tool_use_id"] === call["id"];
 }
 
-export function isResultOf(call: JsonObject, block: JsonObject | undefined): boolean {
-  return block?.["type"] === resultTypeOf(call) && block?.["tool_use_id"] === call["id"];
+/**
+ * Puts calls of an answer together with what came of them. Several may run side by side, their results behind the last
+ * of them. What code at the vendor calls stands inside the call of that code, which is then left as it is.
+ */
+export class HostedPairs {
+  #open: JsonObject[] = [];
+
+  /** The next of the answer's blocks; what is known now: calls, and blocks that belong to none. */
+  add(block: JsonObject): (HostedCallPart | JsonObject)[] {
+    if (resultTypeOf(block) !== undefined) {
+      const caller = objectOr(block["caller"])["type"] ?? "direct";
+      const released = caller === "direct" ? [] : this.end();
+      this.#open.push(block);
+      return released;
+    }
+    const at = this.#open.findIndex((call) => isResultOf(call, block));
+    const [call] = at < 0 ? [] : this.#open.splice(at, 1);
+    const part = call === undefined ? undefined : readHosted(call, block);
+    return part === undefined ? [...this.end(), block] : [part];
+  }
+
+  /** Calls whose results do not come any more. */
+  end(): JsonObject[] {
+    const left = this.#open;
+    this.#open = [];
+    return left;
+  }
 }
 
 /** Both blocks as one call; `undefined` when they are no such pair, as where one of them still waits for the other. */
 export function readHosted(call: JsonObject, result: JsonObject | undefined): HostedCallPart | undefined {
   const raw = textOf(call["type"]);
-  if (raw === undefined || result === undefined || !awaitsResult(call) || !isResultOf(call, result)) return undefined;
+  if (raw === undefined || result === undefined || resultTypeOf(call) === undefined) return undefined;
+  if (!isResultOf(call, result)) return undefined;
   const content = result["content"];
   const work = readWork(call, result);
   return compact<HostedCallPart>({

@@ -32,6 +32,7 @@ export const anthropicMessages = {
   egress: {
     encodeRequest,
     headersFor,
+    hosted: ["web-search", "code", "mcp"],
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,

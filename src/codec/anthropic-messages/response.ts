@@ -1,6 +1,7 @@
 /** Whole Anthropic answers, both ways. */
 import type {
   ChatResponse,
+  HostedCallPart,
   JsonObject,
   Part,
   PartTail,
@@ -18,8 +19,8 @@ import { answerToolIds, clientToolNames } from "../shared/tool-names.ts";
 import { brokenOff, classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { estimateTokens } from "../shared/usage.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
-import { isOpenCall, readBlock, readEach, writeCitation } from "./content.ts";
-import { HostedWriter } from "./hosted.ts";
+import { isOpenCall, readBlock, writeCitation } from "./content.ts";
+import { HostedPairs, HostedWriter } from "./hosted.ts";
 import { readUsage, writeFullUsage } from "./usage.ts";
 import { MESSAGES, OUTPUT_TOOL, readStopReason, writeStopReason } from "./wire.ts";
 
@@ -57,12 +58,26 @@ export function readAnswerBlock(block: JsonObject): Part[] {
   return [part];
 }
 
+/** One block, or a call of a tool that ran at the vendor. */
+export function readAnswerPart(told: HostedCallPart | JsonObject): Part[] {
+  return isHostedCall(told) ? [told] : readAnswerBlock(told);
+}
+
+function isHostedCall(told: HostedCallPart | JsonObject): told is HostedCallPart {
+  return told["type"] === "hosted-call";
+}
+
+function readAnswerBlocks(blocks: readonly JsonObject[]): Part[] {
+  const pairs = new HostedPairs();
+  return [...blocks.flatMap((block) => pairs.add(block)), ...pairs.end()].flatMap(readAnswerPart);
+}
+
 export function decodeResponse(body: JsonObject): ChatResponse {
   const error = disguisedError(body);
   if (error !== undefined) throw error;
   if (!Array.isArray(body["content"])) throw malformed("The upstream's answer holds no content.");
   const blocks = body["content"].filter(isObject);
-  const parts = [...readEach(blocks, readAnswerBlock), ...readStopDetails(body["stop_details"])];
+  const parts = [...readAnswerBlocks(blocks), ...readStopDetails(body["stop_details"])];
   const isOutput = blocks.some((block) => block["name"] === OUTPUT_TOOL);
   const hasCalls = blocks.some((block) => isOpenCall(block) && block["name"] !== OUTPUT_TOOL);
   const raw = textOf(body["stop_reason"]);

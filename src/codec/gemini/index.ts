@@ -32,6 +32,7 @@ export const gemini = {
   },
   egress: {
     encodeRequest,
+    hosted: ["web-search", "code"],
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,

@@ -32,6 +32,7 @@ export const openaiResponses = {
   egress: {
     encodeRequest,
     lacksStop: true,
+    hosted: ["web-search", "code", "mcp"],
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,
