@@ -1,6 +1,7 @@
 /** Code and MCP servers asked of a vendor: said in another's words where it has the same, else named as lost. */
 import { describe, expect, test } from "bun:test";
 import { bedrockConverse } from "../../src/codec/bedrock-converse/index.ts";
+import { cohere } from "../../src/codec/cohere/index.ts";
 import { bedrockInvokeClaude, vertexClaude } from "../../src/codec/hosted-claude/index.ts";
 import type { JsonObject } from "../../src/contract/chat.ts";
 import type { Codec } from "../../src/contract/codec.ts";
@@ -11,6 +12,7 @@ const UPSTREAMS = {
   "bedrock-invoke-claude": bedrockInvokeClaude,
   "vertex-claude": vertexClaude,
   "bedrock-converse": bedrockConverse,
+  cohere,
 };
 type Upstream = keyof typeof UPSTREAMS;
 const TOKEN = "mcp-token-that-nobody-else-may-see";
@@ -209,6 +211,76 @@ test("where only tokens are counted a server is left out, for nothing counts it 
   const body = CODECS["anthropic-messages"].counting.encodeRequest(request, targetOf());
   expect(body["tools"]).toEqual([EXECUTION]);
   expect(JSON.stringify(body)).not.toContain("mcp");
+});
+
+const FUNCTION = { name: "f", input_schema: { type: "object", properties: {} } };
+const SEARCH = { type: "web_search_20250305", name: "web_search" };
+const CHOSEN: [from: Dialect, choice: JsonObject, to: Upstream, sent: unknown, lost: string[]][] = [
+  ["anthropic-messages", { type: "tool", name: "web_search" }, "openai-responses", { type: "web_search" }, []],
+  ["anthropic-messages", { type: "tool", name: "web_search" }, "openai-chat", undefined, ["tool_choice", "web_search"]],
+  ["anthropic-messages", { type: "tool", name: "web_search" }, "gemini", undefined, ["tool_choice", "web_search"]],
+  ["anthropic-messages", { type: "tool", name: "web_search" }, "cohere", undefined, ["tool_choice", "web_search"]],
+  [
+    "anthropic-messages",
+    { type: "tool", name: "web_search" },
+    "bedrock-converse",
+    undefined,
+    ["tool_choice", "web_search"],
+  ],
+  [
+    ...(["anthropic-messages", { type: "tool", name: "web_search" }, "bedrock-invoke-claude"] as const),
+    ...([undefined, ["web_search", "tool_choice"]] as const),
+  ] as never,
+  ["openai-responses", { type: "web_search" }, "anthropic-messages", { type: "tool", name: "web_search" }, []],
+  [
+    "openai-responses",
+    { type: "code_interpreter" },
+    "anthropic-messages",
+    { type: "tool", name: "code_execution" },
+    [],
+  ],
+  ["openai-responses", { type: "web_search" }, "openai-responses", { type: "web_search" }, []],
+  [
+    "openai-responses",
+    { type: "code_interpreter" },
+    "openai-chat",
+    undefined,
+    ["tool_choice", "web_search", "code_interpreter"],
+  ],
+];
+
+describe("a tool of the vendor's that must be used", () => {
+  test.each(CHOSEN)("%s %j to %s", (from, tool_choice, to, expected, lost) => {
+    const tools =
+      from === "anthropic-messages"
+        ? [SEARCH, FUNCTION]
+        : [{ type: "web_search" }, INTERPRETER, { type: "function", name: "f", parameters: {} }];
+    const sent = send(from, to, { tools, tool_choice });
+    const choice = sent.body["tool_choice"] ?? (sent.body["toolConfig"] as JsonObject | undefined)?.["toolChoice"];
+    expect(choice).toEqual(expected as never);
+    expect(sent.lost).toEqual(lost);
+  });
+
+  test("among others stands by its type at Responses, and by its name at Anthropic's", () => {
+    const allowed = [{ type: "function", name: "f" }, { type: "web_search" }];
+    const tools = [{ type: "web_search" }, INTERPRETER, { type: "function", name: "f", parameters: {} }];
+    const tool_choice = { type: "allowed_tools", mode: "required", tools: allowed };
+    const { body } = send("openai-responses", "anthropic-messages", { tools, tool_choice });
+    expect((body["tools"] as JsonObject[]).map(({ name }) => name)).toEqual(["web_search", "f"]);
+    expect(send("openai-responses", "openai-responses", { tools, tool_choice }).body["tool_choice"]).toEqual(
+      tool_choice,
+    );
+  });
+
+  test("that the upstream has not is never chosen there", () => {
+    const tools = [{ type: "web_fetch_20250910", name: "web_fetch" }, FUNCTION];
+    const sent = send("anthropic-messages", "openai-responses", {
+      tools,
+      tool_choice: { type: "tool", name: "web_fetch" },
+    });
+    expect(sent.body).not.toHaveProperty("tool_choice");
+    expect(sent.lost).toEqual(["tool_choice", "web_fetch"]);
+  });
 });
 
 test("an answer repeats a server without what opens its door", () => {

@@ -6,7 +6,7 @@ import { customToolDescription, customToolSchema } from "../shared/custom-tools.
 import { isObject, objectOr, pick, sameJson } from "../shared/json.ts";
 import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { strictSchema } from "../shared/schema/strict.ts";
-import { isForced, loseChoice } from "../shared/tool-choice.ts";
+import { isForced, loseChoice, loseHostedChoice } from "../shared/tool-choice.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
@@ -139,7 +139,7 @@ function writeToolChoice(plan: Plan, hasTools: boolean): JsonObject | undefined 
   return withParallel(neutralChoice(plan), request);
 }
 
-function neutralChoice({ request, isNative }: Plan): JsonObject | undefined {
+function neutralChoice({ request, isNative, lose }: Plan): JsonObject | undefined {
   const choice = request.toolChoice;
   switch (choice?.type) {
     case "auto":
@@ -147,13 +147,24 @@ function neutralChoice({ request, isNative }: Plan): JsonObject | undefined {
       return { type: choice.type };
     case "required":
       return { type: "any" };
-    case "tool":
+    case "tool": {
+      const hosted = request.tools.find((tool) => tool.name === choice.name && tool.kind === "provider");
+      if (hosted !== undefined && !isNative) return hostedChoice(hosted, lose);
       return { type: "tool", name: isNative ? choice.name : safeToolName(choice.name, ANTHROPIC_TOOL_NAME_CHARS_MAX) };
+    }
     case "allowed":
       return { type: choice.mode === "required" ? "any" : "auto" };
     default:
       return undefined;
   }
+}
+
+/** A search and code are tools with a name, the tools of a server are not one. */
+function hostedChoice(tool: Tool, lose: EncodeTarget["lose"]): JsonObject | undefined {
+  const name = writeHostedTool(tool, () => {})?.["name"];
+  if (name !== undefined) return { type: "tool", name };
+  loseHostedChoice(lose);
+  return undefined;
 }
 
 /** Calls one at a time: a switch inside the choice, which is made for it if need be. */

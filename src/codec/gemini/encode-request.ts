@@ -6,7 +6,7 @@ import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, pick, sameJson
 import { toolSchema } from "../shared/schema/root.ts";
 import { geminiToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
-import { loseChoice } from "../shared/tool-choice.ts";
+import { loseChoice, withoutHostedChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch, loseBounds, SEARCH_BOUNDS } from "../shared/web-search.ts";
 import { withAnswer } from "../shared/unsaid.ts";
@@ -31,7 +31,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const lose = loseOnce(target.lose);
   const form = formOf(given.vendor, GEMINI);
   const isNative = form !== undefined;
-  const request = isNative ? given : withAnswer(given, lose);
+  const request = isNative ? given : withAnswer(withoutHostedChoice(given, lose), lose);
   loseForeign(request, GEMINI, lose);
   const bounded: EncodeTarget = { ...target, lose };
   const traits: GeminiTraits = target.traits;

@@ -1,5 +1,5 @@
 /** Writes Anthropic messages for a cloud that refuses a request over one field it does not know. */
-import type { ChatRequest, Json, JsonObject, Message } from "../../contract/chat.ts";
+import type { ChatRequest, Json, JsonObject, Message, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { SILENT_USER } from "../anthropic-messages/encode-messages.ts";
 import { encodeRequest } from "../anthropic-messages/encode-request.ts";
@@ -8,6 +8,7 @@ import { isShared } from "../shared/hosted-tools.ts";
 import { instructionTexts } from "../shared/instructions.ts";
 import { arrayOr, isObject, pick, restOf } from "../shared/json.ts";
 import { formOf, loseOnce } from "../shared/vendor.ts";
+import { withoutHostedChoice } from "../shared/tool-choice.ts";
 import { isSearch } from "../shared/web-search.ts";
 
 export interface HostedForm {
@@ -80,9 +81,9 @@ function dropScopes(blocks: Json | undefined): void {
 function onlyOffered(request: ChatRequest, hasSearch: boolean, lose: EncodeTarget["lose"]): ChatRequest {
   const missing = request.tools.filter((tool) => isShared(tool) && !(hasSearch && isSearch(tool)));
   for (const { name } of missing) lose(name, "the cloud does not offer this tool of the maker's");
-  return missing.length === 0
-    ? request
-    : { ...request, tools: request.tools.filter((tool) => !missing.includes(tool)) };
+  if (missing.length === 0) return request;
+  const isOffered = (tool: Tool) => !missing.includes(tool);
+  return { ...withoutHostedChoice(request, lose, isOffered), tools: request.tools.filter(isOffered) };
 }
 
 /**

@@ -8,7 +8,7 @@ import { toolSchema, withObjectRoot } from "../shared/schema/root.ts";
 import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName, sha256Hex } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
-import { loseChoice, onlyAllowed } from "../shared/tool-choice.ts";
+import { loseChoice, onlyAllowed, withoutHostedChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch, writeSearchOptions } from "../shared/web-search.ts";
 import { withAnswer } from "../shared/unsaid.ts";
@@ -66,7 +66,8 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
 
 /** A request of another dialect, without what the model or the server refuses. */
 function adapted(given: ChatRequest, switches: JsonObject, target: EncodeTarget): ChatRequest {
-  const offered = target.traits.allowedTools === false ? onlyAllowed(given, target.lose) : given;
+  const chosen = withoutHostedChoice(given, target.lose);
+  const offered = target.traits.allowedTools === false ? onlyAllowed(chosen, target.lose) : chosen;
   return withAnswer(withSampling(offered, switches, target), target.lose);
 }
 

@@ -2,13 +2,12 @@
 import type { ChatRequest, Json, JsonObject } from "../../contract/chat.ts";
 import type { EncodeTarget, Traits } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
-import { customToolNames } from "../shared/custom-tools.ts";
 import { compact, objectOr, pick, sameJson } from "../shared/json.ts";
 import { withObjectRoot } from "../shared/schema/root.ts";
 import { isModeUnsaid, withSampling } from "../shared/reasoning.ts";
 import { sha256Hex } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
-import { loseChoice } from "../shared/tool-choice.ts";
+import { loseChoice, withoutHostedChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { inputString, type ItemContext, writeInput } from "./encode-items.ts";
 import { readFormat, readReasoningSettings, writeFormat, writeReasoningSettings } from "./fields.ts";
@@ -24,7 +23,10 @@ export function encodeRequest(asked: ChatRequest, target: EncodeTarget): JsonObj
   const form = formOf(asked.vendor, RESPONSES);
   const reasoning = writeReasoning(asked, form, { ...target, lose });
   const settings = objectOr(reasoning["reasoning"]);
-  const request = form === undefined ? withSampling(asked, settings, { ...target, lose }) : asked;
+  const request =
+    form === undefined
+      ? withSampling(withoutHostedChoice(asked, lose, isWritable), settings, { ...target, lose })
+      : asked;
   const context: ItemContext = { target, lose, isNative: form !== undefined };
   if ((request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
@@ -86,10 +88,9 @@ function writeTools(request: ChatRequest, form: JsonObject | undefined, { lose }
 /** In the client's own words while they are still meant; they also name tools that only this dialect has. */
 function writeChoice(request: ChatRequest, form: JsonObject | undefined): Json | undefined {
   const written = form?.["tool_choice"];
-  if (written !== undefined && sameJson(readToolChoice(written), request.toolChoice)) return written;
-  return request.toolChoice === undefined
-    ? undefined
-    : writeToolChoice(request.toolChoice, customToolNames(request.tools));
+  const { toolChoice, tools } = request;
+  if (written !== undefined && sameJson(readToolChoice(written, tools), toolChoice)) return written;
+  return toolChoice === undefined ? undefined : writeToolChoice(toolChoice, tools);
 }
 
 function writeLimit({ maxOutputTokens }: ChatRequest, { target, lose, isNative }: ItemContext): JsonObject {

@@ -67,6 +67,12 @@ export function writeHostedTool(tool: Tool, lose: EncodeTarget["lose"]): JsonObj
   });
 }
 
+/** How a tool that is offered is chosen; of this dialect's own by its type. */
+export function hostedReference(tool: Tool): JsonObject {
+  const { type, server_label: label } = writeHostedTool(tool, () => {}) ?? { type: tool.name };
+  return { type: type ?? tool.name, ...(label === undefined ? {} : { server_label: label }) };
+}
+
 export const WITH_SOURCES = "web_search_call.action.sources";
 export const WITH_OUTPUTS = "code_interpreter_call.outputs";
 

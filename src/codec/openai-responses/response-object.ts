@@ -59,10 +59,10 @@ function echoText({ responseFormat, verbosity }: ChatRequest, form: JsonObject |
   return compact<JsonObject>({ verbosity, ...written, format });
 }
 
-function echoChoice({ toolChoice }: ChatRequest, form: JsonObject | undefined): Json {
+function echoChoice({ toolChoice, tools }: ChatRequest, form: JsonObject | undefined): Json {
   const written = form?.["tool_choice"];
   if (written !== undefined) return written;
-  return toolChoice === undefined ? "auto" : writeToolChoice(toolChoice, new Set());
+  return toolChoice === undefined ? "auto" : writeToolChoice(toolChoice, tools);
 }
 
 /** With what the vendor adds to a function that leaves it out. */

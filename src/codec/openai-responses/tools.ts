@@ -1,7 +1,7 @@
 /** Tools, namespaces of tools and tool choice, both ways. */
 import type { Json, JsonObject, Tool, ToolCallPart, ToolChoice } from "../../contract/chat.ts";
 import { badRequest } from "../shared/check.ts";
-import { customToolGrammar } from "../shared/custom-tools.ts";
+import { customToolGrammar, customToolNames } from "../shared/custom-tools.ts";
 import { isShared } from "../shared/hosted-tools.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, sameJson, textOf } from "../shared/json.ts";
 import { toolSchema } from "../shared/schema/root.ts";
@@ -10,7 +10,7 @@ import { inputJsonOf } from "../shared/tool-input.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, withVendor } from "../shared/vendor.ts";
 import { missing } from "./content.ts";
-import { readHostedTool, writeHostedTool } from "./hosted-tools.ts";
+import { hostedReference, readHostedTool, writeHostedTool } from "./hosted-tools.ts";
 import { RESPONSES } from "./wire.ts";
 
 const FUNCTION_FIELDS = new Set(["type", "name", "description", "parameters", "strict"]);
@@ -144,8 +144,11 @@ export function writeForeignTool(tool: Tool, lose: (field: string, reason: strin
   return { type: "function", name, ...described, parameters, strict: isStrict };
 }
 
-/** `undefined` for none, and for a built-in tool, which only this dialect can be told to use. */
-export function readToolChoice(value: Json | undefined): ToolChoice | undefined {
+/**
+ * `undefined` for none, and for a built-in tool that only this dialect can be told to use; others stand by the name that
+ * they have among `tools`.
+ */
+export function readToolChoice(value: Json | undefined, tools: readonly Tool[]): ToolChoice | undefined {
   if (value === "auto" || value === "none" || value === "required") return { type: value };
   if (!isObject(value)) return undefined;
   switch (value["type"]) {
@@ -155,12 +158,22 @@ export function readToolChoice(value: Json | undefined): ToolChoice | undefined 
       return name === undefined ? undefined : { type: "tool", name };
     }
     case "allowed_tools": {
-      const names = arrayOr(value["tools"]).flatMap((tool) => referredName(objectOr(tool)) ?? []);
+      const names = arrayOr(value["tools"]).flatMap((tool) => {
+        const reference = objectOr(tool);
+        return referredName(reference) ?? hostedName(reference, tools) ?? [];
+      });
       return { type: "allowed", names, mode: value["mode"] === "required" ? "required" : "auto" };
     }
-    default:
-      return undefined;
+    default: {
+      const name = hostedName(value, tools);
+      return name === undefined ? undefined : { type: "tool", name };
+    }
   }
+}
+
+/** Of several servers one by its name is more than others can be told. */
+function hostedName({ type }: JsonObject, tools: readonly Tool[]): string | undefined {
+  return tools.find((tool) => tool.name === type && isShared(tool) && tool.mcp === undefined)?.name;
 }
 
 function referredName(reference: JsonObject): string | undefined {
@@ -168,12 +181,17 @@ function referredName(reference: JsonObject): string | undefined {
   return name === undefined ? undefined : flatName(textOf(reference["namespace"]), name);
 }
 
-/** @param customNames the tools that are freeform, by the names used in `choice` */
-export function writeToolChoice(choice: ToolChoice, customNames: ReadonlySet<string>): Json {
-  const reference = (name: string): JsonObject => ({
-    type: customNames.has(name) ? "custom" : "function",
-    name: safeToolName(name, OPENAI_TOOL_NAME_CHARS_MAX),
-  });
+/** @param tools those that are chosen among, by the names used in `choice` */
+export function writeToolChoice(choice: ToolChoice, tools: readonly Tool[]): Json {
+  const customNames = customToolNames(tools);
+  const reference = (name: string): JsonObject => {
+    const hosted = tools.find((tool) => tool.name === name && tool.kind === "provider");
+    if (hosted !== undefined) return hostedReference(hosted);
+    return {
+      type: customNames.has(name) ? "custom" : "function",
+      name: safeToolName(name, OPENAI_TOOL_NAME_CHARS_MAX),
+    };
+  };
   switch (choice.type) {
     case "tool":
       return reference(choice.name);
