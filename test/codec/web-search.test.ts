@@ -1,6 +1,7 @@
 /** The vendors' own search of the web: asked for in one dialect, done in another, with its sources in the answer. */
 import { describe, expect, test } from "bun:test";
 import { openaiTraits } from "../../plugins/shared/openai.ts";
+import { collect } from "../../src/codec/fold.ts";
 import { bedrockInvokeClaude, vertexClaude } from "../../src/codec/hosted-claude/index.ts";
 import type { JsonObject } from "../../src/contract/chat.ts";
 import type { Codec } from "../../src/contract/codec.ts";
@@ -185,6 +186,19 @@ describe("sources that come with a part of the text are said to be of that part"
       return [fields["start_index"], fields["end_index"]];
     });
 
+  test("places inside a part are counted from the start of the whole text, where that is all there is", () => {
+    const citation = { type: "url_citation", url: "https://a.example/", title: "A", start_index: 1, end_index: 3 };
+    const output = [
+      { type: "message", content: [{ type: "output_text", text: "Look. ", annotations: [] }] },
+      { type: "message", content: [{ type: "output_text", text: "A fox.", annotations: [citation] }] },
+    ];
+    const response = CODECS["openai-responses"].egress.decodeResponse({ status: "completed", output });
+    const chat = CODECS["openai-chat"].ingress.encodeResponse(response, contextOf());
+    expect(spans(dig(chat, "choices", 0, "message", "annotations"))).toEqual([[7, 9]]);
+    const responses = CODECS["openai-responses"].ingress.encodeResponse(response, contextOf());
+    expect(spans(dig(responses, "output", 1, "content", 0, "annotations"))).toEqual([[1, 3]]);
+  });
+
   test("in a whole answer", () => {
     const response = CODECS["anthropic-messages"].egress.decodeResponse({ content, stop_reason: "end_turn" });
     const chat = CODECS["openai-chat"].ingress.encodeResponse(response, contextOf());
@@ -195,6 +209,75 @@ describe("sources that come with a part of the text are said to be of that part"
     ]);
     const responses = CODECS["openai-responses"].ingress.encodeResponse(response, contextOf());
     expect(spans(dig(responses, "output", 0, "content", 1, "annotations"))).toEqual([[0, 5]]);
+  });
+
+  describe("from Gemini", () => {
+    const text = "Größer: Rom. Kleiner: Bern.";
+    const at = (words: string): JsonObject => {
+      const startIndex = Buffer.from(text.slice(0, text.indexOf(words))).length;
+      return {
+        ...(startIndex === 0 ? {} : { startIndex }),
+        endIndex: startIndex + Buffer.from(words).length,
+        text: words,
+      };
+    };
+    const page = (name: string): JsonObject => ({ web: { uri: `https://${name}.example/`, title: name } });
+    const answer = (supports: JsonObject[], parts: JsonObject[] = [{ text }]) => ({
+      candidates: [
+        {
+          content: { role: "model", parts },
+          finishReason: "STOP",
+          groundingMetadata: {
+            groundingChunks: [page("a"), page("b"), page("c")],
+            groundingSupports: supports,
+          },
+        },
+      ],
+    });
+    const supports = [
+      { segment: at("Größer: Rom."), groundingChunkIndices: [0] },
+      { segment: at("Kleiner: Bern."), groundingChunkIndices: [0, 1] },
+    ];
+    const annotationsOf = (body: JsonObject) => {
+      const chat = CODECS["openai-chat"].ingress.encodeResponse(CODECS.gemini.egress.decodeResponse(body), contextOf());
+      const annotations = (dig(chat, "choices", 0, "message", "annotations") ?? []) as JsonObject[];
+      return annotations.map((each) => [dig(each, "url_citation", "title"), ...spans([each])[0]!]);
+    };
+
+    test("it is the words that are named, wherever bytes are more than characters", () => {
+      expect(annotationsOf(answer(supports))).toEqual([
+        ["a", 0, 12],
+        ["a", 13, 27],
+        ["b", 13, 27],
+        ["c", 0, 27],
+      ]);
+    });
+
+    test("while it streams, each is told once", () => {
+      const [first, second] = [text.slice(0, 9), text.slice(9)];
+      const whole = answer(supports, [{ text: second }]);
+      const frames = framesOfText(
+        [{ candidates: [{ content: { parts: [{ text: first }] } }] }, whole, answer(supports, [])]
+          .map((chunk) => `data: ${JSON.stringify(chunk)}\r\n\r\n`)
+          .join(""),
+      );
+      const { parts } = collect(eventsOf("gemini", frames));
+      const [said] = parts.flatMap((part) => (part.type === "text" ? [part] : []));
+      expect(said!.annotations!.map(({ title, startIndex, endIndex }) => [title, startIndex, endIndex])).toEqual([
+        ["a", 0, 12],
+        ["a", 13, 27],
+        ["b", 13, 27],
+        ["c", undefined, undefined],
+      ]);
+    });
+
+    test.each([
+      ["words that stand elsewhere", answer([{ segment: { endIndex: 3, text: "no" }, groundingChunkIndices: [0] }])],
+      ["words of more than one text", answer(supports, [{ text }, { text: "hm", thought: true }, { text: "More." }])],
+    ])("%s are not guessed at: the pages are those of the text", (_name, body) => {
+      const starts = annotationsOf(body).map(([title]) => title);
+      expect(starts).toEqual(["a", "b", "c"]);
+    });
   });
 
   test("while it streams", () => {

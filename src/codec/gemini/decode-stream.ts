@@ -1,9 +1,7 @@
 /** Reads answers of Gemini, chunk by chunk; a whole answer is a stream of one chunk. */
 import type {
   Alternative,
-  Annotation,
   ChatEvent,
-  Json,
   JsonObject,
   Part,
   PartHead,
@@ -19,6 +17,7 @@ import { parseJsonExact } from "../shared/exact-json.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
+import { citationKey, readSources } from "./citations.ts";
 import { readPart } from "./content.ts";
 import { awaitsOutcome, readExecution, readGrounding } from "./hosted.ts";
 import { readLogprobsResult } from "./logprobs.ts";
@@ -100,6 +99,8 @@ class AnswerReader {
   /** Of several answers each has a reader; the first one's is this. */
   readonly #readers = new Map<number, AnswerReader>();
   readonly #cited = new Set<string>();
+  /** The text, while it is one. */
+  #said: string | undefined = "";
   /** Code that has run at the vendor: its outcome is the next part, if it comes at all. */
   #code: JsonObject | undefined;
 
@@ -197,6 +198,7 @@ class AnswerReader {
   }
 
   #whole(part: Extract<PartHead, Part>): void {
+    this.#interrupt();
     this.#hasSaid = true;
     this.#before = undefined;
     this.#parts.whole(part);
@@ -223,9 +225,16 @@ class AnswerReader {
     }
   }
 
+  /** What comes behind is another text than what was said before. */
+  #interrupt(): void {
+    if (this.#said !== "") this.#said = undefined;
+  }
+
   /** A signature without text of its own belongs to the text before it. */
   #text(part: Extract<Part, { type: "text" | "reasoning" }>): void {
     this.#closeSigned();
+    if (part.type === "reasoning") this.#interrupt();
+    else if (this.#said !== undefined) this.#said += part.text;
     const head = { type: part.type };
     const tail = tailOf(part);
     const hasText = part.text !== "" || this.#before === part.type;
@@ -242,6 +251,7 @@ class AnswerReader {
   #closeSigned(): void {
     if (this.#before !== "signed") return;
     this.#parts.endText();
+    this.#interrupt();
     this.#before = undefined;
   }
 
@@ -268,6 +278,7 @@ class AnswerReader {
   #openCall(name: string, id: string, tail: PartTail): void {
     this.#closeCall();
     this.#closeSigned();
+    this.#interrupt();
     this.#before = undefined;
     this.#hasSaid = true;
     // Dialects without a place for it at the call carry the signature on the reasoning before the call.
@@ -288,9 +299,10 @@ class AnswerReader {
 
   /** Sources found by a search, told once each. */
   #cite(candidate: JsonObject): void {
-    const annotations = readSources(candidate).filter(({ url }) => !this.#cited.has(url));
+    const sources = readSources(candidate, this.#said);
+    const annotations = sources.filter((source) => !this.#cited.has(citationKey(source)));
     if (annotations.length === 0) return;
-    for (const { url } of annotations) this.#cited.add(url);
+    for (const source of annotations) this.#cited.add(citationKey(source));
     this.#parts.textTail({ type: "text" }, { annotations });
   }
 
@@ -361,16 +373,4 @@ function tailOf(part: Part): PartTail {
 function own({ vendor }: Part): Pick<PartTail, "vendor"> {
   const fields = vendorOf(GEMINI, fieldsOf(vendor, GEMINI));
   return fields === undefined ? {} : { vendor: fields };
-}
-
-/** Pages the answer rests on, from a search or from the model's memory. */
-function readSources(candidate: JsonObject): Annotation[] {
-  const chunks = arrayOr(objectOr(candidate["groundingMetadata"])["groundingChunks"]);
-  const pages = chunks.flatMap((chunk): Json[] => Object.values(objectOr(chunk)));
-  const citation = objectOr(candidate["citationMetadata"]);
-  return [...pages, ...arrayOr(citation["citationSources"] ?? citation["citations"])].flatMap((page): Annotation[] => {
-    const url = textOf(objectOr(page)["uri"]);
-    if (url === undefined || !/^https?:\/\//i.test(url)) return [];
-    return [compact<Annotation>({ type: "url-citation", url, title: textOf(objectOr(page)["title"]) })];
-  });
 }
