@@ -21,6 +21,7 @@ export interface Signature {
   readonly value: string;
 }
 
+/** A page on which a text rests, or the words from `startIndex` to `endIndex` of it (in its own characters). */
 export interface Annotation {
   readonly type: "url-citation";
   readonly url: string;

@@ -11,7 +11,7 @@ const TOO_LONG = "OUTCOME_DEADLINE_EXCEEDED";
 
 /** May the next part be the outcome of this one? */
 export function awaitsOutcome(part: JsonObject): boolean {
-  return isObject(camelFields(part)["executableCode"]);
+  return isObject(part["executableCode"] ?? part["executable_code"]);
 }
 
 /** Code and its outcome as one call; `undefined` when they are no such pair. */
