@@ -61,7 +61,7 @@ export function createCollector(): (event: ChatEvent) => ChatResponse | undefine
 function toPart(head: PartHead, text: string, tail: PartTail | undefined): Part {
   switch (head.type) {
     case "text":
-      return { type: "text", text, ...pickTail(tail, "annotations", "signature", "vendor") };
+      return { ...head, text, ...pickTail(tail, "annotations", "signature", "vendor") };
     case "reasoning":
       return { ...head, text, ...pickTail(tail, "signature", "redacted", "vendor") };
     case "refusal":
@@ -108,7 +108,7 @@ export function replay(response: ChatResponse): ChatEvent[] {
 function fromPart(part: Part): { head: PartHead; text: string; tail?: PartTail } {
   switch (part.type) {
     case "text":
-      return { head: { type: "text" }, text: part.text, ...tailOf(part) };
+      return { head: { type: "text", ...(part.formed ? { formed: true } : {}) }, text: part.text, ...tailOf(part) };
     case "reasoning": {
       const head: PartHead = { type: "reasoning", ...(part.kind === undefined ? {} : { kind: part.kind }) };
       return { head, text: part.text, ...tailOf(part) };

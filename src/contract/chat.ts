@@ -39,6 +39,8 @@ export interface TextPart extends PartBase {
   text: string;
   annotations?: Annotation[];
   signature?: Signature;
+  /** Of an answer: it came as the input of the tool that stands in for a form of answers; other words are not part of it. */
+  formed?: true;
 }
 
 export interface ReasoningPart extends PartBase {
@@ -244,7 +246,7 @@ export interface ChatResponse {
 
 /** What is known of a part when it opens. `media` and `opaque` arrive whole in their head. */
 export type PartHead =
-  | { type: "text" }
+  | { type: "text"; formed?: true }
   | { type: "reasoning"; kind?: "full" | "summary" }
   | { type: "refusal" }
   | { type: "tool-call"; id: string; name: string; custom?: true }

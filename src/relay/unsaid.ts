@@ -15,6 +15,11 @@ export function noteUnsaid(call: Call, part: Part | PartHead): void {
     // An upstream's word, which stands in a header of ours.
     name = typeof type === "string" && /^\w{1,40}$/.test(type) ? type : "part";
   } else return;
+  noteLeftOut(call, name);
+}
+
+/** The same of what was left out by name. */
+export function noteLeftOut(call: Call, name: string): void {
   const field = `answer.${name}`;
   if (call.dropped?.includes(field) !== true) call.dropped = [...(call.dropped ?? []), field];
 }

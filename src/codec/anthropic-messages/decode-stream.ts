@@ -165,7 +165,7 @@ class EventReader {
       case "input_json_delta": {
         const json = textOf(delta["partial_json"]) ?? "";
         if (block.kind === "tool") this.#parts.toolDelta(block.key, json);
-        else if (block.kind === "output") this.#parts.text({ type: "text" }, json);
+        else if (block.kind === "output") this.#parts.text({ type: "text", formed: true }, json);
         else block.input += json;
       }
     }

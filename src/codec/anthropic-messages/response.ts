@@ -52,7 +52,8 @@ export function readStopDetails(details: unknown): Part[] {
 export function readAnswerBlock(block: JsonObject): Part[] {
   const part = readBlock(block);
   if (part.type === "text" && part.text === "") return [];
-  if (part.type === "tool-call" && part.name === OUTPUT_TOOL) return [{ type: "text", text: part.inputJson }];
+  if (part.type === "tool-call" && part.name === OUTPUT_TOOL)
+    return [{ type: "text", text: part.inputJson, formed: true }];
   return [part];
 }
 

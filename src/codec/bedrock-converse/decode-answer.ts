@@ -180,7 +180,7 @@ class AnswerReader {
     if (isObject(toolUse)) {
       const input = textOf(toolUse["input"]) ?? "";
       if (block.kind === "tool") this.#parts.toolDelta(block.key, input);
-      else if (block.kind === "output") this.#parts.text({ type: "text" }, input);
+      else if (block.kind === "output") this.#parts.text({ type: "text", formed: true }, input);
     }
     if (isObject(reasoningContent)) {
       if (block.kind === "text") block.kind = "reasoning";

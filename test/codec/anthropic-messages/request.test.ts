@@ -364,7 +364,7 @@ describe("structured output", () => {
       content: [{ type: "tool_use", id: "t", name, input: { a: "b" } }],
       stop_reason: "tool_use",
     });
-    expect(answer.parts).toEqual([{ type: "text", text: '{"a":"b"}' }]);
+    expect(answer.parts).toEqual([{ type: "text", text: '{"a":"b"}', formed: true }]);
     expect(answer.finish.reason).toBe("stop");
   });
 
