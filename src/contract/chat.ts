@@ -12,6 +12,8 @@ export interface CacheMark {
   readonly ttl?: string;
   /** Who else may read it, in Anthropic's words; meant for Anthropic alone. */
   readonly scope?: string;
+  /** Written as OpenAI's own mark (`prompt_cache_breakpoint`), so for a model that is known to take it. */
+  readonly breakpoint?: true;
 }
 
 /** Proof of origin that only its maker can check; never sent to anybody else. */
@@ -188,6 +190,8 @@ export interface ChatRequest {
   reasoning?: Reasoning;
   /** Opaque end-user id. */
   user?: string;
+  /** The same for the vendor's watch over misuse, where its dialects keep the two apart. */
+  safetyIdentifier?: string;
   metadata?: JsonObject;
   serviceTier?: string;
   promptCacheKey?: string;

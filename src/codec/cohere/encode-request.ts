@@ -1,6 +1,7 @@
 /** Writes a request for Cohere's chat, reporting what it cannot say. */
 import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { loseMark } from "../shared/cache-mark.ts";
 import { repairConversation } from "../shared/conversation.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { compact } from "../shared/json.ts";
@@ -60,7 +61,7 @@ function writeTools({ tools, toolChoice, parallelToolCalls }: ChatRequest, lose:
   }
   const written = tools.flatMap((tool): JsonObject[] => {
     if (allowed !== undefined && !allowed.includes(tool.name)) return [];
-    if (tool.cache !== undefined) lose("cache_control", "the upstream caches by itself");
+    loseMark(tool.cache, lose);
     if (tool.kind === "provider") {
       lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
       return [];

@@ -1,6 +1,7 @@
 /** Writes a request as generateContent for an upstream, reporting what the dialect cannot say. */
 import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { loseMark } from "../shared/cache-mark.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, pick, sameJson } from "../shared/json.ts";
@@ -78,7 +79,7 @@ function writeTools(plan: Plan): JsonObject[] {
   const searches = request.tools.filter(isSearch);
   for (const tool of request.tools) {
     if (tool.kind !== "provider") {
-      if (tool.cache !== undefined) lose("cache_control", "the upstream caches by itself");
+      loseMark(tool.cache, lose);
       if (tool.strict) lose("strict", "the upstream's dialect has no such field");
       continue;
     }
@@ -245,6 +246,7 @@ function reportLosses(request: ChatRequest, lose: EncodeTarget["lose"]): void {
     ["logit_bias", request.logitBias],
     ["verbosity", request.verbosity],
     ["user", request.user],
+    ["safety_identifier", request.safetyIdentifier],
     ["metadata", request.metadata],
     ["service_tier", isUsualTier ? undefined : request.serviceTier],
     ["prompt_cache_key", request.promptCacheKey],

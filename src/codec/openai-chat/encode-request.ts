@@ -1,18 +1,20 @@
 /** Writes a request as chat completions for an upstream, reporting what the dialect cannot say. */
 import type { ChatRequest, Json, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { loseMark } from "../shared/cache-mark.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolNames, customToolSchema } from "../shared/custom-tools.ts";
 import { isObject, objectOr, pick, sameJson } from "../shared/json.ts";
 import { isModeUnsaid, levelFor, withSampling } from "../shared/reasoning.ts";
 import { toolSchema, withObjectRoot } from "../shared/schema/root.ts";
 import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
-import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName, sha256Hex } from "../shared/tool-names.ts";
+import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseChoice, onlyAllowed } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch } from "../shared/web-search.ts";
-import { withAnswer } from "../shared/unsaid.ts";
+import { withAnswer, withOneUser } from "../shared/unsaid.ts";
+import { openaiUser } from "../shared/openai-user.ts";
 import { type MessageContext, writeMessages } from "./encode-messages.ts";
 import {
   REASONING_FIELDS,
@@ -27,8 +29,6 @@ import { CHAT } from "./wire.ts";
 
 /** OpenAI takes no more stop sequences. */
 const STOP_SEQUENCES_MAX = 4;
-/** Longest `user` OpenAI takes. */
-const USER_CHARS_MAX = 64;
 
 export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
@@ -59,12 +59,11 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
       isSame && isObject(written) ? written : writeResponseFormat(withObjectRoot(request.responseFormat));
   }
   // Servers that imitate this dialect would refuse them from a client that cannot know whom it speaks to.
-  if (isNative) Object.assign(body, request.promptCache);
+  const hasVendorFields = isNative || target.traits.vendorFields !== false;
+  if (hasVendorFields) Object.assign(body, request.promptCache);
   else for (const field of Object.keys(request.promptCache ?? {})) lose(field, "few servers of this dialect know it");
-  if (isNative) Object.assign(body, pick(form, ["safety_identifier", "web_search_options"]));
-  const user = request.user === form?.["safety_identifier"] && isNative ? undefined : request.user;
-  if (user !== undefined) body["user"] = isNative || user.length <= USER_CHARS_MAX ? user : sha256Hex(user);
-  return body;
+  if (isNative) Object.assign(body, pick(form, ["web_search_options"]));
+  return Object.assign(body, openaiUser(hasVendorFields ? request : withOneUser(request, lose), isNative));
 }
 
 /** A request of another dialect, without what the model or the server refuses. */
@@ -188,7 +187,7 @@ function writeTool(tool: Tool, { isNative, lose }: MessageContext): JsonObject {
   const fields = fieldsOf(tool.vendor, CHAT);
   if (tool.kind === "provider") return objectOr(fields["tool"]);
   const marks = pick(formOf(tool.vendor, CHAT) ?? {}, ["cache_control", "prompt_cache_breakpoint"]);
-  if (tool.cache !== undefined && !isNative) lose("cache_control", "the upstream caches by itself");
+  if (!isNative) loseMark(tool.cache, lose);
   if (tool.kind === "custom" && isNative) return { ...writeCustom(tool, fields), ...marks };
   const { function: extra, ...rest } = fields;
   if (isNative)

@@ -12,15 +12,7 @@ import { readToolChoice, readTools } from "./tools.ts";
 import { RESPONSES } from "./wire.ts";
 
 /** Remembered as written, for upstreams of the same dialect and for the echo in the answer. */
-const FORM_FIELDS = [
-  "instructions",
-  "text",
-  "reasoning",
-  "tool_choice",
-  "include",
-  "stream_options",
-  "safety_identifier",
-] as const;
+const FORM_FIELDS = ["instructions", "text", "reasoning", "tool_choice", "include", "stream_options"] as const;
 
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...FORM_FIELDS,
@@ -33,6 +25,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   "temperature",
   "top_p",
   "user",
+  "safety_identifier",
   "metadata",
   "service_tier",
   "prompt_cache_key",
@@ -80,7 +73,8 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     responseFormat: readFormat(text),
     verbosity: textOf(text?.["verbosity"]),
     reasoning: readReasoningSettings(read("reasoning", "object")),
-    user: read("user", "string") ?? read("safety_identifier", "string"),
+    user: read("user", "string"),
+    safetyIdentifier: read("safety_identifier", "string"),
     metadata: read("metadata", "object"),
     serviceTier: read("service_tier", "string"),
     promptCacheKey: read("prompt_cache_key", "string"),

@@ -30,7 +30,7 @@ export function responseObject(request: ChatRequest, id: string, createdAt: numb
     previous_response_id: fields["previous_response_id"] ?? null,
     prompt_cache_key: request.promptCacheKey ?? null,
     reasoning: echoReasoning(request, form),
-    safety_identifier: form?.["safety_identifier"] ?? null,
+    safety_identifier: request.safetyIdentifier ?? null,
     service_tier: "default",
     store: false,
     temperature: request.temperature ?? null,
@@ -40,7 +40,7 @@ export function responseObject(request: ChatRequest, id: string, createdAt: numb
     top_p: request.topP ?? null,
     truncation: fields["truncation"] ?? "disabled",
     usage: null,
-    ...(request.user === undefined || request.user === form?.["safety_identifier"] ? {} : { user: request.user }),
+    ...(request.user === undefined ? {} : { user: request.user }),
     metadata: request.metadata ?? {},
   };
 }

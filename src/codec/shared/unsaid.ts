@@ -14,6 +14,7 @@ const ADVISORY = {
   logit_bias: ({ logitBias }) => logitBias,
   verbosity: ({ verbosity }) => verbosity,
   user: ({ user }) => user,
+  safety_identifier: ({ safetyIdentifier }) => safetyIdentifier,
   metadata: ({ metadata }) => metadata,
   service_tier: ({ serviceTier }) => (serviceTier === "auto" || serviceTier === "default" ? undefined : serviceTier),
   prompt_cache_key: ({ promptCacheKey }) => promptCacheKey,
@@ -45,4 +46,21 @@ export function refuseSeveral({ n }: ChatRequest): void {
   if ((n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
   }
+}
+
+/** Whom the call is for, in dialects with one name for it: as the client says, else whom it is watched for. */
+export function endUser(
+  { user, safetyIdentifier }: Pick<ChatRequest, "user" | "safetyIdentifier">,
+  lose: EncodeTarget["lose"],
+): string | undefined {
+  if (user === undefined) return safetyIdentifier;
+  if (safetyIdentifier !== undefined) lose("safety_identifier", "the upstream has one name for whom a call is for");
+  return user;
+}
+
+/** The same with that one name as the user's. */
+export function withOneUser(request: ChatRequest, lose: EncodeTarget["lose"]): ChatRequest {
+  const { user: _user, safetyIdentifier: _same, ...rest } = request;
+  const user = endUser(request, lose);
+  return user === undefined ? rest : { ...rest, user };
 }
