@@ -10,7 +10,7 @@ import type {
   ToolChoice,
 } from "../../contract/chat.ts";
 import type { RequestHints } from "../../contract/codec.ts";
-import { badRequest, fieldReader } from "../shared/check.ts";
+import { badRequest, checkRanges, fieldReader, type Ranges } from "../shared/check.ts";
 import { compact, isObject, objectOr, pick, restOf, textOf } from "../shared/json.ts";
 import { isEffort } from "../shared/reasoning.ts";
 import { vendorOf, withVendor } from "../shared/vendor.ts";
@@ -51,6 +51,9 @@ const EXPECTED = {
   object: "dictionary",
 };
 
+/** As the reference of its API gives them; the types of its libraries have none. */
+const RANGES: Ranges = { temperature: [0, 1], top_p: [0, 1] };
+
 /** Anthropic names places with dots. */
 function dotted(param: string): string {
   return param.replace(/\[(\d+)\]/g, ".$1");
@@ -66,6 +69,7 @@ function missing(param: string) {
 
 export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatRequest {
   const read = fieldReader(body, complain);
+  checkRanges(body, RANGES, (param, least, most) => `${param}: Input should be between ${least} and ${most}`);
   const model = read("model", "string") || hints.model;
   if (!model) throw missing("model");
   const maxOutputTokens = read("max_tokens", "integer");

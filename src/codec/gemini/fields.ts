@@ -9,7 +9,7 @@ import type {
   ToolChoice,
   WebSearch,
 } from "../../contract/chat.ts";
-import { badRequest, fieldReader } from "../shared/check.ts";
+import { badRequest, checkRanges, fieldReader, type Ranges } from "../shared/check.ts";
 import { compact, isEmpty, isObject, numberOf, objectOr, pick, restOf, textOf } from "../shared/json.ts";
 import { isEffort } from "../shared/reasoning.ts";
 import { withVendor } from "../shared/vendor.ts";
@@ -47,6 +47,9 @@ const NUMBERS = [
 
 const CONFIG_FIELDS: ReadonlySet<string> = new Set([...CONFIG_FORMS, ...NUMBERS, "stopSequences", "responseLogprobs"]);
 
+/** As the reference of the API gives them; its schema has none. */
+const RANGES: Ranges = { temperature: [0, 2], topP: [0, 1] };
+
 /** Google's JSON takes numbers as text as well. */
 function withNumbers(config: JsonObject): JsonObject {
   const texts = NUMBERS.filter((name) => /^-?\d+(\.\d+)?$/.test(textOf(config[name]) ?? ""));
@@ -57,7 +60,14 @@ function withNumbers(config: JsonObject): JsonObject {
 
 /** @param config its own fields in camel case */
 export function readConfig(config: JsonObject): Partial<{ [Key in keyof ChatRequest]: ChatRequest[Key] | undefined }> {
-  const read = fieldReader(withNumbers(config), complain, "generationConfig.");
+  const numbers = withNumbers(config);
+  const read = fieldReader(numbers, complain, "generationConfig.");
+  checkRanges(
+    numbers,
+    RANGES,
+    (param, least, most) => `Invalid value at '${param}': expected a number from ${least} to ${most}.`,
+    "generationConfig.",
+  );
   const stops = asList(config["stopSequences"]);
   return {
     temperature: read("temperature", "number"),

@@ -15,6 +15,7 @@ import { readCache } from "../shared/cache-mark.ts";
 import { badRequest, fieldReader } from "../shared/check.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/json.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
+import { checkOpenaiRanges } from "../shared/openai-ranges.ts";
 import { PROMPT_CACHE_FIELDS, readPromptCache } from "../shared/prompt-cache.ts";
 import { mergeVendor, vendorOf, withVendor } from "../shared/vendor.ts";
 import { readSearchOptions } from "../shared/web-search.ts";
@@ -67,6 +68,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     body,
     (param, expected, got) => `Invalid type for '${param}': expected ${expected}, but got ${got} instead.`,
   );
+  checkOpenaiRanges(body);
   const model = read("model", "string") || hints.model;
   if (!model) throw missing("model");
   const messages = read("messages", "array");

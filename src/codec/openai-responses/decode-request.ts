@@ -3,6 +3,7 @@ import type { ChatRequest, JsonObject } from "../../contract/chat.ts";
 import type { RequestHints } from "../../contract/codec.ts";
 import { badRequest, fieldReader } from "../shared/check.ts";
 import { compact, pick, restOf, textOf } from "../shared/json.ts";
+import { checkOpenaiRanges } from "../shared/openai-ranges.ts";
 import { PROMPT_CACHE_FIELDS, readPromptCache } from "../shared/prompt-cache.ts";
 import { vendorOf } from "../shared/vendor.ts";
 import { missing } from "./content.ts";
@@ -40,6 +41,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     body,
     (param, expected, got) => `Invalid type for '${param}': expected ${expected}, but got ${got} instead.`,
   );
+  checkOpenaiRanges(body);
   const model = read("model", "string") || hints.model;
   if (!model) throw missing("model");
   const { input } = body;
