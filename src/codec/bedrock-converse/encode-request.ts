@@ -13,6 +13,9 @@ import { writeTools } from "./tools.ts";
 import { CONVERSE } from "./wire.ts";
 
 /** Model and stream go into the URL, which is the provider's to write. */
+/** More are refused. */
+const STOP_SEQUENCES_MAX = 2500;
+
 export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
   const request = withAnswer(given, lose);
@@ -95,8 +98,6 @@ function fieldsOfClaude(plan: Thinking, { maxOutputTokens }: ChatRequest, { trai
 function writeInference(request: ChatRequest, { traits, lose }: EncodeTarget, thinking: OwnThinking): JsonObject {
   const { temperature, topP, stop } = request;
   const isClaude = traits.family === "claude";
-  // Those of other makers go to 2, or are not known.
-  const isBounded = traits.family !== undefined;
   const takesNone = thinking.isBudgeted || traits.sampling === "none";
   // Of two where one is allowed, the one that says something: 1 is the default of both.
   const isPair = isClaude && traits.sampling !== "all" && temperature !== undefined && topP !== undefined;
@@ -108,15 +109,16 @@ function writeInference(request: ChatRequest, { traits, lose }: EncodeTarget, th
   if (topP !== undefined && topP !== 1 && !keepsTopP) {
     lose("top_p", "the model takes no sampling parameters, or not this one beside others");
   }
-  if (isBounded && keepsTemperature && temperature > 1) lose("temperature", "lowered to 1, the upstream's highest");
+  if (keepsTemperature && temperature > 1) lose("temperature", "lowered to 1, the upstream's highest");
   const stops = stop?.filter((text) => text.trim() !== "");
   if ((stops?.length ?? 0) < (stop?.length ?? 0))
     lose("stop", "sequences of only whitespace are refused by the upstream");
+  if ((stops?.length ?? 0) > STOP_SEQUENCES_MAX) lose("stop", `only the first ${STOP_SEQUENCES_MAX} are taken`);
   return compact<JsonObject>({
     maxTokens: thinking.maxTokens,
-    temperature: keepsTemperature ? (isBounded ? Math.min(temperature, 1) : temperature) : undefined,
+    temperature: keepsTemperature ? Math.min(temperature, 1) : undefined,
     topP: keepsTopP ? topP : undefined,
-    stopSequences: stops === undefined || stops.length === 0 ? undefined : stops,
+    stopSequences: stops === undefined || stops.length === 0 ? undefined : stops.slice(0, STOP_SEQUENCES_MAX),
   });
 }
 
