@@ -50,6 +50,7 @@ export function createCollector(): (event: ChatEvent) => ChatResponse | undefine
           parts,
           finish: event.finish,
           usage: mergeUsage(start?.usage, event.usage),
+          serviceTier: event.serviceTier ?? start?.serviceTier,
           vendor: mergeVendor(start?.vendor, event.vendor),
         });
       case "error":
@@ -83,7 +84,7 @@ function pickTail<Key extends keyof PartTail>(tail: PartTail | undefined, ...key
 
 /** Tells a whole answer as the events a stream of it would have been; each text in one delta. */
 export function replay(response: ChatResponse): ChatEvent[] {
-  const { id, model, createdAt, finish, usage, vendor } = response;
+  const { id, model, createdAt, finish, usage, serviceTier, vendor } = response;
   const { outputTokens: _output, reasoningTokens: _reasoning, ...read } = usage;
   const events: ChatEvent[] = [
     {
@@ -92,6 +93,7 @@ export function replay(response: ChatResponse): ChatEvent[] {
       model,
       ...(createdAt === undefined ? {} : { createdAt }),
       ...(Object.keys(read).length === 0 ? {} : { usage: read }),
+      ...(serviceTier === undefined ? {} : { serviceTier }),
       ...(vendor === undefined ? {} : { vendor }),
     },
   ];

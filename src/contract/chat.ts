@@ -193,6 +193,7 @@ export interface ChatRequest {
   /** The same for the vendor's watch over misuse, where its dialects keep the two apart. */
   safetyIdentifier?: string;
   metadata?: JsonObject;
+  /** In OpenAI's words: `auto`, `default`, `flex`, `priority`, … */
   serviceTier?: string;
   promptCacheKey?: string;
   /** How OpenAI keeps its cache, as both of its dialects write it: `prompt_cache_retention`, `prompt_cache_options`. */
@@ -245,6 +246,8 @@ export interface ChatResponse {
   parts: Part[];
   finish: Finish;
   usage: Usage;
+  /** The tier that served it, in OpenAI's words, where the upstream said. */
+  serviceTier?: string;
   vendor?: Vendor;
 }
 
@@ -270,9 +273,17 @@ export interface PartTail {
  * Parts never overlap; `index` counts parts from 0. A tool call without any delta has the input `{}`.
  */
 export type ChatEvent =
-  | { type: "response-start"; id: string; model: string; createdAt?: number; usage?: Usage; vendor?: Vendor }
+  | {
+      type: "response-start";
+      id: string;
+      model: string;
+      createdAt?: number;
+      usage?: Usage;
+      serviceTier?: string;
+      vendor?: Vendor;
+    }
   | { type: "part-start"; index: number; head: PartHead }
   | { type: "part-delta"; index: number; delta: string }
   | { type: "part-end"; index: number; tail?: PartTail }
-  | { type: "response-end"; finish: Finish; usage: Usage; vendor?: Vendor }
+  | { type: "response-end"; finish: Finish; usage: Usage; serviceTier?: string; vendor?: Vendor }
   | { type: "error"; error: RelayError };

@@ -4,6 +4,7 @@ import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
 import { PartSequencer } from "../order.ts";
 import { compact, isEmpty, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
+import { servedBy } from "../shared/service-tier.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { vendorOf } from "../shared/vendor.ts";
@@ -110,6 +111,7 @@ class EventReader {
       id: textOf(message["id"]) ?? "",
       model: textOf(message["model"]) ?? "",
       ...(usage === undefined ? {} : { usage }),
+      ...servedBy(this.#usage["service_tier"]),
       ...(vendor === undefined ? {} : { vendor }),
     });
   }

@@ -5,7 +5,7 @@ import { isSignedForAnthropic, planThinking, type Thinking } from "../anthropic-
 import { repairConversation } from "../shared/conversation.ts";
 import { compact, isEmpty } from "../shared/json.ts";
 import { effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
-import { loseAdvisory, refuseSeveral, withAnswer } from "../shared/unsaid.ts";
+import { isUsualTier, loseAdvisory, refuseSeveral, withAnswer } from "../shared/unsaid.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseOnce } from "../shared/vendor.ts";
 import { writeConversation } from "./encode-messages.ts";
@@ -26,7 +26,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const written = writeConversation(repairConversation(request, lose), bounded);
   const tools = writeTools(request, bounded, written, thinking.isBudgeted);
   const system = [...written.system, ...tools.instructions.map((text) => ({ text }))];
-  loseAdvisory(request, lose, ["top_k"]);
+  loseAdvisory(request, lose, ["top_k", "service_tier"]);
   const inference = writeInference(request, bounded, thinking);
   const { betas = [] } = target.traits;
   const own = {
@@ -40,6 +40,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     system: system.length === 0 ? undefined : system,
     inferenceConfig: isEmpty(inference) ? undefined : inference,
     toolConfig: tools.config,
+    serviceTier: writeTier(request, lose),
     additionalModelRequestFields: isEmpty(own) ? undefined : own,
     additionalModelResponseFieldPaths: tellsStops ? ["/stop_sequence"] : undefined,
   });
@@ -120,6 +121,13 @@ function writeInference(request: ChatRequest, { traits, lose }: EncodeTarget, th
     topP: keepsTopP ? topP : undefined,
     stopSequences: stops === undefined || stops.length === 0 ? undefined : stops.slice(0, STOP_SEQUENCES_MAX),
   });
+}
+
+/** Said only when it is not the usual one. */
+function writeTier({ serviceTier }: ChatRequest, lose: EncodeTarget["lose"]): JsonObject | undefined {
+  if (serviceTier === "flex" || serviceTier === "priority") return { type: serviceTier };
+  if (!isUsualTier(serviceTier)) lose("service_tier", "the upstream has no such tier");
+  return undefined;
 }
 
 function writeTopK({ topK }: ChatRequest, { traits, lose }: EncodeTarget, { isBudgeted }: OwnThinking): JsonObject {

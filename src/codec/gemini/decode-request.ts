@@ -3,6 +3,7 @@ import type { ChatRequest, Json, JsonObject, Message, Part, ReasoningPart, TextP
 import type { RequestHints } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { compact, isEmpty, isObject, objectOr, pick, restOf, textOf } from "../shared/json.ts";
+import { readServedTier } from "../shared/service-tier.ts";
 import { sha256Hex } from "../shared/tool-names.ts";
 import { formOf, vendorOf, withVendor } from "../shared/vendor.ts";
 import { readPart } from "./content.ts";
@@ -16,6 +17,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   "tools",
   "toolConfig",
   "generationConfig",
+  "serviceTier",
 ]);
 
 /** Model and stream stand in the URL. */
@@ -39,6 +41,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     tools: readTools(fields["tools"]),
     toolChoice: readToolChoice(calling),
     ...readConfig(config),
+    serviceTier: readServedTier(fields["serviceTier"]),
     includeUsage: true,
     vendor: vendorOf(
       GEMINI,
@@ -49,6 +52,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
       },
       {
         ...extras.form,
+        ...pick(fields, ["serviceTier"]),
         ...instruction.form,
         ...(isObject(fields["generationConfig"]) ? { configFields: Object.keys(extras.fields) } : {}),
         ...(isObject(calling) ? { functionCallingConfig: calling } : {}),

@@ -8,16 +8,17 @@ import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, pick, sameJson
 import { toolSchema } from "../shared/schema/root.ts";
 import { geminiToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
+import { readServedTier, writeStandardTier } from "../shared/service-tier.ts";
 import { loseChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch, loseBounds, SEARCH_BOUNDS } from "../shared/web-search.ts";
-import { withAnswer } from "../shared/unsaid.ts";
+import { isUsualTier, withAnswer } from "../shared/unsaid.ts";
 import { textOfParts } from "./decode-request.ts";
 import { writeConversation } from "./encode-contents.ts";
 import { readResponseFormat, readToolChoice } from "./fields.ts";
 import { fromOpenApiSchema, isEmptyObjectSchema, toOpenApiSchema } from "./schema.ts";
 import { writeThinking } from "./thinking.ts";
-import { GEMINI, type GeminiTraits } from "./wire.ts";
+import { GEMINI, type GeminiTraits, TIERS } from "./wire.ts";
 
 interface Plan {
   readonly request: ChatRequest;
@@ -59,6 +60,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     ...writeInstruction(instructions, form),
     ...(tools.length === 0 ? {} : { tools }),
     ...(isEmpty(toolConfig) ? {} : { toolConfig }),
+    ...writeTier(plan),
     ...(isEmpty(config) && form?.["configFields"] === undefined ? {} : { generationConfig: config }),
   };
 }
@@ -238,8 +240,18 @@ function writeConfig(plan: Plan): JsonObject {
   });
 }
 
+/** In the client's own word; another's is said only when it is not the usual one. */
+function writeTier({ request: { serviceTier }, form, traits, lose }: Plan): JsonObject {
+  const written = form?.["serviceTier"];
+  if (written !== undefined && serviceTier === readServedTier(written)) return { serviceTier: written };
+  if (isUsualTier(serviceTier)) return {};
+  const word = traits.serviceTiers === false ? undefined : writeStandardTier(serviceTier, TIERS);
+  if (word !== undefined) return { serviceTier: word };
+  lose("service_tier", "the upstream has no such tier");
+  return {};
+}
+
 function reportLosses(request: ChatRequest, lose: EncodeTarget["lose"]): void {
-  const isUsualTier = request.serviceTier === "auto" || request.serviceTier === "default";
   const fields: [string, unknown][] = [
     ["logprobs", request.logprobs || undefined],
     ["top_logprobs", request.topLogprobs || undefined],
@@ -248,7 +260,6 @@ function reportLosses(request: ChatRequest, lose: EncodeTarget["lose"]): void {
     ["user", request.user],
     ["safety_identifier", request.safetyIdentifier],
     ["metadata", request.metadata],
-    ["service_tier", isUsualTier ? undefined : request.serviceTier],
     ["prompt_cache_key", request.promptCacheKey],
   ];
   for (const [field, value] of fields) {

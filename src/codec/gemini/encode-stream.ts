@@ -121,14 +121,14 @@ class ChunkWriter implements FrameWriter {
     this.#held.push(...this.#parts.write(part));
   }
 
-  #end({ finish, usage, vendor }: EventOf<"response-end">): void {
+  #end({ finish, usage, serviceTier = this.#start?.serviceTier, vendor }: EventOf<"response-end">): void {
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
     const total = mergeUsage(this.#start?.usage, usage);
     // Clients that keep a history want a content in every chunk.
     const parts = this.#held.length === 0 && this.#hasWritten ? [{ text: "" }] : this.#held;
     const body = {
       ...writeCandidates(parts, finish, this.#annotations, extras),
-      ...writeCounts(total, extras.usage),
+      ...writeCounts(total, extras.usage, serviceTier),
       ...this.#identity,
       ...extras.body,
     };

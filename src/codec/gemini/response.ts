@@ -17,7 +17,7 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
   const annotations = response.parts.flatMap((part) => (part.type === "text" ? (part.annotations ?? []) : []));
   return {
     ...writeCandidates(parts, response.finish, annotations, extras),
-    ...writeCounts(response.usage, extras.usage),
+    ...writeCounts(response.usage, extras.usage, response.serviceTier),
     modelVersion: response.model || context.request.model,
     responseId: response.id || context.seed,
     ...extras.body,

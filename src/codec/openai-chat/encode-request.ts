@@ -114,7 +114,7 @@ function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose:
     ["logit_bias", request.logitBias],
     ["verbosity", request.verbosity],
     ["metadata", request.metadata],
-    ["service_tier", form === undefined && request.serviceTier === "auto" ? undefined : request.serviceTier],
+    ["service_tier", form === undefined ? writeTier(request, lose) : request.serviceTier],
     ["prompt_cache_key", request.promptCacheKey],
   ];
   // They would be paid for and not shown: answers of other dialects have them in other forms.
@@ -126,6 +126,12 @@ function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose:
     else lose("top_k", "chat has no such field");
   }
   return Object.fromEntries(values.filter((entry): entry is [string, Json] => entry[1] !== undefined));
+}
+
+/** Responses has a tier more. */
+function writeTier({ serviceTier }: ChatRequest, lose: EncodeTarget["lose"]): string | undefined {
+  if (serviceTier === "ultrafast") lose("service_tier", "the upstream's dialect has no such tier");
+  return serviceTier === "auto" || serviceTier === "ultrafast" ? undefined : serviceTier;
 }
 
 function writeStop(

@@ -12,6 +12,7 @@ import type { AnswerContext } from "../../contract/codec.ts";
 import { createCallWriter } from "../shared/answer-calls.ts";
 import { arrayOr, compact, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
 import { sourceOfUrl, toDataUrl } from "../shared/media.ts";
+import { servedBy } from "../shared/service-tier.ts";
 import { inputJsonOf, readToolInput } from "../shared/tool-input.ts";
 import { brokenOff, classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { readChatUsage, writeChatUsage } from "../shared/usage.ts";
@@ -154,6 +155,7 @@ export function decodeResponse(body: JsonObject): ChatResponse {
       ...(word === undefined ? {} : { raw: word }),
     },
     usage: usageOf(body) ?? {},
+    ...servedBy(body["service_tier"]),
     vendor: vendorOf(CHAT, {
       ...restOf(body, BODY_FIELDS),
       ...(isObject(body["usage"]) ? { usage: body["usage"] } : {}),
@@ -201,6 +203,7 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
       ...extras.choices,
     ],
     ...(usage === undefined ? {} : { usage }),
+    ...(response.serviceTier === undefined ? {} : { service_tier: response.serviceTier }),
     ...extras.body,
   };
 }

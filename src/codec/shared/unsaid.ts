@@ -3,6 +3,11 @@ import type { ChatRequest } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "./check.ts";
 
+/** What is served where nobody asks for a tier. */
+export function isUsualTier(tier: string | undefined): boolean {
+  return tier === undefined || tier === "auto" || tier === "default";
+}
+
 /** Fields that may be missing in a dialect without the answer becoming another one, by the name clients know. */
 const ADVISORY = {
   top_k: ({ topK }) => topK,
@@ -16,7 +21,7 @@ const ADVISORY = {
   user: ({ user }) => user,
   safety_identifier: ({ safetyIdentifier }) => safetyIdentifier,
   metadata: ({ metadata }) => metadata,
-  service_tier: ({ serviceTier }) => (serviceTier === "auto" || serviceTier === "default" ? undefined : serviceTier),
+  service_tier: ({ serviceTier }) => (isUsualTier(serviceTier) ? undefined : serviceTier),
   prompt_cache_key: ({ promptCacheKey }) => promptCacheKey,
 } as const satisfies Record<string, (request: ChatRequest) => unknown>;
 
