@@ -31,6 +31,18 @@ export interface Annotation {
   readonly endIndex?: number;
 }
 
+/** How likely a token was at its place; in the words of chat, from whose answers the others differ in form alone. */
+export interface TokenLogprob {
+  readonly token: string;
+  /** Natural logarithm, ≤ 0. */
+  readonly logprob: number;
+  /** UTF-8; a token may be a piece of a character. `null` when the upstream says so, absent when it says nothing. */
+  readonly bytes?: readonly number[] | null;
+  /** The likeliest tokens at this place, likeliest first. */
+  readonly top?: readonly TokenLogprob[];
+  readonly vendor?: Vendor;
+}
+
 interface PartBase {
   cache?: CacheMark;
   vendor?: Vendor;
@@ -43,6 +55,8 @@ export interface TextPart extends PartBase {
   signature?: Signature;
   /** Of an answer: it came as the input of the tool that stands in for a form of answers; other words are not part of it. */
   formed?: true;
+  /** Of its tokens, in order; where they were asked for. */
+  logprobs?: TokenLogprob[];
 }
 
 export interface ReasoningPart extends PartBase {
@@ -97,6 +111,7 @@ export interface ToolResultPart extends PartBase {
 export interface RefusalPart extends PartBase {
   type: "refusal";
   text: string;
+  logprobs?: TokenLogprob[];
 }
 
 /** Something without a name here: kept whole, returned to its own dialect, never dropped silently. */
@@ -183,6 +198,7 @@ export interface ChatRequest {
   stop?: string[];
   n?: number;
   logprobs?: boolean;
+  /** How many likely tokens at each place, 0 to 20; means nothing without `logprobs`. */
   topLogprobs?: number;
   logitBias?: JsonObject;
   responseFormat?: ResponseFormat;
@@ -237,6 +253,12 @@ export interface Finish {
   stopSequence?: string;
 }
 
+/** A further answer to the same request, where several were asked for. */
+export interface Alternative {
+  parts: Part[];
+  finish: Finish;
+}
+
 export interface ChatResponse {
   id: string;
   /** As the upstream named it; empty if it did not. */
@@ -245,6 +267,9 @@ export interface ChatResponse {
   createdAt?: number;
   parts: Part[];
   finish: Finish;
+  /** In the order of the upstream, the first one not among them. */
+  others?: Alternative[];
+  /** Of all answers together. */
   usage: Usage;
   /** The tier that served it, in OpenAI's words, where the upstream said. */
   serviceTier?: string;
@@ -265,12 +290,16 @@ export interface PartTail {
   signature?: Signature;
   redacted?: true;
   annotations?: Annotation[];
+  /** Those that no delta brought. */
+  logprobs?: TokenLogprob[];
   vendor?: Vendor;
 }
 
 /**
  * Grammar: `response-start (part-start part-delta* part-end)* response-end`, or `error` at any point as the last event.
  * Parts never overlap; `index` counts parts from 0. A tool call without any delta has the input `{}`.
+ * Of several answers to one request the first is told part by part, the others whole at its end.
+ * A delta is empty only where it brings `logprobs`, of tokens that are not yet a character.
  */
 export type ChatEvent =
   | {
@@ -283,7 +312,14 @@ export type ChatEvent =
       vendor?: Vendor;
     }
   | { type: "part-start"; index: number; head: PartHead }
-  | { type: "part-delta"; index: number; delta: string }
+  | { type: "part-delta"; index: number; delta: string; logprobs?: readonly TokenLogprob[] }
   | { type: "part-end"; index: number; tail?: PartTail }
-  | { type: "response-end"; finish: Finish; usage: Usage; serviceTier?: string; vendor?: Vendor }
+  | {
+      type: "response-end";
+      finish: Finish;
+      usage: Usage;
+      others?: Alternative[];
+      serviceTier?: string;
+      vendor?: Vendor;
+    }
   | { type: "error"; error: RelayError };
