@@ -165,7 +165,15 @@ export type ToolChoice =
 export type ResponseFormat =
   | { type: "text" }
   | { type: "json" }
-  | { type: "json-schema"; name?: string; description?: string; schema: JsonObject; strict?: boolean };
+  | {
+      type: "json-schema";
+      name?: string;
+      description?: string;
+      schema: JsonObject;
+      strict?: boolean;
+      /** The schema is one of texts, and the client wants the bare text, without JSON's quotes. */
+      bare?: true;
+    };
 
 export type Effort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max";
 

@@ -10,7 +10,7 @@ import type {
   WebSearch,
 } from "../../contract/chat.ts";
 import { badRequest, checkRanges, fieldReader, type Ranges } from "../shared/check.ts";
-import { compact, isEmpty, isObject, numberOf, objectOr, pick, restOf, textOf } from "../shared/json.ts";
+import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, pick, restOf, textOf } from "../shared/json.ts";
 import { isEffort } from "../shared/reasoning.ts";
 import { withVendor } from "../shared/vendor.ts";
 import { fromOpenApiSchema } from "./schema.ts";
@@ -87,15 +87,18 @@ export function readConfig(config: JsonObject): Partial<{ [Key in keyof ChatRequ
 }
 
 const NEUTRAL_OUTPUTS: ReadonlySet<string> = new Set(["text/plain", "application/json"]);
+/** One of some words, as it is. */
+const CHOICE = "text/x.enum";
 
 /**
  * Settings without a neutral name, and those whose written form is worth keeping. An output that is neither text nor
- * JSON (choices as bare words) is a setting without a neutral name.
+ * JSON nor a choice among words is a setting without a neutral name.
  */
 export function configExtras(config: JsonObject): { fields: JsonObject; form: JsonObject } {
   const type = textOf(config["responseMimeType"]);
   const fields = restOf(config, CONFIG_FIELDS);
-  if (type === undefined || NEUTRAL_OUTPUTS.has(type)) return { fields, form: pick(config, CONFIG_FORMS) };
+  const isChoice = type === CHOICE && readResponseFormat(config) !== undefined;
+  if (type === undefined || isChoice || NEUTRAL_OUTPUTS.has(type)) return { fields, form: pick(config, CONFIG_FORMS) };
   return { fields: { ...fields, ...pick(config, OUTPUT_FIELDS) }, form: pick(config, ["thinkingConfig"]) };
 }
 
@@ -103,10 +106,23 @@ export function readResponseFormat(config: JsonObject): ResponseFormat | undefin
   const type = textOf(config["responseMimeType"]);
   const schema = config["responseJsonSchema"];
   const openApi = config["responseSchema"];
+  const written = isObject(schema) ? schema : isObject(openApi) ? fromOpenApiSchema(openApi) : undefined;
+  if (type === CHOICE) return readChoice(written);
   if (type !== undefined && type !== "application/json") return undefined;
-  if (isObject(schema)) return { type: "json-schema", schema };
-  if (isObject(openApi)) return { type: "json-schema", schema: fromOpenApiSchema(openApi) };
+  if (written !== undefined) return { type: "json-schema", schema: written };
   return type === undefined ? undefined : { type: "json" };
+}
+
+/** Held to as strictly as the vendor does; nothing else is an answer. */
+function readChoice(schema: JsonObject | undefined): ResponseFormat | undefined {
+  const words = arrayOr(schema?.["enum"]);
+  if (words.length === 0 || !words.every((word) => typeof word === "string")) return undefined;
+  return {
+    type: "json-schema",
+    schema: { ...pick(schema ?? {}, ["title", "description"]), type: "string", enum: words },
+    strict: true,
+    bare: true,
+  };
 }
 
 /** A budget of -1 leaves it to the model. */
