@@ -202,6 +202,51 @@ for (const from of Object.keys(SAMPLES) as Dialect[]) {
   });
 }
 
+/** Settings inside fields that are read, and words in them that nobody knows yet. */
+const INSIDE: [from: Dialect, extra: JsonObject, lost: string][] = [
+  ["openai-responses", { reasoning: { effort: "low", mode: "pro" } }, "reasoning.mode"],
+  ["openai-responses", { reasoning: { context: "all_turns" } }, "reasoning.context"],
+  ["openai-responses", { reasoning: { effort: "endless" } }, "reasoning.effort"],
+  ["openai-responses", { text: { verbosity: "low", later: 1 } }, "text.later"],
+  ["openai-responses", { text: { format: { type: "grammar" } } }, "text.format"],
+  ["openai-chat", { reasoning_effort: "endless" }, "reasoning_effort"],
+  ["openai-chat", { reasoning: { effort: "low", later: 1 } }, "reasoning.later"],
+  ["openai-chat", { thinking: { type: "enabled", later: 1 } }, "thinking.later"],
+  ["openai-chat", { response_format: { type: "grammar" } }, "response_format"],
+  ["anthropic-messages", { output_config: { effort: "low", task_budget: { total: 9 } } }, "output_config.task_budget"],
+  ["anthropic-messages", { output_config: { effort: "endless" } }, "output_config.effort"],
+  ["anthropic-messages", { thinking: { type: "between_tools" } }, "thinking.type"],
+  ["anthropic-messages", { thinking: { type: "adaptive", later: 1 } }, "thinking.later"],
+  ["anthropic-messages", { metadata: { user_id: "kim", later: 1 } }, "metadata.later"],
+  ["gemini", { generationConfig: { thinkingConfig: { thinkingBudget: 2000, later: 1 } } }, "thinkingConfig.later"],
+];
+
+describe.each(INSIDE)("%s %j", (from, extra, lost) => {
+  test.each(Object.keys(CODECS) as Dialect[])("is said at home and named elsewhere: %s", (to) => {
+    const target = targetOf({ maxOutputTokens: 64_000 });
+    const request = CODECS[from].ingress.decodeRequest({ ...FIRST[from], ...extra });
+    const sent = CODECS[to].egress.encodeRequest(request, target);
+    if (to !== from) expect(target.lost).toContain(lost);
+    else expect([sent, target.lost]).toMatchObject([extra, []]);
+  });
+});
+
+test("what says nothing is not named", () => {
+  const silent: [from: Dialect, extra: JsonObject][] = [
+    ["openai-responses", { reasoning: { effort: null, context: "auto" }, text: { format: null } }],
+    ["openai-chat", { reasoning_effort: null, response_format: null, thinking: null }],
+    ["anthropic-messages", { thinking: { type: "enabled", budget_tokens: 2000, display: null }, metadata: {} }],
+    ["gemini", { generationConfig: { thinkingConfig: { thinking_budget: 2000, include_thoughts: true } } }],
+  ];
+  for (const [from, extra] of silent) {
+    for (const to of Object.keys(CODECS) as Dialect[]) {
+      const target = targetOf({ maxOutputTokens: 64_000 });
+      CODECS[to].egress.encodeRequest(CODECS[from].ingress.decodeRequest({ ...FIRST[from], ...extra }), target);
+      expect([from, to, target.lost.filter((field) => field !== "reasoning.summary")]).toEqual([from, to, []]);
+    }
+  }
+});
+
 const SPECS = join(KIT, "specs");
 const HAS_SPECS = existsSync(join(SPECS, "openai.openapi.min.json"));
 

@@ -13,7 +13,7 @@ import type { RequestHints } from "../../contract/codec.ts";
 import { badRequest, checkRanges, fieldReader, type Ranges } from "../shared/check.ts";
 import { compact, isObject, objectOr, pick, restOf, textOf } from "../shared/json.ts";
 import { isEffort } from "../shared/reasoning.ts";
-import { vendorOf, withVendor } from "../shared/vendor.ts";
+import { unreadIf, unreadIn, vendorOf, withUnread, withVendor } from "../shared/vendor.ts";
 import { readWebSearch } from "../shared/web-search.ts";
 import { listForm, readBlock, readBlocks, readCache } from "./content.ts";
 import { MESSAGES } from "./wire.ts";
@@ -80,6 +80,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
   const choice = read("tool_choice", "object");
   const metadata = read("metadata", "object");
   const stop = read("stop_sequences", "array");
+  const reasoning = readReasoning(read("thinking", "object"), read("output_config", "object"));
   const parallel = choice?.["disable_parallel_tool_use"];
 
   return compact<ChatRequest>({
@@ -96,12 +97,19 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     topK: read("top_k", "integer"),
     stop: stop?.filter((entry) => typeof entry === "string"),
     responseFormat: readOutputFormat(body),
-    reasoning: readReasoning(read("thinking", "object"), read("output_config", "object")),
+    reasoning,
     user: textOf(metadata?.["user_id"]),
     serviceTier: readServiceTier(body["service_tier"]),
     includeUsage: true,
     vendor: vendorOf(MESSAGES, restOf(body, KNOWN_FIELDS), {
       ...pick(body, FORM_FIELDS),
+      ...withUnread(
+        unreadIn("thinking", body["thinking"], ["type", "budget_tokens", "display"]),
+        unreadIf("thinking.type", objectOr(body["thinking"])["type"], reasoning?.mode),
+        unreadIn("output_config", body["output_config"], ["effort", "format"]),
+        unreadIf("output_config.effort", objectOr(body["output_config"])["effort"], reasoning?.effort),
+        unreadIn("metadata", metadata, ["user_id"]),
+      ),
       ...(Array.isArray(body["system"]) ? { system: "list" } : {}),
     }),
   });

@@ -5,7 +5,7 @@ import { badRequest } from "../shared/check.ts";
 import { compact, isEmpty, isObject, objectOr, pick, restOf, textOf } from "../shared/json.ts";
 import { readServedTier } from "../shared/service-tier.ts";
 import { sha256Hex } from "../shared/tool-names.ts";
-import { formOf, vendorOf, withVendor } from "../shared/vendor.ts";
+import { formOf, unreadIn, vendorOf, withUnread, withVendor } from "../shared/vendor.ts";
 import { readPart } from "./content.ts";
 import { complain, configExtras, readConfig, readToolChoice, readTools } from "./fields.ts";
 import { asList, camelFields, GEMINI } from "./wire.ts";
@@ -18,6 +18,11 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   "toolConfig",
   "generationConfig",
   "serviceTier",
+]);
+
+const THINKING_FIELDS = ["includeThoughts", "thinkingBudget", "thinkingLevel"].flatMap((name) => [
+  name,
+  name.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`),
 ]);
 
 /** Model and stream stand in the URL. */
@@ -52,6 +57,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
       },
       {
         ...extras.form,
+        ...withUnread(unreadIn("thinkingConfig", config["thinkingConfig"], THINKING_FIELDS)),
         ...pick(fields, ["serviceTier"]),
         ...instruction.form,
         ...(isObject(fields["generationConfig"]) ? { configFields: Object.keys(extras.fields) } : {}),

@@ -17,7 +17,7 @@ import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { checkOpenaiRanges } from "../shared/openai-ranges.ts";
 import { PROMPT_CACHE_FIELDS, readPromptCache } from "../shared/prompt-cache.ts";
-import { mergeVendor, vendorOf, withVendor } from "../shared/vendor.ts";
+import { mergeVendor, unreadIf, unreadIn, vendorOf, withUnread, withVendor } from "../shared/vendor.ts";
 import { readSearchOptions } from "../shared/web-search.ts";
 import { readContent } from "./content.ts";
 import {
@@ -78,6 +78,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
   }
   const { system, turns } = readMessages(messages);
   const reasoning = readReasoningSwitches(body);
+  const responseFormat = readResponseFormat(read("response_format", "object"));
   const streamOptions = read("stream_options", "object");
 
   return compact<ChatRequest>({
@@ -103,7 +104,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     logprobs: read("logprobs", "boolean"),
     topLogprobs: read("top_logprobs", "integer"),
     logitBias: read("logit_bias", "object"),
-    responseFormat: readResponseFormat(read("response_format", "object")),
+    responseFormat,
     verbosity: read("verbosity", "string"),
     reasoning,
     user: read("user", "string"),
@@ -113,7 +114,15 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     promptCacheKey: read("prompt_cache_key", "string"),
     promptCache: readPromptCache(body),
     includeUsage: streamOptions?.["include_usage"] === true,
-    vendor: vendorOf(CHAT, restOf(body, KNOWN_FIELDS), formFields(body)),
+    vendor: vendorOf(CHAT, restOf(body, KNOWN_FIELDS), {
+      ...formFields(body),
+      ...withUnread(
+        unreadIf("reasoning_effort", body["reasoning_effort"], reasoning?.effort),
+        unreadIn("reasoning", body["reasoning"], ["effort", "max_tokens", "exclude", "enabled"]),
+        unreadIn("thinking", body["thinking"], ["type", "budget_tokens"]),
+        unreadIf("response_format", body["response_format"], responseFormat),
+      ),
+    }),
   });
 }
 

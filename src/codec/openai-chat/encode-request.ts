@@ -48,18 +48,21 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     ...writeSampling(request, form, lose),
     ...writeStream(request, form, target),
   };
-  if (request.responseFormat !== undefined) {
-    const written = form?.["response_format"];
-    const isSame = sameJson(readResponseFormat(written), request.responseFormat);
-    body["response_format"] =
-      isSame && isObject(written) ? written : writeResponseFormat(withObjectRoot(request.responseFormat));
-  }
+  const format = writeFormat(request, form);
+  if (format !== undefined) body["response_format"] = format;
   // Servers that imitate this dialect would refuse them from a client that cannot know whom it speaks to.
   const hasVendorFields = isNative || target.traits.vendorFields !== false;
   if (hasVendorFields) Object.assign(body, request.promptCache);
   else for (const field of Object.keys(request.promptCache ?? {})) lose(field, "few servers of this dialect know it");
   if (isNative) Object.assign(body, pick(form, ["web_search_options"]));
   return Object.assign(body, openaiUser(hasVendorFields ? request : withOneUser(request, lose), isNative));
+}
+
+/** As the client wrote it, while that is still what is meant. */
+function writeFormat({ responseFormat }: ChatRequest, form: JsonObject | undefined): JsonObject | undefined {
+  const written = form?.["response_format"];
+  if (isObject(written) && sameJson(readResponseFormat(written), responseFormat)) return written;
+  return responseFormat === undefined ? undefined : writeResponseFormat(withObjectRoot(responseFormat));
 }
 
 /** A request of another dialect, without what the model or the server refuses. */

@@ -2,10 +2,10 @@
 import type { ChatRequest, JsonObject } from "../../contract/chat.ts";
 import type { RequestHints } from "../../contract/codec.ts";
 import { badRequest, fieldReader } from "../shared/check.ts";
-import { compact, pick, restOf, textOf } from "../shared/json.ts";
+import { compact, objectOr, pick, restOf, textOf } from "../shared/json.ts";
 import { checkOpenaiRanges } from "../shared/openai-ranges.ts";
 import { PROMPT_CACHE_FIELDS, readPromptCache } from "../shared/prompt-cache.ts";
-import { vendorOf } from "../shared/vendor.ts";
+import { unreadIf, unreadIn, vendorOf, withUnread } from "../shared/vendor.ts";
 import { missing } from "./content.ts";
 import { readInput } from "./decode-items.ts";
 import { isHostedChoice, readFormat, readReasoningSettings, specialIncludes } from "./fields.ts";
@@ -59,7 +59,9 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
   const choice = body["tool_choice"];
   const toolChoice = readToolChoice(choice);
   const text = read("text", "object");
+  const responseFormat = readFormat(text);
   const include = read("include", "array");
+  const reasoning = readReasoningSettings(read("reasoning", "object"));
   const special = specialIncludes(include);
 
   return compact<ChatRequest>({
@@ -75,9 +77,9 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     topP: read("top_p", "number"),
     logprobs: include?.includes(INCLUDE_LOGPROBS) ? true : undefined,
     topLogprobs: read("top_logprobs", "integer"),
-    responseFormat: readFormat(text),
+    responseFormat,
     verbosity: textOf(text?.["verbosity"]),
-    reasoning: readReasoningSettings(read("reasoning", "object")),
+    reasoning,
     user: read("user", "string"),
     safetyIdentifier: read("safety_identifier", "string"),
     metadata: read("metadata", "object"),
@@ -93,7 +95,16 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
         ...(isHostedChoice(choice, toolChoice) && choice !== undefined ? { tool_choice: choice } : {}),
         ...(special.length === 0 ? {} : { include: special }),
       },
-      { ...pick(body, FORM_FIELDS), ...(input === undefined || input === null ? { input: "none" } : {}) },
+      {
+        ...pick(body, FORM_FIELDS),
+        ...withUnread(
+          unreadIn("reasoning", body["reasoning"], ["effort", "summary", "generate_summary"]),
+          unreadIn("text", text, ["format", "verbosity"]),
+          unreadIf("text.format", text?.["format"], responseFormat),
+          unreadIf("reasoning.effort", objectOr(body["reasoning"])["effort"], reasoning?.effort),
+        ),
+        ...(input === undefined || input === null ? { input: "none" } : {}),
+      },
     ),
   });
 }
