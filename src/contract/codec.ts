@@ -74,8 +74,8 @@ export interface Ingress {
   readonly ownMark?: string;
   /** Frames that end a good stream; appended by the pass-through lane when the upstream left them out. */
   readonly endMark?: Frame;
-  /** Media that answers of this dialect can hold; default: none. */
-  readonly answerMedia?: readonly MediaPart["kind"][];
+  /** Whether an answer of this dialect can hold it; default: no media at all. */
+  showsMedia?(part: MediaPart): boolean;
 }
 
 /**

@@ -275,7 +275,12 @@ class ChatWork implements Work<Response> {
   }
 
   #asked(sent: JsonObject): Asked {
-    return { request: this.request, sent, leave: (name) => noteLeftOut(this.call, name) };
+    return {
+      request: this.request,
+      sent,
+      client: this.call.route.codec,
+      leave: (name) => noteLeftOut(this.call, name),
+    };
   }
 
   /** The upstream streamed where a whole answer was asked for, or the other way round: one is made from the other. */

@@ -1,5 +1,6 @@
 /** Translate lane: bytes to frames to events to frames to bytes, event by event. */
 import { valueReader } from "../codec/answer-value.ts";
+import { mediaReader } from "../codec/media-words.ts";
 import { outputReader } from "../codec/output-tool.ts";
 import { stopReader } from "../codec/stop-reader.ts";
 import type { Answer } from "../net/answer.ts";
@@ -33,6 +34,8 @@ export interface Asked {
   readonly request: ChatRequest;
   /** As it went out. */
   readonly sent: JsonObject;
+  /** The client's dialect. */
+  readonly client: Codec;
   /** Called with the name of what an answer holds and the client does not get. */
   readonly leave: (name: string) => void;
 }
@@ -81,9 +84,11 @@ interface AnswerReader {
 }
 
 /** What stands between the upstream's answer and the one that was asked for. */
-function readersOf({ egress }: Codec, { request, sent, leave }: Asked): readonly AnswerReader[] {
+function readersOf({ egress }: Codec, { request, sent, client, leave }: Asked): readonly AnswerReader[] {
   const stops = egress!.lacksStop ? stopReader(request) : undefined;
-  return [outputReader(sent, leave), valueReader(request), stops].filter((reader) => reader !== undefined);
+  return [outputReader(sent, leave), valueReader(request), stops, mediaReader(client)].filter(
+    (reader) => reader !== undefined,
+  );
 }
 
 /** Reads the events of a provider that answers by itself. */

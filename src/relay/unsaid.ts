@@ -7,7 +7,7 @@ export function noteUnsaid(call: Call, part: Part | PartHead): void {
   const { codec } = call.route;
   let name: string;
   if (part.type === "media") {
-    if (codec.ingress?.answerMedia?.includes(part.kind) === true) return;
+    if (codec.ingress?.showsMedia?.(part) === true) return;
     name = part.kind;
   } else if (part.type === "opaque") {
     if (part.codecId === codec.id) return;

@@ -58,10 +58,6 @@ const EXCUSED: Readonly<Record<string, string>> = {
     "E10: the upstream says `stop` although it called a tool",
   "anthropic.messages openai-chat-openai-openai-gpt-4o-completions-0-v22":
     "E10: the upstream says `stop` although it called a tool",
-  "anthropic.messages gemini-vertex-test-google-vertexai-image-generation-with-output-format-0":
-    "a picture and nothing else, which messages cannot hold: words say so, where the oracle wants silence",
-  "anthropic.messages openai-responses-openai-openai-image-generation-tool-1-0":
-    "a picture and nothing else, which messages cannot hold: words say so, where the oracle wants silence",
 };
 
 /** Requests recorded in other formats that cannot be asked, or not be answered, in ours. */

@@ -88,6 +88,16 @@ describe("asked for", () => {
     } as ReturnType<typeof send>);
   });
 
+  test("servers that imitate chat have the usual tier, and are not asked for it", () => {
+    const traits: Traits = { vendorFields: false };
+    expect(send("anthropic-messages", "standard_only", "openai-chat", traits)).toEqual({
+      written: undefined,
+      lost: [],
+    });
+    expect(send("openai-responses", "flex", "openai-chat", traits)).toEqual({ written: "flex", lost: [] });
+    expect(send("openai-chat", "default", "openai-chat", traits)).toEqual({ written: "default", lost: [] });
+  });
+
   test("Google's cloud has no such field", () => {
     const traits = { serviceTiers: false } as Traits;
     expect(send("openai-chat", "flex", "gemini", traits)).toEqual({ written: undefined, lost: ["service_tier"] });

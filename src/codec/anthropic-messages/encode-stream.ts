@@ -1,5 +1,5 @@
 /** Writes an answer as a stream of Anthropic events. */
-import type { ChatEvent, JsonObject, MediaPart, PartHead, PartTail } from "../../contract/chat.ts";
+import type { ChatEvent, JsonObject, PartHead, PartTail } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
 import { isObject } from "../shared/json.ts";
@@ -7,16 +7,7 @@ import { brokenOff } from "../shared/upstream-error.ts";
 import { estimateTokens, mergeUsage } from "../shared/usage.ts";
 import { fieldsOf, mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
-import {
-  callWriter,
-  citationsOf,
-  hiddenThinking,
-  insteadOf,
-  isStopDetail,
-  ownExtras,
-  saysSomething,
-  signatureFor,
-} from "./response.ts";
+import { callWriter, citationsOf, hiddenThinking, isStopDetail, ownExtras, signatureFor } from "./response.ts";
 import { writeFullUsage, writeUsage } from "./usage.ts";
 import { MESSAGES, writeStopReason } from "./wire.ts";
 
@@ -35,9 +26,6 @@ class EventWriter implements FrameWriter {
   #blockIndex = -1;
   #charsWritten = 0;
   #stopDetails: JsonObject | undefined;
-  /** The first of what cannot be shown, and whether anything can. */
-  #media: MediaPart | undefined;
-  #hasSaid = false;
   #isDone = false;
 
   constructor(context: AnswerContext) {
@@ -105,8 +93,6 @@ class EventWriter implements FrameWriter {
       this.#openBlock(block);
     } else if (head.type === "opaque" && head.codecId === MESSAGES) {
       this.#writeWhole(head.value);
-    } else if (head.type === "media") {
-      this.#media ??= head;
     }
   }
 
@@ -124,7 +110,6 @@ class EventWriter implements FrameWriter {
   #openBlock(block: JsonObject): void {
     this.#blockIndex += 1;
     this.#isBlockOpen = true;
-    this.#hasSaid ||= saysSomething(block);
     this.#frame("content_block_start", { index: this.#blockIndex, content_block: block });
   }
 
@@ -219,11 +204,6 @@ class EventWriter implements FrameWriter {
   #end({ finish, usage, vendor }: EventOf<"response-end">): void {
     const failure = brokenOff(finish);
     if (failure !== undefined) return this.event({ type: "error", error: failure });
-    if (this.#media !== undefined && !this.#hasSaid) {
-      this.#openBlock({ type: "text", text: "" });
-      this.#textDelta("text_delta", "text", insteadOf(this.#media));
-      this.#closeBlock();
-    }
     const total = mergeUsage(this.#start?.usage, usage);
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
     const outputTokens = total.outputTokens ?? estimateTokens(this.#charsWritten);

@@ -2,7 +2,6 @@
 import type {
   ChatResponse,
   JsonObject,
-  MediaPart,
   Part,
   PartTail,
   ReasoningPart,
@@ -125,7 +124,7 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
     type: "message",
     role: "assistant",
     model: response.model || context.request.model,
-    content: writeAnswer(response.parts, calls),
+    content: response.parts.flatMap((part) => writeAnswerPart(part, calls)),
     stop_reason: writeStopReason(response.finish),
     stop_sequence: response.finish.stopSequence ?? null,
     ...stopDetailsOf(response.parts),
@@ -151,31 +150,6 @@ function charsOf(parts: readonly Part[]): number {
 function stopDetailsOf(parts: readonly Part[]): JsonObject {
   const details = parts.map((part) => fieldsOf(part.vendor, MESSAGES)["stop_details"]).find(isObject);
   return details === undefined ? {} : { stop_details: details };
-}
-
-function writeAnswer(parts: readonly Part[], calls: ReturnType<typeof callWriter>): JsonObject[] {
-  const blocks = parts.flatMap((part) => writeAnswerPart(part, calls));
-  const media = parts.find((part) => part.type === "media");
-  if (media === undefined || blocks.some(saysSomething)) return blocks;
-  return [...blocks, { type: "text", text: insteadOf(media) }];
-}
-
-/** Is the answer more than thoughts with this block? */
-export function saysSomething({ type }: JsonObject): boolean {
-  return type !== "thinking" && type !== "redacted_thinking";
-}
-
-const KINDS: { readonly [Kind in MediaPart["kind"]]: string } = {
-  image: "a picture",
-  audio: "sound",
-  video: "a film",
-  file: "a file",
-};
-
-/** Words for an answer that is nothing but media, which the dialect has no form for: an empty one would be taken for silence. */
-export function insteadOf({ kind, source }: MediaPart): string {
-  if (source.type === "url") return `[${kind}: ${source.url}]`;
-  return `[The model answered with ${KINDS[kind]}, which cannot be shown here.]`;
 }
 
 function writeAnswerPart(part: Part, calls: ReturnType<typeof callWriter>): JsonObject[] {

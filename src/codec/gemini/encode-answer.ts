@@ -99,7 +99,8 @@ function proof(signature: string | undefined): JsonObject {
   return signature === undefined ? {} : { thoughtSignature: signature };
 }
 
-function isForeignFile({ source }: Extract<Part, { type: "media" }>): boolean {
+/** A file that only another vendor can look up. */
+export function isForeignFile({ source }: Extract<Part, { type: "media" }>): boolean {
   return source.type === "file" && source.origin !== GEMINI;
 }
 

@@ -45,7 +45,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     ...writeTools(request, form, context),
     ...writeLimit(request, form, target),
     ...switches,
-    ...writeSampling(request, form, lose),
+    ...writeSampling(request, form, { ...target, lose }),
     ...writeStream(request, form, target),
   };
   const format = writeFormat(request, form);
@@ -99,7 +99,8 @@ function writeReasoningSwitches(
   return {};
 }
 
-function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose: EncodeTarget["lose"]): JsonObject {
+function writeSampling(request: ChatRequest, form: JsonObject | undefined, target: EncodeTarget): JsonObject {
+  const { lose } = target;
   const values: [string, Json | undefined][] = [
     ["temperature", request.temperature],
     ["top_p", request.topP],
@@ -113,7 +114,7 @@ function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose:
     ["logit_bias", request.logitBias],
     ["verbosity", request.verbosity],
     ["metadata", request.metadata],
-    ["service_tier", form === undefined ? writeTier(request, lose) : request.serviceTier],
+    ["service_tier", form === undefined ? writeTier(request, target) : request.serviceTier],
     ["prompt_cache_key", request.promptCacheKey],
   ];
   if (form === undefined && !request.logprobs && request.topLogprobs) {
@@ -127,10 +128,14 @@ function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose:
   return Object.fromEntries(values.filter((entry): entry is [string, Json] => entry[1] !== undefined));
 }
 
-/** Responses has a tier more. */
-function writeTier({ serviceTier }: ChatRequest, lose: EncodeTarget["lose"]): string | undefined {
-  if (serviceTier === "ultrafast") lose("service_tier", "the upstream's dialect has no such tier");
-  return serviceTier === "auto" || serviceTier === "ultrafast" ? undefined : serviceTier;
+/** Responses has a tier more; servers that imitate chat have the usual one, and few a field to ask for it. */
+function writeTier({ serviceTier }: ChatRequest, { traits, lose }: EncodeTarget): string | undefined {
+  if (serviceTier === "ultrafast") {
+    lose("service_tier", "the upstream's dialect has no such tier");
+    return undefined;
+  }
+  const isThere = serviceTier === "auto" || (serviceTier === "default" && traits.vendorFields === false);
+  return isThere ? undefined : serviceTier;
 }
 
 function writeStop(

@@ -5,17 +5,7 @@ import { collect, replay } from "../../../src/codec/fold.ts";
 import { RELAY_SIGNATURE_PREFIX } from "../../../src/codec/shared/envelope.ts";
 import type { ChatEvent, ChatResponse, JsonObject, Part } from "../../../src/contract/chat.ts";
 import { RelayError } from "../../../src/contract/errors.ts";
-import {
-  caught,
-  contextOf,
-  dig,
-  eventsOf,
-  frameProblems,
-  framesOfText,
-  namedEvents,
-  textOfFrames,
-  writeEvents,
-} from "../support.ts";
+import { caught, contextOf, dig, eventsOf, framesOfText, namedEvents, textOfFrames, writeEvents } from "../support.ts";
 
 const { decodeResponse } = anthropicMessages.egress;
 const { encodeResponse } = anthropicMessages.ingress;
@@ -364,46 +354,5 @@ describe("writing a stream", () => {
 
   test("keep-alive is the dialect's ping", () => {
     expect(textOfFrames([anthropicMessages.ingress.keepAlive])).toBe('event: ping\ndata: {"type":"ping"}\n\n');
-  });
-});
-
-describe("an answer that is nothing but media", () => {
-  const picture: Part = {
-    type: "media",
-    kind: "image",
-    mediaType: "image/png",
-    source: { type: "base64", data: "iVBORw0KGgo=" },
-  };
-  const linked: Part = { type: "media", kind: "image", source: { type: "url", url: "https://a.example/b.png" } };
-  const sound: Part = { ...picture, kind: "audio", mediaType: "audio/wav" };
-  const thought: Part = { type: "reasoning", text: "hm" };
-  const text: Part = { type: "text", text: "Here." };
-  const call: Part = { type: "tool-call", id: "c", name: "f", inputJson: "{}" };
-  const CASES: [name: string, parts: Part[], texts: string[]][] = [
-    ["a picture is told of", [picture], ["[The model answered with a picture, which cannot be shown here.]"]],
-    ["and so is sound", [sound], ["[The model answered with sound, which cannot be shown here.]"]],
-    [
-      "several are told of once",
-      [picture, picture],
-      ["[The model answered with a picture, which cannot be shown here.]"],
-    ],
-    ["one with an address is told by it", [linked], ["[image: https://a.example/b.png]"]],
-    ["thoughts are no answer", [thought, linked], ["[image: https://a.example/b.png]"]],
-    ["words are one, so that none are added", [text, picture], ["Here."]],
-    ["a call is one", [picture, call], []],
-    ["silence stays silence", [], []],
-    ["and so do thoughts alone", [thought], []],
-  ];
-
-  test.each(CASES)("%s, whole and streamed", (_name, parts, texts) => {
-    const response: ChatResponse = { id: "m", model: "m", parts, finish: { reason: "stop" }, usage: {} };
-    const whole = anthropicMessages.ingress.encodeResponse(response, contextOf());
-    const said = (whole["content"] as JsonObject[]).filter((block) => block["type"] === "text");
-    expect(said.map((block) => block["text"])).toEqual(texts);
-    const frames = writeEvents("anthropic-messages", replay(response));
-    expect(frameProblems("anthropic-messages", frames)).toEqual([]);
-    const deltas = frames.map(({ data }) => JSON.parse(data)).filter((body) => body.delta?.type === "text_delta");
-    expect(deltas.map((body) => body.delta.text)).toEqual(texts);
-    expect(JSON.stringify([whole, frames])).not.toContain("iVBOR");
   });
 });
