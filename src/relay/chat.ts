@@ -34,6 +34,7 @@ import { continuedId, continuedPlace, isKept, noteKept } from "./stored-answers.
 import { toolsIn, withoutTools } from "./tool-downgrade.ts";
 import {
   type Asked,
+  askedOf,
   type EventReader,
   openTranslation,
   readAnswer,
@@ -41,7 +42,6 @@ import {
   readLocalEvents,
   readTold,
 } from "./translate.ts";
-import { noteLeftOut } from "./unsaid.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
 import { codecOf, Sent, thrown } from "./sent.ts";
@@ -196,7 +196,7 @@ class ChatWork implements Work<Response> {
     const contentType = answer.header("content-type") ?? "application/json";
     const isStream = isStreamOf(entry.provider.framing ?? codec.framing, contentType);
     if (call.streaming && isStream) return this.#receiveStream(sent, answer);
-    if (call.streaming || isStream) return this.#otherForm(entry, codec, answer, this.#asked({}));
+    if (call.streaming || isStream) return this.#otherForm(entry, codec, answer, askedOf(call, this.request, {}));
     const bytes = readWhole(call, entry, answer);
     if (bytes instanceof Promise) return this.#receiveLater(sent, bytes, contentType);
     return this.#receiveWhole(sent, bytes, contentType);
@@ -253,7 +253,7 @@ class ChatWork implements Work<Response> {
     const isSame = codec.id === call.route.codec.id;
     const headers = isSame ? this.#headers() : {};
     const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
-    const asked = this.#asked(sent);
+    const asked = askedOf(call, this.request, sent);
     try {
       const answer = await callUpstream(call, entry, shape);
       const refusal = accept(call, codec, answer, key);
@@ -272,15 +272,6 @@ class ChatWork implements Work<Response> {
       call.abandonAttempt();
       throw failureOf(call, cause);
     }
-  }
-
-  #asked(sent: JsonObject): Asked {
-    return {
-      request: this.request,
-      sent,
-      client: this.call.route.codec,
-      leave: (name) => noteLeftOut(this.call, name),
-    };
   }
 
   /** The upstream streamed where a whole answer was asked for, or the other way round: one is made from the other. */

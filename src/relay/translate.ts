@@ -19,6 +19,7 @@ import type { Call } from "./call.ts";
 import type { Source } from "./client-stream.ts";
 import { noteEvent } from "./estimated-usage.ts";
 import { orAborted } from "./patience.ts";
+import { noteLeftOut } from "./unsaid.ts";
 import { failureOf } from "./upstream.ts";
 
 /** Events as they come, several at a time; `null` = end. */
@@ -38,6 +39,11 @@ export interface Asked {
   readonly client: Codec;
   /** Called with the name of what an answer holds and the client does not get. */
   readonly leave: (name: string) => void;
+}
+
+/** @param sent the body as it went out */
+export function askedOf(call: Call, request: ChatRequest, sent: JsonObject): Asked {
+  return { request, sent, client: call.route.codec, leave: (name) => noteLeftOut(call, name) };
 }
 
 /** An upstream that has said everything gets this long to close its answer. */
