@@ -136,14 +136,13 @@ class EventReader {
       case "output":
         this.#hasOutput = true;
         this.#parts.endText();
+        this.#parts.text({ type: "text", formed: true }, inputAtOpening(value));
         break;
       case "tool": {
         this.#hasCalls ||= isOpenCall(value);
         this.#parts.tool(key, { type: "tool-call", id: textOf(value["id"]) ?? "", name: textOf(value["name"]) ?? "" });
-        const { input } = value;
-        if (input !== undefined && !(isObject(input) && isEmpty(input))) {
-          this.#parts.toolDelta(key, inputJsonOf(input));
-        }
+        const input = inputAtOpening(value);
+        if (input !== "") this.#parts.toolDelta(key, input);
       }
     }
   }
@@ -296,4 +295,9 @@ function kindOf({ type, name }: JsonObject): Kind {
   if (type === "tool_use") return name === OUTPUT_TOOL ? "output" : "tool";
   if (type === "text" || type === "thinking") return type;
   return "whole";
+}
+
+/** Imitators give the whole input at once; the vendor opens with an empty one. */
+function inputAtOpening({ input }: JsonObject): string {
+  return input === undefined || (isObject(input) && isEmpty(input)) ? "" : inputJsonOf(input);
 }
