@@ -92,7 +92,7 @@ export interface Traits {
   /** openai-chat: false = refuses `max_completion_tokens` and the role `developer`, which others take beside the older. */
   readonly newerNames?: boolean;
   /**
-   * openai-chat: false = may refuse what few servers but the dialect's maker have: `safety_identifier`, the settings of
+   * openai-chat, openai-responses: false = may refuse what few servers but the dialects' maker have: `safety_identifier`, the settings of
    * its cache and the marks in content.
    */
   readonly vendorFields?: boolean;

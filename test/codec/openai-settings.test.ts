@@ -36,6 +36,7 @@ describe("whom a call is for", () => {
 
   test.each([
     ["openai-responses", "openai-chat", IMITATION, "user"],
+    ["openai-chat", "openai-responses", IMITATION, "user"],
     ["openai-chat", "anthropic-messages", {}, "metadata"],
     ["openai-responses", "anthropic-messages", {}, "metadata"],
   ] as const)("one name is all there is: %s to %s", (from, to, traits, field) => {
@@ -73,10 +74,12 @@ describe("how the cache is kept", () => {
     }
   });
 
-  test("servers that imitate chat are not told of it, but by chat's own clients", () => {
-    const foreign = send("openai-responses", "openai-chat", { ...asked, ...older }, IMITATION);
-    expect(foreign.lost).toEqual(["prompt_cache_retention", "prompt_cache_options"]);
-    for (const field of foreign.lost) expect(foreign.sent).not.toHaveProperty(field);
+  test("servers that imitate OpenAI's are not told of it, but by clients of their own dialect", () => {
+    for (const [from, to] of [OPENAI, OPENAI.toReversed()] as [Dialect, Dialect][]) {
+      const foreign = send(from, to, { ...asked, ...older }, IMITATION);
+      expect(foreign.lost).toEqual(["prompt_cache_retention", "prompt_cache_options"]);
+      for (const field of foreign.lost) expect(foreign.sent).not.toHaveProperty(field);
+    }
     const own = send("openai-chat", "openai-chat", { ...asked, ...older }, IMITATION);
     expect(own.sent).toMatchObject({ ...asked, ...older });
   });

@@ -12,8 +12,8 @@ import { loseForeign } from "../shared/extras.ts";
 import { loseChoice, onlyAllowed } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch } from "../shared/web-search.ts";
-import { withAnswer, withOneUser } from "../shared/unsaid.ts";
-import { openaiUser } from "../shared/openai-user.ts";
+import { withAnswer } from "../shared/unsaid.ts";
+import { writeVendorFields } from "../shared/vendor-fields.ts";
 import { type MessageContext, writeMessages } from "./encode-messages.ts";
 import {
   REASONING_FIELDS,
@@ -50,12 +50,8 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   };
   const format = writeFormat(request, form);
   if (format !== undefined) body["response_format"] = format;
-  // Servers that imitate this dialect would refuse them from a client that cannot know whom it speaks to.
-  const hasVendorFields = isNative || target.traits.vendorFields !== false;
-  if (hasVendorFields) Object.assign(body, request.promptCache);
-  else for (const field of Object.keys(request.promptCache ?? {})) lose(field, "few servers of this dialect know it");
   if (isNative) Object.assign(body, pick(form, ["web_search_options"]));
-  return Object.assign(body, openaiUser(hasVendorFields ? request : withOneUser(request, lose), isNative));
+  return Object.assign(body, writeVendorFields(request, isNative, { ...target, lose }));
 }
 
 /** As the client wrote it, while that is still what is meant. */

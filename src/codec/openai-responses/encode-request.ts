@@ -6,7 +6,7 @@ import { customToolNames } from "../shared/custom-tools.ts";
 import { compact, objectOr, pick, sameJson } from "../shared/json.ts";
 import { withObjectRoot } from "../shared/schema/root.ts";
 import { isModeUnsaid, withSampling } from "../shared/reasoning.ts";
-import { openaiUser } from "../shared/openai-user.ts";
+import { writeVendorFields } from "../shared/vendor-fields.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
@@ -45,13 +45,12 @@ export function encodeRequest(asked: ChatRequest, target: EncodeTarget): JsonObj
     }),
     ...writeText(request, form),
     ...reasoning,
-    ...openaiUser(request, form !== undefined),
     ...compact<JsonObject>({
       metadata: request.metadata,
       service_tier: form === undefined && request.serviceTier === "auto" ? undefined : request.serviceTier,
       prompt_cache_key: request.promptCacheKey,
     }),
-    ...request.promptCache,
+    ...writeVendorFields(request, form !== undefined, { ...target, lose }),
     ...(form === undefined ? writeStateless(request, target.traits) : pick(form, ["include", "stream_options"])),
     ...(request.stream ? { stream: true } : form === undefined ? {} : { stream: false }),
   };

@@ -62,10 +62,3 @@ export function endUser(
   if (safetyIdentifier !== undefined) lose("safety_identifier", "the upstream has one name for whom a call is for");
   return user;
 }
-
-/** The same with that one name as the user's. */
-export function withOneUser(request: ChatRequest, lose: EncodeTarget["lose"]): ChatRequest {
-  const { user: _user, safetyIdentifier: _same, ...rest } = request;
-  const user = endUser(request, lose);
-  return user === undefined ? rest : { ...rest, user };
-}
