@@ -7,7 +7,7 @@ export function noteUnsaid(call: Call, part: Part | PartHead): void {
   const { codec } = call.route;
   let name: string;
   if (part.type === "media") {
-    if (codec.ingress?.answerMedia?.includes(part.kind) === true) return;
+    if (codec.ingress?.showsMedia?.(part) === true) return;
     name = part.kind;
   } else if (part.type === "opaque") {
     if (part.codecId === codec.id) return;
@@ -18,6 +18,11 @@ export function noteUnsaid(call: Call, part: Part | PartHead): void {
     if (codec.ingress?.answerHosted?.includes(part.work.kind) === true) return;
     name = part.raw;
   } else return;
+  noteLeftOut(call, name);
+}
+
+/** The same of what was left out by name. */
+export function noteLeftOut(call: Call, name: string): void {
   const field = `answer.${name}`;
   if (call.dropped?.includes(field) !== true) call.dropped = [...(call.dropped ?? []), field];
 }

@@ -21,7 +21,7 @@ export const openaiResponses = {
     encodeResponse,
     streamEncoder: createStreamEncoder,
     encodeError,
-    answerMedia: ["image"],
+    showsMedia: ({ kind, source }) => kind === "image" && source.type === "base64",
     answerHosted: ["web-search", "code", "mcp"],
     encodeStreamError,
     readsError,
