@@ -1,7 +1,7 @@
 /** The vendors' own search of the web: asked for in one dialect, done in another, with its sources in the answer. */
 import { describe, expect, test } from "bun:test";
 import { openaiTraits } from "../../plugins/shared/openai.ts";
-import { collect } from "../../src/codec/fold.ts";
+import { collect, replay } from "../../src/codec/fold.ts";
 import { bedrockInvokeClaude, vertexClaude } from "../../src/codec/hosted-claude/index.ts";
 import type { JsonObject } from "../../src/contract/chat.ts";
 import type { Codec } from "../../src/contract/codec.ts";
@@ -209,6 +209,47 @@ describe("sources that come with a part of the text are said to be of that part"
     ]);
     const responses = CODECS["openai-responses"].ingress.encodeResponse(response, contextOf());
     expect(spans(dig(responses, "output", 0, "content", 1, "annotations"))).toEqual([[0, 5]]);
+  });
+
+  describe("to Gemini", () => {
+    const words = [{ type: "text", text: "Größer: " }, cited("Rom"), { type: "text", text: " und " }, cited("Köln.")];
+    const response = CODECS["anthropic-messages"].egress.decodeResponse({ content: words, stop_reason: "end_turn" });
+    const grounding = {
+      groundingChunks: [{ web: { uri: "https://a.example/", title: "A" } }],
+      groundingSupports: [
+        { segment: { startIndex: 10, endIndex: 13, text: "Rom" }, groundingChunkIndices: [0] },
+        { segment: { startIndex: 18, endIndex: 24, text: "Köln." }, groundingChunkIndices: [0] },
+      ],
+    };
+
+    test("the words are named by their bytes in all that was said, whole and at a stream's end", () => {
+      const whole = CODECS.gemini.ingress.encodeResponse(response, contextOf());
+      expect(dig(whole, "candidates", 0, "groundingMetadata")).toEqual(grounding);
+      const frames = writeEvents("gemini", replay(response));
+      const told = frames.map(({ data }) => dig(JSON.parse(data), "candidates", 0, "groundingMetadata"));
+      expect(told.filter((each) => each !== undefined)).toEqual([grounding]);
+      expect(told.at(-1)).toEqual(grounding);
+    });
+
+    test("several pages of the same words stand together, and each page once", () => {
+      const page = (name: string, start: number) => ({
+        ...{ type: "url_citation", url: `https://${name}.example/`, title: name, start_index: start, end_index: 3 },
+      });
+      const annotations = [page("a", 0), page("b", 0), page("b", 0), page("a", 2)];
+      const output = [{ type: "message", content: [{ type: "output_text", text: "Yes.", annotations }] }];
+      const told = CODECS["openai-responses"].egress.decodeResponse({ status: "completed", output });
+      const written = CODECS.gemini.ingress.encodeResponse(told, contextOf());
+      expect(dig(written, "candidates", 0, "groundingMetadata")).toEqual({
+        groundingChunks: [
+          { web: { uri: "https://a.example/", title: "a" } },
+          { web: { uri: "https://b.example/", title: "b" } },
+        ],
+        groundingSupports: [
+          { segment: { startIndex: 0, endIndex: 3, text: "Yes" }, groundingChunkIndices: [0, 1] },
+          { segment: { startIndex: 2, endIndex: 3, text: "s" }, groundingChunkIndices: [0] },
+        ],
+      });
+    });
   });
 
   describe("from Gemini", () => {

@@ -1,6 +1,6 @@
 /** The pages that an answer of Gemini's rests on, and which of its words rest on which of them. */
-import type { Annotation, Json, JsonObject } from "../../contract/chat.ts";
-import { arrayOr, compact, isObject, numberOf, objectOr, textOf } from "../shared/json.ts";
+import type { Annotation, HostedWork, Json, JsonObject } from "../../contract/chat.ts";
+import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, textOf } from "../shared/json.ts";
 
 /**
  * Pages from a search or from the model's memory: with the words that rest on them where that is told, else as pages of
@@ -43,4 +43,63 @@ function readSpan(support: JsonObject, found: readonly Annotation[][], bytes: Bu
 /** By which one that is told again is known. */
 export function citationKey({ url, startIndex, endIndex }: Annotation): string {
   return `${startIndex} ${endIndex} ${url}`;
+}
+
+/** Collects, while an answer is written, what it rests on: words and pages, searches and what they found. */
+export class Grounding {
+  /** In bytes, of the texts so far. */
+  #written = 0;
+  /** Places of the pages, and their titles. */
+  readonly #pages = new Map<string, { readonly at: number; title: string }>();
+  readonly #supports: { readonly segment: JsonObject; readonly groundingChunkIndices: number[] }[] = [];
+  readonly #queries: string[] = [];
+
+  /** The next text as the client sees it; a page without a place is one of the whole text. */
+  text(text: string, annotations: readonly Annotation[] = []): void {
+    for (const { url, title, startIndex = 0, endIndex = text.length } of annotations) {
+      this.#support(text, startIndex, endIndex, this.#page(url, title));
+    }
+    this.#written += Buffer.byteLength(text);
+  }
+
+  call(work: HostedWork): void {
+    if (work.kind !== "web-search") return;
+    for (const { url, title } of work.sources ?? []) this.#page(url, title);
+    this.#queries.push(...work.queries.filter((query) => query !== ""));
+  }
+
+  /** `groundingMetadata`, or nothing. */
+  write(): JsonObject {
+    const groundingChunks = [...this.#pages].map(([uri, { title }]) => ({ web: { uri, title } }));
+    const metadata = {
+      ...(groundingChunks.length === 0 ? {} : { groundingChunks }),
+      ...(this.#supports.length === 0 ? {} : { groundingSupports: this.#supports }),
+      ...(this.#queries.length === 0 ? {} : { webSearchQueries: this.#queries }),
+    };
+    return isEmpty(metadata) ? {} : { groundingMetadata: metadata };
+  }
+
+  /** Pages that were cited are among those that were found, and are told once. */
+  #page(url: string, title = ""): number {
+    const known = this.#pages.get(url);
+    if (known === undefined) {
+      this.#pages.set(url, { at: this.#pages.size, title });
+      return this.#pages.size - 1;
+    }
+    if (known.title === "") known.title = title;
+    return known.at;
+  }
+
+  #support(text: string, start: number, end: number, page: number): void {
+    const words = text.slice(start, end);
+    if (words === "") return;
+    const startIndex = this.#written + Buffer.byteLength(text.slice(0, start));
+    const endIndex = startIndex + Buffer.byteLength(words);
+    const last = this.#supports.at(-1);
+    const isSame = last?.segment["startIndex"] === startIndex && last.segment["endIndex"] === endIndex;
+    if (isSame && !last.groundingChunkIndices.includes(page)) last.groundingChunkIndices.push(page);
+    else if (!isSame) {
+      this.#supports.push({ segment: { startIndex, endIndex, text: words }, groundingChunkIndices: [page] });
+    }
+  }
 }

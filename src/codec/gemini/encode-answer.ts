@@ -7,8 +7,9 @@ import { inputObject } from "../shared/input-object.ts";
 import { arrayOr, isObject, objectOr } from "../shared/json.ts";
 import { writeStandardTier } from "../shared/service-tier.ts";
 import { fieldsOf } from "../shared/vendor.ts";
+import { Grounding } from "./citations.ts";
 import { writeMedia } from "./encode-parts.ts";
-import { writeGrounding, writeHosted } from "./hosted.ts";
+import { writeHosted } from "./hosted.ts";
 import { besideCandidate, meanLogprob } from "./logprobs.ts";
 import { CarriedSignatures, isGeminis, sealSignature } from "./signatures.ts";
 import { writeUsage } from "./usage.ts";
@@ -132,13 +133,17 @@ export function writeCandidate(
   index: number,
   written: readonly JsonObject[],
 ): JsonObject {
-  const annotations = parts.flatMap((part) => (part.type === "text" ? (part.annotations ?? []) : []));
-  const hosted = parts.flatMap((part) => (part.type === "hosted-call" ? [part.work] : []));
+  const grounding = new Grounding();
+  for (const part of parts) {
+    if (part.type === "text") grounding.text(part.text, part.annotations);
+    else if (part.type === "refusal") grounding.text(part.text);
+    else if (part.type === "hosted-call") grounding.call(part.work);
+  }
   const logprobs = parts.flatMap((part) =>
     part.type === "text" || part.type === "refusal" ? (part.logprobs ?? []) : [],
   );
   return candidateOf(written, finish, index, {
-    ...writeGrounding(annotations, hosted),
+    ...grounding.write(),
     ...meanLogprob(logprobs),
     ...besideCandidate(logprobs),
   });

@@ -1,5 +1,5 @@
 /** Tools that run at the vendor as Gemini shows them: code and its outcome as parts, searches beside the answer. */
-import type { Annotation, HostedCallPart, HostedWork, JsonObject, WebSource } from "../../contract/chat.ts";
+import type { HostedCallPart, JsonObject, WebSource } from "../../contract/chat.ts";
 import { arrayOr, compact, isObject, objectOr, textOf } from "../shared/json.ts";
 import { fieldsOf, formOf, withVendor } from "../shared/vendor.ts";
 import { readSignature, sealSignature } from "./signatures.ts";
@@ -79,22 +79,4 @@ export function writeHosted(call: HostedCallPart): JsonObject[] {
     },
     { codeExecutionResult: { outcome, output } },
   ];
-}
-
-/** Searches and sources of an answer. Pages that were cited are among those that were found, and are told once. */
-export function writeGrounding(annotations: readonly Annotation[], calls: readonly HostedWork[]): JsonObject {
-  const searches = calls.filter((work) => work.kind === "web-search");
-  const titles = new Map<string, string>();
-  for (const { url, title } of [...annotations, ...searches.flatMap(({ sources = [] }) => sources)]) {
-    if ((titles.get(url) ?? "") === "") titles.set(url, title ?? "");
-  }
-  const groundingChunks = [...titles].map(([uri, title]) => ({ web: { uri, title } }));
-  const webSearchQueries = searches.flatMap(({ queries }) => queries.filter((query) => query !== ""));
-  if (groundingChunks.length === 0 && webSearchQueries.length === 0) return {};
-  return {
-    groundingMetadata: {
-      ...(groundingChunks.length === 0 ? {} : { groundingChunks }),
-      ...(webSearchQueries.length === 0 ? {} : { webSearchQueries }),
-    },
-  };
 }
