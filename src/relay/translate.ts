@@ -61,7 +61,7 @@ export function readEvents(answer: Answer, framing: Framing, codec: Codec, asked
   const read = codec.egress!.streamDecoder();
   const readers = readersOf(codec, asked);
   const decode = (frame: Frame | null): readonly ChatEvent[] =>
-    readers.reduce<readonly ChatEvent[]>((told, reader) => told.flatMap(reader.event), read(frame));
+    readers.reduce<readonly ChatEvent[]>(readOn, read(frame));
   let isDone = false;
   return {
     async next() {
@@ -81,6 +81,13 @@ export function readEvents(answer: Answer, framing: Framing, codec: Codec, asked
       while (!isDone) isDone = (await answer.read()) === null;
     },
   };
+}
+
+/** Most frames are one event or none. */
+function readOn(told: readonly ChatEvent[], reader: AnswerReader): readonly ChatEvent[] {
+  const [first] = told;
+  if (first === undefined) return told;
+  return told.length === 1 ? reader.event(first) : told.flatMap(reader.event);
 }
 
 interface AnswerReader {
