@@ -61,8 +61,12 @@ export interface Ingress {
   streamEncoder(context: AnswerContext): StreamEncoder;
   /** The error body before the first byte. */
   encodeError(error: RelayError, requestId: string): JsonObject;
-  /** The same inside a stream that has begun, as frames (the pass-through lane appends them). */
-  encodeStreamError(error: RelayError, requestId: string): Frame[];
+  /**
+   * The same inside a stream that has begun, as frames (the pass-through lane appends them).
+   * @param told what the client has read of it, for dialects whose failure names the answer that failed: the first
+   *   events and the last ones, in order; some in between may be missing, and of a very large last one its beginning
+   */
+  encodeStreamError(error: RelayError, requestId: string, told?: readonly Frame[]): Frame[];
   /** Whether clients of this dialect find the message in this parsed error body, so that it may reach them unchanged. */
   readsError(body: unknown): boolean;
   /** Written between frames after a silence; clients of the dialect ignore it, but their idle timers do not. */
