@@ -62,6 +62,7 @@ const RESPONSES_OPTIONAL: Kinds = {
   store: "boolean",
 };
 
+const CONVERSATION: Kinds = { input: "string or array", previous_response_id: "string" };
 const NOTHING: Kinds = {};
 const MODEL: Kinds = { model: "string" };
 
@@ -108,6 +109,11 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     ],
   },
   responses("/v1/responses"),
+  post("/v1/responses/compact", openaiResponses, "responses", "chat:write", "compact", MODEL, CONVERSATION),
+  post("/v1/responses/input_tokens", openaiResponses, "count-tokens", "chat:write", "count-tokens", MODEL, {
+    ...CONVERSATION,
+    tools: "array",
+  }),
   completions(),
   post("/v1/embeddings", openaiChat, "embeddings", "embeddings:write", "embeddings", {
     ...MODEL,

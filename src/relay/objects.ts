@@ -8,6 +8,8 @@ import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
 import { upload } from "./forms.ts";
 import { forwardedHeaders } from "./headers.ts";
+import { keptAnswer } from "./kept-answers.ts";
+import { useKept } from "./kept-uses.ts";
 import { telling } from "./object-events.ts";
 import { isObjectId, type NamedObject, objectsIn } from "./object-ids.ts";
 import { listObjects } from "./object-lists.ts";
@@ -39,6 +41,11 @@ export async function runObject(call: Call): Promise<Response> {
 /** Goes where the object of the path lies. */
 async function use(call: Call): Promise<Response> {
   const id = call.said?.id ?? "";
+  const kept = call.route.codec.keepsAnswers === true ? keptAnswer(call, id) : undefined;
+  if (kept !== undefined) {
+    admitRequest(call);
+    return useKept(call, id, kept);
+  }
   const place = await placeOf(call, id);
   admitRequest(call);
   const response = await sendTo(call, place, await readSent(call), "");

@@ -105,7 +105,14 @@ function wished(call: Call, top: TopLevel, model: string, { layers }: ProviderEn
   return amendTop(top, changes, call.route.codec.layout!);
 }
 
-async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: PoolKey): Promise<Response> {
+/** `read`: told of a whole JSON answer before the client gets it. */
+export async function tryOne(
+  call: Call,
+  body: RawBody,
+  { entry, model }: Target,
+  key: PoolKey,
+  read?: (bytes: Uint8Array) => Promise<void>,
+): Promise<Response> {
   const { route } = call;
   call.lane = "raw";
   const shape = new Shape(
@@ -122,7 +129,7 @@ async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: 
     key.secret,
   );
   try {
-    return await pass(call, entry, await answerFrom(call, entry, key, shape));
+    return await pass(call, entry, await answerFrom(call, entry, key, shape), read);
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();

@@ -34,8 +34,8 @@ export interface RelayRoute {
   /** What an identity must hold. */
   readonly scope: Scope;
   /**
-   * `chat`, `completions`, `embeddings`, `rerank`, `count-tokens`: as they are or translated. `json`, `multipart`: raw, with the body in that
-   * form. `none`: raw, without a body.
+   * `chat`, `completions`, `embeddings`, `rerank`, `count-tokens`: as they are or translated. `compact`: as it is, for
+   * upstreams of its dialect. `json`, `multipart`: raw, with the body in that form. `none`: raw, without a body.
    */
   readonly body:
     | "chat"
@@ -43,6 +43,7 @@ export interface RelayRoute {
     | "embeddings"
     | "rerank"
     | "count-tokens"
+    | "compact"
     | "credits"
     | "realtime"
     | "json"

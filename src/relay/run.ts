@@ -4,6 +4,7 @@ import { RelayError } from "../plugin/index.ts";
 import { Call, type CallStart } from "./call.ts";
 import { runChat } from "./chat.ts";
 import { failureResponse } from "./failure-response.ts";
+import { runCompact } from "./compact.ts";
 import { runCompletions } from "./completions.ts";
 import { runCountTokens } from "./count-tokens.ts";
 import { runCredits } from "./credits.ts";
@@ -22,6 +23,7 @@ const LANES: { readonly [Body in RelayRoute["body"]]?: (call: Call) => Promise<R
   json: runRaw,
   multipart: runRaw,
   none: runRaw,
+  compact: runCompact,
   completions: runCompletions,
   "count-tokens": runCountTokens,
   embeddings: runEmbeddings,
