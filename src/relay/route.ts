@@ -63,6 +63,10 @@ export interface RelayRoute {
   readonly streams?: true;
   /** Raw lane: the model that the vendor takes where a request names none. */
   readonly usualModel?: string;
+  /** Fields that only other models than that take. */
+  readonly unusualWith?: readonly string[];
+  /** Forms may come as JSON. */
+  readonly alsoJson?: true;
   /** Top-level fields that must be there, and what their text must begin with. */
   readonly required: Readonly<Record<string, FieldKind>>;
   /** Top-level fields that may be there, and what their text must begin with; `null` is always allowed. */
