@@ -1,5 +1,5 @@
 /** Takes answers that are no objects out of the object in which they had to travel, whole or while they stream. */
-import type { ChatEvent, ChatRequest, ChatResponse } from "../contract/chat.ts";
+import type { ChatEvent, ChatRequest, ChatResponse, Part } from "../contract/chat.ts";
 import { ANSWER_VALUE, isWrapped } from "./shared/schema/root.ts";
 
 const OPENING = new RegExp(`^\\s*\\{\\s*"${ANSWER_VALUE}"\\s*:`);
@@ -20,25 +20,30 @@ export function valueReader({ responseFormat }: Pick<ChatRequest, "responseForma
   let text: WrappedText | undefined;
   return {
     event(event) {
+      if (event.type === "response-end") return [withOthers(event)];
       if (event.type === "part-start") text = event.head.type === "text" ? new WrappedText() : undefined;
       if (text === undefined) return [event];
       if (event.type === "part-delta") {
         const delta = text.read(event.delta);
-        return delta === "" ? [] : [{ ...event, delta }];
+        return delta === "" && event.logprobs === undefined ? [] : [{ ...event, delta }];
       }
       if (event.type !== "part-end") return [event];
       const rest = text.end();
       return rest === "" ? [event] : [{ type: "part-delta", index: event.index, delta: rest }, event];
     },
-    response: (response) => ({
-      ...response,
-      parts: response.parts.map((part) => {
-        if (part.type !== "text") return part;
-        const wrapped = new WrappedText();
-        return { ...part, text: wrapped.read(part.text) + wrapped.end() };
-      }),
-    }),
+    response: (response) => withOthers({ ...response, parts: response.parts.map(unwrapped) }),
   };
+}
+
+function withOthers<Told extends Pick<ChatResponse, "others">>(told: Told): Told {
+  if (told.others === undefined) return told;
+  return { ...told, others: told.others.map((other) => ({ ...other, parts: other.parts.map(unwrapped) })) };
+}
+
+function unwrapped(part: Part): Part {
+  if (part.type !== "text") return part;
+  const wrapped = new WrappedText();
+  return { ...part, text: wrapped.read(part.text) + wrapped.end() };
 }
 
 /** The text of one answer. What is not wrapped after all is given out as it is. */

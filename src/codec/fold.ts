@@ -1,5 +1,5 @@
 /** One answer seen twice: events folded into a response, and a response told as events. */
-import type { ChatEvent, ChatResponse, Part, PartHead, PartTail } from "../contract/chat.ts";
+import type { ChatEvent, ChatResponse, Part, PartHead, PartTail, TokenLogprob } from "../contract/chat.ts";
 import { RelayError } from "../contract/errors.ts";
 import { compact } from "./shared/json.ts";
 import { malformed } from "./shared/upstream-error.ts";
@@ -25,6 +25,7 @@ export function createCollector(): (event: ChatEvent) => ChatResponse | undefine
   let start: Extract<ChatEvent, { type: "response-start" }> | undefined;
   let head: PartHead | undefined;
   let text: string[] = [];
+  let logprobs: TokenLogprob[] = [];
 
   return (event) => {
     switch (event.type) {
@@ -34,12 +35,17 @@ export function createCollector(): (event: ChatEvent) => ChatResponse | undefine
       case "part-start":
         head = event.head;
         text = [];
+        logprobs = [];
         return undefined;
       case "part-delta":
         text.push(event.delta);
+        if (event.logprobs !== undefined) logprobs.push(...event.logprobs);
         return undefined;
       case "part-end":
-        if (head !== undefined) parts.push(toPart(head, text.join(""), event.tail));
+        if (event.tail?.logprobs !== undefined) logprobs.push(...event.tail.logprobs);
+        if (head !== undefined) {
+          parts.push(toPart(head, text.join(""), logprobs.length === 0 ? event.tail : { ...event.tail, logprobs }));
+        }
         head = undefined;
         return undefined;
       case "response-end":
@@ -49,6 +55,7 @@ export function createCollector(): (event: ChatEvent) => ChatResponse | undefine
           createdAt: start?.createdAt,
           parts,
           finish: event.finish,
+          others: event.others,
           usage: mergeUsage(start?.usage, event.usage),
           vendor: mergeVendor(start?.vendor, event.vendor),
         });
@@ -61,11 +68,11 @@ export function createCollector(): (event: ChatEvent) => ChatResponse | undefine
 function toPart(head: PartHead, text: string, tail: PartTail | undefined): Part {
   switch (head.type) {
     case "text":
-      return { type: "text", text, ...pickTail(tail, "annotations", "signature", "vendor") };
+      return { type: "text", text, ...pickTail(tail, "annotations", "signature", "logprobs", "vendor") };
     case "reasoning":
       return { ...head, text, ...pickTail(tail, "signature", "redacted", "vendor") };
     case "refusal":
-      return { type: "refusal", text, ...pickTail(tail, "vendor") };
+      return { type: "refusal", text, ...pickTail(tail, "logprobs", "vendor") };
     case "tool-call": {
       const inputJson = text === "" && !head.custom ? "{}" : text;
       return { ...head, inputJson, ...pickTail(tail, "signature", "vendor") };
@@ -83,7 +90,7 @@ function pickTail<Key extends keyof PartTail>(tail: PartTail | undefined, ...key
 
 /** Tells a whole answer as the events a stream of it would have been; each text in one delta. */
 export function replay(response: ChatResponse): ChatEvent[] {
-  const { id, model, createdAt, finish, usage, vendor } = response;
+  const { id, model, createdAt, finish, others, usage, vendor } = response;
   const { outputTokens: _output, reasoningTokens: _reasoning, ...read } = usage;
   const events: ChatEvent[] = [
     {
@@ -97,11 +104,14 @@ export function replay(response: ChatResponse): ChatEvent[] {
   ];
   response.parts.forEach((part, index) => {
     const { head, text, tail } = fromPart(part);
+    const logprobs = part.type === "text" || part.type === "refusal" ? part.logprobs : undefined;
     events.push({ type: "part-start", index, head });
-    if (text !== "") events.push({ type: "part-delta", index, delta: text });
+    if (text !== "" || logprobs !== undefined) {
+      events.push({ type: "part-delta", index, delta: text, ...(logprobs === undefined ? {} : { logprobs }) });
+    }
     events.push({ type: "part-end", index, ...(tail === undefined ? {} : { tail }) });
   });
-  events.push({ type: "response-end", finish, usage });
+  events.push({ type: "response-end", finish, usage, ...(others && { others }) });
   return events;
 }
 

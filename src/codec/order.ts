@@ -1,5 +1,5 @@
 /** Turns part updates as upstreams send them, sometimes interleaved, into events of parts that never overlap. */
-import type { ChatEvent, PartHead, PartTail } from "../contract/chat.ts";
+import type { ChatEvent, PartHead, PartTail, TokenLogprob } from "../contract/chat.ts";
 import { ToolInputReader } from "./shared/tool-input.ts";
 import { mergeVendor } from "./shared/vendor.ts";
 
@@ -9,6 +9,7 @@ interface TextEntry {
   readonly type: "text";
   readonly head: Extract<PartHead, { type: TextKind }>;
   text: string;
+  logprobs: readonly TokenLogprob[] | undefined;
   tail: PartTail | undefined;
   isSealed: boolean;
 }
@@ -40,7 +41,21 @@ function joinTail(a: PartTail | undefined, b: PartTail | undefined): PartTail | 
   if (a === undefined || b === undefined) return a ?? b;
   const vendor = mergeVendor(a.vendor, b.vendor);
   const annotations = [...(a.annotations ?? []), ...(b.annotations ?? [])];
-  return { ...a, ...b, ...(vendor ? { vendor } : {}), ...(annotations.length > 0 ? { annotations } : {}) };
+  const logprobs = [...(a.logprobs ?? []), ...(b.logprobs ?? [])];
+  return {
+    ...a,
+    ...b,
+    ...(vendor ? { vendor } : {}),
+    ...(annotations.length > 0 ? { annotations } : {}),
+    ...(logprobs.length > 0 ? { logprobs } : {}),
+  };
+}
+
+function joined(
+  a: readonly TokenLogprob[] | undefined,
+  b: readonly TokenLogprob[] | undefined,
+): readonly TokenLogprob[] | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : [...a, ...b];
 }
 
 /**
@@ -54,21 +69,30 @@ export class PartSequencer {
   readonly #waiting: Entry[] = [];
   #live: Entry | undefined;
   #liveIndex = -1;
+  /** Of tokens that came before the text they begin. */
+  #early: readonly TokenLogprob[] | undefined;
 
   constructor(emit: (event: ChatEvent) => void) {
     this.#emit = emit;
   }
 
-  /** Text of a kind; joins the part of the same kind before it, if nothing came between. */
-  text(head: TextEntry["head"], delta: string): void {
-    if (delta === "") return;
+  /**
+   * Text of a kind; joins the part of the same kind before it, if nothing came between. Log probabilities without text
+   * wait for the text they begin; if none comes they describe nothing.
+   */
+  text(head: TextEntry["head"], delta: string, given?: readonly TokenLogprob[]): void {
+    if (delta === "" && given === undefined) return;
+    const logprobs = joined(this.#early, given);
+    this.#early = undefined;
     const newest = this.#waiting.at(-1) ?? this.#live;
     if (newest?.type !== "text" || newest.head.type !== head.type || newest.isSealed) {
-      this.#add({ type: "text", head, text: delta, tail: undefined, isSealed: false });
+      if (delta === "") this.#early = logprobs;
+      else this.#add({ type: "text", head, text: delta, logprobs, tail: undefined, isSealed: false });
     } else if (newest === this.#live) {
-      this.#delta(delta);
+      this.#delta(delta, logprobs);
     } else {
       newest.text += delta;
+      newest.logprobs = joined(newest.logprobs, logprobs);
     }
   }
 
@@ -165,14 +189,17 @@ export class PartSequencer {
     this.#emit({ type: "part-start", index: this.#liveIndex, head: entry.head });
     if (entry.type === "whole") this.#close();
     else if (entry.text !== "") {
-      this.#delta(entry.text);
+      this.#delta(entry.text, entry.type === "text" ? entry.logprobs : undefined);
       entry.text = "";
     }
     if (entry.type === "tool" && entry.isEnded) this.#close();
   }
 
-  #delta(delta: string): void {
-    this.#emit({ type: "part-delta", index: this.#liveIndex, delta });
+  #delta(delta: string, logprobs?: readonly TokenLogprob[]): void {
+    const index = this.#liveIndex;
+    this.#emit(
+      logprobs === undefined ? { type: "part-delta", index, delta } : { type: "part-delta", index, delta, logprobs },
+    );
   }
 
   #close(): void {

@@ -1,5 +1,6 @@
 /** Ends answers at the client's stop sequences where the upstream knows of none, whole or while they stream. */
-import type { ChatEvent, ChatRequest, ChatResponse, Finish } from "../contract/chat.ts";
+import type { ChatEvent, ChatRequest, ChatResponse, Finish, TokenLogprob } from "../contract/chat.ts";
+import { TokenQueue } from "./shared/logprobs.ts";
 
 interface Reader {
   readonly event: (event: ChatEvent) => readonly ChatEvent[];
@@ -13,6 +14,7 @@ export function stopReader({ stop = [] }: Pick<ChatRequest, "stop">): Reader | u
   const sequences = stop.filter((sequence) => sequence !== "");
   if (sequences.length === 0) return undefined;
   let text: SearchedText | undefined;
+  let tokens = new TokenQueue();
   let hasCalls = false;
   let isCut = false;
   return {
@@ -22,11 +24,12 @@ export function stopReader({ stop = [] }: Pick<ChatRequest, "stop">): Reader | u
       if (event.type === "part-start") {
         hasCalls ||= event.head.type === "tool-call";
         text = event.head.type === "text" ? new SearchedText(sequences) : undefined;
+        tokens = new TokenQueue();
       }
       if (text === undefined) return [event];
       if (event.type === "part-delta") {
         const delta = text.read(event.delta);
-        const said: ChatEvent[] = delta === "" ? [] : [{ ...event, delta }];
+        const said = deltaOf(event.index, delta, tokens.read(delta, event.logprobs));
         const { found } = text;
         if (found === undefined) return said;
         isCut = true;
@@ -36,7 +39,7 @@ export function stopReader({ stop = [] }: Pick<ChatRequest, "stop">): Reader | u
       if (event.type !== "part-end") return [event];
       const rest = text.end();
       text = undefined;
-      return rest === "" ? [event] : [{ type: "part-delta", index: event.index, delta: rest }, event];
+      return [...deltaOf(event.index, rest, tokens.end()), event];
     },
     response(response) {
       for (const [index, part] of response.parts.entries()) {
@@ -44,17 +47,27 @@ export function stopReader({ stop = [] }: Pick<ChatRequest, "stop">): Reader | u
         const searched = new SearchedText(sequences);
         const said = searched.read(part.text);
         if (searched.found === undefined) continue;
-        const { annotations: _elsewhere, ...kept } = part;
+        const { annotations: _elsewhere, logprobs: all, ...kept } = part;
+        const logprobs = new TokenQueue().read(said, all);
         const before = response.parts.slice(0, index);
         const finish = finishAt(
           searched.found,
           before.some(({ type }) => type === "tool-call"),
         );
-        return { ...response, parts: [...before, { ...kept, text: said }], finish };
+        return {
+          ...response,
+          parts: [...before, { ...kept, text: said, ...(logprobs && { logprobs: [...logprobs] }) }],
+          finish,
+        };
       }
       return response;
     },
   };
+}
+
+function deltaOf(index: number, delta: string, logprobs: readonly TokenLogprob[] | undefined): ChatEvent[] {
+  if (delta === "" && logprobs === undefined) return [];
+  return [{ type: "part-delta", index, delta, ...(logprobs && { logprobs }) }];
 }
 
 function finishAt(stopSequence: string, hasCalls: boolean): Finish {

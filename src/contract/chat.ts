@@ -29,6 +29,18 @@ export interface Annotation {
   readonly endIndex?: number;
 }
 
+/** How likely a token was at its place; in the words of chat, from whose answers the others differ in form alone. */
+export interface TokenLogprob {
+  readonly token: string;
+  /** Natural logarithm, ≤ 0. */
+  readonly logprob: number;
+  /** UTF-8; a token may be a piece of a character. `null` when the upstream says so, absent when it says nothing. */
+  readonly bytes?: readonly number[] | null;
+  /** The likeliest tokens at this place, likeliest first. */
+  readonly top?: readonly TokenLogprob[];
+  readonly vendor?: Vendor;
+}
+
 interface PartBase {
   cache?: CacheMark;
   vendor?: Vendor;
@@ -39,6 +51,8 @@ export interface TextPart extends PartBase {
   text: string;
   annotations?: Annotation[];
   signature?: Signature;
+  /** Of its tokens, in order; where they were asked for. */
+  logprobs?: TokenLogprob[];
 }
 
 export interface ReasoningPart extends PartBase {
@@ -93,6 +107,7 @@ export interface ToolResultPart extends PartBase {
 export interface RefusalPart extends PartBase {
   type: "refusal";
   text: string;
+  logprobs?: TokenLogprob[];
 }
 
 /** Something without a name here: kept whole, returned to its own dialect, never dropped silently. */
@@ -179,6 +194,7 @@ export interface ChatRequest {
   stop?: string[];
   n?: number;
   logprobs?: boolean;
+  /** How many likely tokens at each place, 0 to 20; means nothing without `logprobs`. */
   topLogprobs?: number;
   logitBias?: JsonObject;
   responseFormat?: ResponseFormat;
@@ -230,6 +246,12 @@ export interface Finish {
   stopSequence?: string;
 }
 
+/** A further answer to the same request, where several were asked for. */
+export interface Alternative {
+  parts: Part[];
+  finish: Finish;
+}
+
 export interface ChatResponse {
   id: string;
   /** As the upstream named it; empty if it did not. */
@@ -238,6 +260,9 @@ export interface ChatResponse {
   createdAt?: number;
   parts: Part[];
   finish: Finish;
+  /** In the order of the upstream, the first one not among them. */
+  others?: Alternative[];
+  /** Of all answers together. */
   usage: Usage;
   vendor?: Vendor;
 }
@@ -256,17 +281,21 @@ export interface PartTail {
   signature?: Signature;
   redacted?: true;
   annotations?: Annotation[];
+  /** Those that no delta brought. */
+  logprobs?: TokenLogprob[];
   vendor?: Vendor;
 }
 
 /**
  * Grammar: `response-start (part-start part-delta* part-end)* response-end`, or `error` at any point as the last event.
  * Parts never overlap; `index` counts parts from 0. A tool call without any delta has the input `{}`.
+ * Of several answers to one request the first is told part by part, the others whole at its end.
+ * A delta is empty only where it brings `logprobs`, of tokens that are not yet a character.
  */
 export type ChatEvent =
   | { type: "response-start"; id: string; model: string; createdAt?: number; usage?: Usage; vendor?: Vendor }
   | { type: "part-start"; index: number; head: PartHead }
-  | { type: "part-delta"; index: number; delta: string }
+  | { type: "part-delta"; index: number; delta: string; logprobs?: readonly TokenLogprob[] }
   | { type: "part-end"; index: number; tail?: PartTail }
-  | { type: "response-end"; finish: Finish; usage: Usage; vendor?: Vendor }
+  | { type: "response-end"; finish: Finish; usage: Usage; others?: Alternative[]; vendor?: Vendor }
   | { type: "error"; error: RelayError };

@@ -16,6 +16,7 @@ import type {
   UpstreamCall,
   Usage,
 } from "../contract/index.ts";
+import { refuseSeveral } from "../codec/shared/unsaid.ts";
 import { RelayError } from "../contract/index.ts";
 import { defineProvider } from "./define.ts";
 import { Type } from "./options.ts";
@@ -90,8 +91,10 @@ export function localProvider<const Options extends TObject = typeof NO_OPTIONS>
       request: () => {
         throw new RelayError("not-found", "This provider has no upstream for that.");
       },
-      answer: (request, signal) =>
-        toEvents(request, local.answer(withLastUserText(request), contextOf(options, host, signal))),
+      answer: (request, signal) => {
+        refuseSeveral(request);
+        return toEvents(request, local.answer(withLastUserText(request), contextOf(options, host, signal)));
+      },
       ...(respond === undefined
         ? {}
         : { respond: (call: UpstreamCall) => respond(call, contextOf(options, host, call.signal)) }),

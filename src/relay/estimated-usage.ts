@@ -31,6 +31,12 @@ export function noteEvent(call: Call, event: ChatEvent): ChatEvent {
       call.seenChars += event.delta.length;
       return event;
     case "response-end": {
+      for (const { parts } of event.others ?? []) {
+        for (const part of parts) {
+          call.seenChars += charsOf(part);
+          noteUnsaid(call, part);
+        }
+      }
       const usage = completed(call, { ...call.usage, ...event.usage });
       call.finish = event.finish;
       return usage === event.usage ? event : { ...event, usage };
@@ -42,8 +48,9 @@ export function noteEvent(call: Call, event: ChatEvent): ChatEvent {
 
 /** The same of an answer that is there as a whole. */
 export function noteResponse(call: Call, response: ChatResponse): ChatResponse {
-  call.seenChars = response.parts.reduce((sum, part) => sum + charsOf(part), 0);
-  for (const part of response.parts) noteUnsaid(call, part);
+  const parts = [response, ...(response.others ?? [])].flatMap((answer) => answer.parts);
+  call.seenChars = parts.reduce((sum, part) => sum + charsOf(part), 0);
+  for (const part of parts) noteUnsaid(call, part);
   call.finish = response.finish;
   return { ...response, usage: completed(call, response.usage) };
 }

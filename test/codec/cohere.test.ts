@@ -35,7 +35,8 @@ describe("the request", () => {
     });
     expect(sent).toMatchObject({ presence_penalty: 1 });
     expect(sent).not.toHaveProperty("frequency_penalty");
-    expect(lost.toSorted()).toEqual(["frequency_penalty", "logprobs", "presence_penalty", "user"]);
+    expect(lost.toSorted()).toEqual(["frequency_penalty", "presence_penalty", "user"]);
+    expect(sent).toMatchObject({ logprobs: true });
   });
 
   test("takes a temperature up to 1", () => {

@@ -185,10 +185,10 @@ const CASES: [name: string, from: Dialect, extra: JsonObject, to: Upstream[], lo
     ["max_tokens"],
   ],
   [
-    "log probabilities in a form the client would not see",
+    "log probabilities where nobody tells them",
     "gemini",
     { generationConfig: { responseLogprobs: true, logprobs: 2 } },
-    ["openai-chat"],
+    ["anthropic-messages", "vertex-claude", "bedrock-converse"],
     ["logprobs", "top_logprobs"],
   ],
 ];

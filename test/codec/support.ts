@@ -123,7 +123,8 @@ export function eventProblems(events: readonly ChatEvent[]): string[] {
       next += 1;
     } else if (event.type === "part-delta") {
       if (event.index !== open) problems.push(`delta of part ${event.index} while ${open} is open`);
-      if (event.delta === "") problems.push("empty delta");
+      // Tokens that are not yet a character have a likelihood all the same.
+      if (event.delta === "" && event.logprobs === undefined) problems.push("empty delta");
     } else if (event.type === "part-end") {
       if (event.index !== open) problems.push(`end of part ${event.index} while ${open} is open`);
       open = undefined;

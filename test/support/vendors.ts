@@ -17,6 +17,8 @@ export const ANSWER = {
   after: "It is sunny in Paris.",
   refusal: "That is not for me to say.",
   json: { city: "Paris", degrees: 21 },
+  /** Of the two pieces of the text. */
+  logprobs: [-0.25, -1.5],
   inputTokens: 20,
   outputTokens: 10,
 } as const;
@@ -86,10 +88,24 @@ function chosen(text: string): Said {
   if (text.includes("decline")) return { ...counts, text: ANSWER.refusal, calls: [], isRefused: true };
   if (text.includes("as an object")) return { ...counts, ...reasoning, text: JSON.stringify(ANSWER.json), calls: [] };
   if (text.includes(RESULTS[0])) return { ...counts, ...reasoning, text: ANSWER.after, calls: [] };
-  const body = JSON.parse(text) as { tools?: unknown[]; toolConfig?: unknown };
+  const body = JSON.parse(text) as Body;
   const hasTools = (body.tools ?? []).length > 0 || body.toolConfig !== undefined;
   const calls = hasTools ? ANSWER.calls.map(([name, input]) => ({ name, input })) : [];
-  return { ...counts, ...reasoning, text: ANSWER.text, calls };
+  const logprobs = asksForLogprobs(body) ? { logprobs: ANSWER.logprobs } : {};
+  return { ...counts, ...reasoning, ...logprobs, text: ANSWER.text, calls };
+}
+
+interface Body {
+  readonly tools?: unknown[];
+  readonly toolConfig?: unknown;
+  readonly logprobs?: unknown;
+  readonly include?: readonly string[];
+  readonly generationConfig?: { readonly responseLogprobs?: boolean };
+}
+
+function asksForLogprobs({ logprobs, include = [], generationConfig }: Body): boolean {
+  if (logprobs === true || generationConfig?.responseLogprobs === true) return true;
+  return include.includes("message.output_text.logprobs");
 }
 
 /** A stream that says something else is the same up to there. */

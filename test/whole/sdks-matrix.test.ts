@@ -23,6 +23,22 @@ const SIGNS: ReadonlySet<UpstreamRow["dialect"]> = new Set([
   "vertex-claude",
 ]);
 
+/** Who can ask how likely tokens were, and which upstreams tell. */
+const ASKS_LOGPROBS: ReadonlySet<SdkName> = new Set([
+  "openai, chat",
+  "openai, responses",
+  "@google/genai",
+  "ai with @ai-sdk/openai, responses",
+  "ai with @ai-sdk/openai, chat",
+]);
+const TELLS_LOGPROBS: ReadonlySet<UpstreamRow["dialect"]> = new Set([
+  "openai-chat",
+  "openai-responses",
+  "gemini",
+  "ollama",
+  "cohere",
+]);
+
 /** What a status of the upstream becomes for the client, `http-api.md` section 2.2. */
 const STATUSES: readonly (readonly [upstream: number, client: number])[] = [
   [400, 400],
@@ -140,6 +156,16 @@ describe.skipIf(missingBinary !== undefined)(
             sent();
           });
 
+          cell(`how likely each token was, ${way}`, async () => {
+            const told = await client().ask({ model, text: "hello", stream, wantsLogprobs: true });
+            const pieces = ["Let me", " look."].map((piece, at) => [piece, ANSWER.logprobs[at]]);
+            expect(told.text).toBe(ANSWER.text);
+            expect(told.logprobs).toEqual(
+              ASKS_LOGPROBS.has(name) && TELLS_LOGPROBS.has(dialect) ? (pieces as never) : undefined,
+            );
+            sent();
+          });
+
           cell(`what was signed goes home with the results, ${way}`, async () => {
             const question = { model, text: "think first", stream, hasTools: true, wantsThoughts: true };
             const told = await client().ask({ ...question, results: RESULTS });
@@ -247,7 +273,7 @@ describe.skipIf(missingBinary !== undefined)(
       expect([...asked.keys()].toSorted()).toEqual(cells.toSorted());
       const [questions] = asked.values();
       for (const [, each] of asked) expect([...each]).toEqual([...questions!]);
-      expect(questions!.size).toBe(25);
+      expect(questions!.size).toBe(27);
     });
   },
 );

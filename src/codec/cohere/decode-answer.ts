@@ -1,5 +1,13 @@
 /** Reads answers of Cohere, event by event; a whole answer is told as its events would have been. */
-import type { Annotation, ChatEvent, ChatResponse, FinishReason, JsonObject, Usage } from "../../contract/chat.ts";
+import type {
+  Annotation,
+  ChatEvent,
+  ChatResponse,
+  FinishReason,
+  JsonObject,
+  TokenLogprob,
+  Usage,
+} from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
 import { collect } from "../fold.ts";
@@ -28,7 +36,7 @@ export function decodeResponse(body: JsonObject): ChatResponse {
   }
   const reader = new EventReader();
   reader.begin(body);
-  reader.wholeMessage(message);
+  reader.wholeMessage(message, readLogprobs(body["logprobs"]));
   reader.succeed(body);
   return collect(reader.events);
 }
@@ -77,7 +85,7 @@ class EventReader {
         break;
       case "content-delta":
         this.begin(body);
-        this.#content(objectOr(message["content"]));
+        this.#content(objectOr(message["content"]), readLogprobs([body["logprobs"]]));
         break;
       case "tool-plan-delta":
         this.begin(body);
@@ -118,10 +126,14 @@ class EventReader {
     this.events.push({ type: "response-start", id: textOf(body["id"]) ?? "", model: "" });
   }
 
-  wholeMessage({ content, tool_plan: plan, tool_calls: calls, citations }: JsonObject): void {
+  /** @param logprobs of all its words, however many blocks they make */
+  wholeMessage(message: JsonObject, logprobs: TokenLogprob[] | undefined): void {
+    const { content, tool_plan: plan, tool_calls: calls, citations } = message;
+    let untold = logprobs;
     for (const block of arrayOr(content)) {
       this.#parts.endText();
-      this.#content(objectOr(block));
+      this.#content(objectOr(block), untold);
+      if (objectOr(block)["text"] !== undefined) untold = undefined;
     }
     this.#plan(plan);
     this.#cite(citations);
@@ -152,9 +164,9 @@ class EventReader {
     });
   }
 
-  #content({ text, thinking }: JsonObject): void {
+  #content({ text, thinking }: JsonObject, logprobs?: TokenLogprob[]): void {
     this.#said({ type: "reasoning" }, thinking);
-    this.#said({ type: "text" }, text);
+    this.#said({ type: "text" }, text, logprobs);
   }
 
   /** Told before calls, in a field of its own: words of the model all the same. */
@@ -162,11 +174,11 @@ class EventReader {
     this.#said({ type: "text" }, plan);
   }
 
-  #said(head: { type: "text" | "reasoning" }, value: unknown): void {
+  #said(head: { type: "text" | "reasoning" }, value: unknown, logprobs?: TokenLogprob[]): void {
     const text = textOf(value);
     if (text === undefined) return;
     this.#hasSaid = true;
-    this.#parts.text(head, text);
+    this.#parts.text(head, text, logprobs);
   }
 
   #cite(citations: unknown): void {
@@ -205,6 +217,17 @@ class EventReader {
     this.#isDone = true;
     this.events.push({ type: "error", error });
   }
+}
+
+/** Told per piece of text, with one number for each token in it: the piece is as likely as all of them together. */
+function readLogprobs(value: unknown): TokenLogprob[] | undefined {
+  const read = arrayOr(value).flatMap((piece): TokenLogprob[] => {
+    const { text, logprobs } = objectOr(piece);
+    const numbers = arrayOr(logprobs).map(numberOf);
+    if (typeof text !== "string" || numbers.length === 0) return [];
+    return [{ token: text, logprob: numbers.reduce((sum: number, number) => sum + (number ?? 0), 0) }];
+  });
+  return read.length === 0 ? undefined : read;
 }
 
 /** One call, or, from older models, a list of one. */

@@ -24,7 +24,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   loseForeign(request, "cohere", lose);
   const { tools, choice } = writeTools(request, lose);
   const output = writeOutput(request, tools.length > 0, lose);
-  loseAdvisory(request, lose, ["top_k", "frequency_penalty", "presence_penalty", "seed"]);
+  loseAdvisory(request, lose, ["top_k", "frequency_penalty", "presence_penalty", "seed", "logprobs"]);
   return compact<JsonObject>({
     model: target.model,
     messages: writeMessages(repairConversation(request, lose), output.instructions, target, lose),
@@ -40,6 +40,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     p: request.topP === undefined ? undefined : Math.min(request.topP, TOP_P_MAX),
     k: request.topK,
     seed: request.seed,
+    logprobs: request.logprobs || undefined,
     frequency_penalty: writePenalty("frequency_penalty", request.frequencyPenalty, lose),
     presence_penalty: writePenalty("presence_penalty", request.presencePenalty, lose),
   });

@@ -1,7 +1,17 @@
 /** Reads answers of Gemini, chunk by chunk; a whole answer is a stream of one chunk. */
-import type { Annotation, ChatEvent, Json, JsonObject, Part, PartTail } from "../../contract/chat.ts";
+import type {
+  Alternative,
+  Annotation,
+  ChatEvent,
+  Json,
+  JsonObject,
+  Part,
+  PartTail,
+  TokenLogprob,
+} from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
+import { collect } from "../fold.ts";
 import { PartSequencer } from "../order.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
 import { parseJsonExact } from "../shared/exact-json.ts";
@@ -9,6 +19,7 @@ import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
 import { readPart } from "./content.ts";
+import { readLogprobsResult } from "./logprobs.ts";
 import { PartialArgs } from "./partial-args.ts";
 import { isGeminis } from "./signatures.ts";
 import { readUsage } from "./usage.ts";
@@ -22,7 +33,7 @@ const BODY_FIELDS: ReadonlySet<string> = new Set([
   "responseId",
   "error",
 ]);
-const CANDIDATE_FIELDS: ReadonlySet<string> = new Set(["index", "content", "finishReason"]);
+const CANDIDATE_FIELDS: ReadonlySet<string> = new Set(["index", "content", "finishReason", "logprobsResult"]);
 
 /** One reader per answer. It is complete at the end of the stream if a finish reason, or a refusal of the prompt, came. */
 export function createStreamDecoder(): (frame: Frame | null) => ChatEvent[] {
@@ -73,6 +84,8 @@ class AnswerReader {
   #callCount = 0;
   /** A call whose arguments still arrive. */
   #open: OpenCall | undefined;
+  /** Of the tokens of this chunk, until its text is told. */
+  #logprobs: TokenLogprob[] | undefined;
   /** Was anything but thoughts said? */
   #hasSaid = false;
   #finish: string | undefined;
@@ -82,6 +95,8 @@ class AnswerReader {
   #extras: JsonObject = {};
   #candidate: JsonObject = {};
   readonly #others: JsonObject[] = [];
+  /** Of several answers each has a reader; the first one's is this. */
+  readonly #readers = new Map<number, AnswerReader>();
   readonly #cited = new Set<string>();
 
   frame(data: string): void {
@@ -116,13 +131,20 @@ class AnswerReader {
   }
 
   #read(candidate: JsonObject): void {
-    if ((numberOf(candidate["index"]) ?? 0) > 0) {
+    const index = numberOf(candidate["index"]) ?? 0;
+    if (index > 0) {
       this.#others.push(candidate);
+      const reader = this.#readers.get(index) ?? new AnswerReader();
+      this.#readers.set(index, reader);
+      reader.#read({ ...candidate, index: 0 });
       return;
     }
     const parts = asList(objectOr(candidate["content"])["parts"]).filter(isObject);
     if (parts.length > 0) this.#begin();
+    this.#logprobs = readLogprobsResult(candidate["logprobsResult"]);
     for (const part of parts) this.#part(part);
+    // Told behind their text, or before any: they stay beside the text at hand, or wait for the next.
+    if (this.#logprobs !== undefined) this.#parts.text({ type: "text" }, "", this.#logprobs);
     const finish = textOf(candidate["finishReason"]);
     if (finish !== undefined && finish !== "FINISH_REASON_UNSPECIFIED") {
       this.#finish = finish;
@@ -176,7 +198,9 @@ class AnswerReader {
     const head = { type: part.type };
     const tail = tailOf(part);
     const hasText = part.text !== "" || this.#before === part.type;
-    this.#parts.text(head, part.text);
+    const logprobs = part.type === "text" && part.text !== "" ? this.#logprobs : undefined;
+    if (logprobs !== undefined) this.#logprobs = undefined;
+    this.#parts.text(head, part.text, logprobs);
     if (part.text !== "") this.#before = part.type;
     if (isEmpty(tail)) return;
     if (hasText || part.type === "reasoning") this.#parts.textTail(head, tail);
@@ -269,8 +293,22 @@ class AnswerReader {
       type: "response-end",
       finish: { reason, ...(raw === undefined ? {} : { raw }) },
       usage: readUsage(this.#report) ?? {},
+      ...this.#alternatives(),
       ...(vendor === undefined ? {} : { vendor }),
     });
+  }
+
+  /** One that cannot be read spoils nothing but itself. */
+  #alternatives(): { others?: Alternative[] } {
+    const others = [...this.#readers]
+      .toSorted(([a], [b]) => a - b)
+      .flatMap(([, reader]): Alternative[] => {
+        reader.end(true);
+        if (reader.events.at(-1)?.type !== "response-end") return [];
+        const { parts, finish } = collect(reader.events);
+        return [{ parts, finish }];
+      });
+    return others.length === 0 ? {} : { others };
   }
 
   #fail(error: RelayError): void {

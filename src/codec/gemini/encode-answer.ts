@@ -1,5 +1,14 @@
 /** What whole and streamed Gemini answers have in common: parts, candidates, counts. */
-import type { Annotation, ChatResponse, Finish, JsonObject, Part, ReasoningPart, Usage } from "../../contract/chat.ts";
+import type {
+  Alternative,
+  Annotation,
+  ChatResponse,
+  Finish,
+  JsonObject,
+  Part,
+  ReasoningPart,
+  Usage,
+} from "../../contract/chat.ts";
 import type { AnswerContext } from "../../contract/codec.ts";
 import { createCallWriter } from "../shared/answer-calls.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
@@ -7,6 +16,7 @@ import { inputObject } from "../shared/input-object.ts";
 import { arrayOr, isObject, objectOr } from "../shared/json.ts";
 import { fieldsOf } from "../shared/vendor.ts";
 import { writeMedia } from "./encode-parts.ts";
+import { besideCandidate, meanLogprob } from "./logprobs.ts";
 import { CarriedSignatures, isGeminis, sealSignature } from "./signatures.ts";
 import { writeUsage } from "./usage.ts";
 import { GEMINI, writeFinishReason } from "./wire.ts";
@@ -22,6 +32,10 @@ export class AnswerPartWriter {
 
   constructor(context: AnswerContext) {
     this.#calls = createCallWriter(context, "call_");
+  }
+
+  all(parts: readonly Part[]): JsonObject[] {
+    return parts.flatMap((part) => this.write(part));
   }
 
   write(part: Part): JsonObject[] {
@@ -100,29 +114,58 @@ export function ownExtras(vendor: ChatResponse["vendor"]) {
 }
 
 /** Sources of the answer in the form of a search. */
-function grounding(annotations: readonly Annotation[]): JsonObject {
+export function grounding(annotations: readonly Annotation[]): JsonObject {
   if (annotations.length === 0) return {};
   const groundingChunks = annotations.map(({ url, title }) => ({ web: { uri: url, title: title ?? "" } }));
   return { groundingMetadata: { groundingChunks } };
 }
 
-/** The answer's first candidate; of a refused prompt none is left. */
+/** The answer's candidates; of a refused prompt none is left. */
 export function writeCandidates(
+  first: JsonObject,
+  { finish, others = [] }: Pick<ChatResponse, "finish" | "others">,
+  extras: ReturnType<typeof ownExtras>,
+  context: AnswerContext,
+): JsonObject {
+  const isRefused = isObject(extras.body["promptFeedback"]) && finish.reason === "content-filter";
+  if (isRefused && first["content"] === undefined) return {};
+  const own = extras.candidates;
+  // Of a stream there are pieces, several of one candidate.
+  const isWhole = own.length === others.length && own.every(({ finishReason }) => finishReason !== undefined);
+  const written = () =>
+    others.map((other, at) => writeCandidate(other, at + 1, new AnswerPartWriter(context).all(other.parts)));
+  return { candidates: [{ ...first, ...extras.candidate }, ...(isWhole ? own : written())] };
+}
+
+/** @param written the parts as they go out; in a stream only the last of them are left */
+export function writeCandidate(
+  { parts, finish }: Alternative,
+  index: number,
+  written: readonly JsonObject[],
+): JsonObject {
+  const annotations = parts.flatMap((part) => (part.type === "text" ? (part.annotations ?? []) : []));
+  const logprobs = parts.flatMap((part) =>
+    part.type === "text" || part.type === "refusal" ? (part.logprobs ?? []) : [],
+  );
+  return candidateOf(written, finish, index, {
+    ...grounding(annotations),
+    ...meanLogprob(logprobs),
+    ...besideCandidate(logprobs),
+  });
+}
+
+export function candidateOf(
   parts: readonly JsonObject[],
   finish: Finish,
-  annotations: readonly Annotation[],
-  extras: ReturnType<typeof ownExtras>,
+  index: number,
+  beside: JsonObject,
 ): JsonObject {
-  const isBlocked = isObject(extras.body["promptFeedback"]) && parts.length === 0 && finish.reason === "content-filter";
-  if (isBlocked) return {};
-  const first: JsonObject = {
+  return {
     ...(parts.length === 0 ? {} : { content: { parts: [...parts], role: "model" } }),
     finishReason: writeFinishReason(finish),
-    index: 0,
-    ...grounding(annotations),
-    ...extras.candidate,
+    index,
+    ...beside,
   };
-  return { candidates: [first, ...extras.candidates] };
 }
 
 export function writeCounts(usage: Usage, raw: JsonObject): JsonObject {

@@ -1,7 +1,6 @@
 /** Writes a request as generateContent for an upstream, reporting what the dialect cannot say. */
 import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
-import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, pick, sameJson } from "../shared/json.ts";
 import { toolSchema } from "../shared/schema/root.ts";
@@ -33,9 +32,6 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const form = formOf(given.vendor, GEMINI);
   const isNative = form !== undefined;
   const request = isNative ? given : withAnswer(given, lose);
-  if (!isNative && (request.n ?? 1) > 1) {
-    throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
-  }
   loseForeign(request, GEMINI, lose);
   const bounded: EncodeTarget = { ...target, lose };
   const traits: GeminiTraits = target.traits;
@@ -230,9 +226,11 @@ function writeConfig(plan: Plan): JsonObject {
     seed: isSeedLost ? undefined : seed,
     presencePenalty: penalty(request.presencePenalty),
     frequencyPenalty: penalty(request.frequencyPenalty),
-    candidateCount: isNative ? request.n : undefined,
-    responseLogprobs: isNative ? request.logprobs : undefined,
-    logprobs: isNative ? request.topLogprobs : undefined,
+    // Some models refuse to be told even that one is enough.
+    candidateCount: isNative || (request.n ?? 1) > 1 ? request.n : undefined,
+    responseLogprobs: isNative ? request.logprobs : request.logprobs || undefined,
+    // It may stand only beside the switch, and not be zero for all models.
+    logprobs: isNative ? request.topLogprobs : (request.logprobs && request.topLogprobs) || undefined,
     thinkingConfig: writeThinking(request, form, target),
   });
 }
@@ -240,8 +238,7 @@ function writeConfig(plan: Plan): JsonObject {
 function reportLosses(request: ChatRequest, lose: EncodeTarget["lose"]): void {
   const isUsualTier = request.serviceTier === "auto" || request.serviceTier === "default";
   const fields: [string, unknown][] = [
-    ["logprobs", request.logprobs || undefined],
-    ["top_logprobs", request.topLogprobs || undefined],
+    ["top_logprobs", request.logprobs ? undefined : request.topLogprobs || undefined],
     ["logit_bias", request.logitBias],
     ["verbosity", request.verbosity],
     ["user", request.user],

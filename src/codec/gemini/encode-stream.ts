@@ -1,11 +1,13 @@
 /** Writes an answer as a stream of Gemini chunks, each in the form of an answer. */
-import type { Annotation, ChatEvent, JsonObject, Part, PartHead, PartTail } from "../../contract/chat.ts";
+import type { Annotation, ChatEvent, JsonObject, Part, PartHead, PartTail, TokenLogprob } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
+import { isEmpty } from "../shared/json.ts";
 import { mergeUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
-import { AnswerPartWriter, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
+import { AnswerPartWriter, candidateOf, grounding, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
 import { encodeStreamError } from "./errors.ts";
+import { besideCandidate, meanLogprob } from "./logprobs.ts";
 import { isGeminis } from "./signatures.ts";
 
 /** There is no end mark: the chunk with the finish reason is the last. */
@@ -27,6 +29,9 @@ class ChunkWriter implements FrameWriter {
   /** Whole parts written last: they wait, because the last of them stands beside the finish reason. */
   #held: JsonObject[] = [];
   readonly #annotations: Annotation[] = [];
+  /** Of tokens whose chunk is still to be written, and of all others. */
+  readonly #untold: TokenLogprob[] = [];
+  readonly #told: TokenLogprob[] = [];
   #hasWritten = false;
   #isDone = false;
 
@@ -47,7 +52,7 @@ class ChunkWriter implements FrameWriter {
         this.#partText = "";
         break;
       case "part-delta":
-        this.#writeDelta(event.delta);
+        this.#writeDelta(event.delta, event.logprobs);
         break;
       case "part-end":
         this.#closePart(event.tail ?? {});
@@ -73,7 +78,15 @@ class ChunkWriter implements FrameWriter {
 
   #chunk(part: string): void {
     this.#hasWritten = true;
-    this.frames.push({ data: `{"candidates":[{"content":{"parts":[${part}${this.#behind}` });
+    const beside = this.#takeLogprobs();
+    const opening = isEmpty(beside) ? "" : `${JSON.stringify(beside).slice(1, -1)},`;
+    this.frames.push({ data: `{"candidates":[{${opening}"content":{"parts":[${part}${this.#behind}` });
+  }
+
+  #takeLogprobs(): JsonObject {
+    if (this.#untold.length === 0) return {};
+    this.#told.push(...this.#untold);
+    return besideCandidate(this.#untold.splice(0));
   }
 
   #release(): void {
@@ -81,7 +94,8 @@ class ChunkWriter implements FrameWriter {
     this.#held = [];
   }
 
-  #writeDelta(delta: string): void {
+  #writeDelta(delta: string, logprobs: readonly TokenLogprob[] = []): void {
+    this.#untold.push(...logprobs);
     if (delta === "") return;
     switch (this.#head?.type) {
       case "text":
@@ -99,6 +113,7 @@ class ChunkWriter implements FrameWriter {
   #closePart(tail: PartTail): void {
     const head = this.#head;
     this.#head = undefined;
+    this.#untold.push(...(tail.logprobs ?? []));
     switch (head?.type) {
       case "text":
         this.#annotations.push(...(tail.annotations ?? []));
@@ -121,13 +136,20 @@ class ChunkWriter implements FrameWriter {
     this.#held.push(...this.#parts.write(part));
   }
 
-  #end({ finish, usage, vendor }: EventOf<"response-end">): void {
+  #end({ finish, usage, others, vendor }: EventOf<"response-end">): void {
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
     const total = mergeUsage(this.#start?.usage, usage);
+    const logprobs = this.#takeLogprobs();
+    const beside = { ...grounding(this.#annotations), ...meanLogprob(this.#told), ...logprobs };
     // Clients that keep a history want a content in every chunk.
     const parts = this.#held.length === 0 && this.#hasWritten ? [{ text: "" }] : this.#held;
     const body = {
-      ...writeCandidates(parts, finish, this.#annotations, extras),
+      ...writeCandidates(
+        candidateOf(parts, finish, 0, beside),
+        { finish, ...(others && { others }) },
+        extras,
+        this.#context,
+      ),
       ...writeCounts(total, extras.usage),
       ...this.#identity,
       ...extras.body,

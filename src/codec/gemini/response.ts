@@ -3,7 +3,7 @@ import type { ChatResponse, JsonObject } from "../../contract/chat.ts";
 import type { AnswerContext } from "../../contract/codec.ts";
 import { collect } from "../fold.ts";
 import { readWholeAnswer } from "./decode-stream.ts";
-import { AnswerPartWriter, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
+import { AnswerPartWriter, ownExtras, writeCandidate, writeCandidates, writeCounts } from "./encode-answer.ts";
 
 /** A whole answer is read like a stream of one chunk: each chunk has the form of an answer. */
 export function decodeResponse(body: JsonObject): ChatResponse {
@@ -12,11 +12,9 @@ export function decodeResponse(body: JsonObject): ChatResponse {
 
 export function encodeResponse(response: ChatResponse, context: AnswerContext): JsonObject {
   const extras = ownExtras(response.vendor);
-  const writer = new AnswerPartWriter(context);
-  const parts = response.parts.flatMap((part) => writer.write(part));
-  const annotations = response.parts.flatMap((part) => (part.type === "text" ? (part.annotations ?? []) : []));
+  const first = writeCandidate(response, 0, new AnswerPartWriter(context).all(response.parts));
   return {
-    ...writeCandidates(parts, response.finish, annotations, extras),
+    ...writeCandidates(first, response, extras, context),
     ...writeCounts(response.usage, extras.usage),
     modelVersion: response.model || context.request.model,
     responseId: response.id || context.seed,

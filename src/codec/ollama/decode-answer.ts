@@ -6,6 +6,7 @@ import { collect } from "../fold.ts";
 import { PartSequencer } from "../order.ts";
 import { arrayOr, compact, isObject, numberOf, objectOr, textOf } from "../shared/json.ts";
 import { parseJsonExact } from "../shared/exact-json.ts";
+import { readLogprobs } from "../shared/logprobs.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 
@@ -54,7 +55,10 @@ class LineReader {
     this.#begin(body);
     const { thinking, content, tool_calls: calls } = objectOr(message);
     this.#parts.text({ type: "reasoning" }, textOf(thinking) ?? "");
-    this.#parts.text({ type: "text" }, textOf(content) ?? "");
+    // Of a line with thoughts alone they are those of the thoughts, which nobody is told.
+    const areWords = textOf(thinking) === undefined || textOf(content) !== undefined;
+    const logprobs = areWords ? readLogprobs(body["logprobs"], "ollama") : undefined;
+    this.#parts.text({ type: "text" }, textOf(content) ?? "", logprobs);
     for (const call of arrayOr(calls)) if (isObject(call)) this.#call(call);
     if (body["done"] === true) this.#succeed(body);
   }

@@ -18,7 +18,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   refuseSeveral(request);
   loseForeign(request, "ollama", lose);
   const tools = writeTools(request, lose);
-  loseAdvisory(request, lose, ["top_k", "frequency_penalty", "presence_penalty", "seed"]);
+  loseAdvisory(request, lose, ["top_k", "frequency_penalty", "presence_penalty", "seed", "logprobs", "top_logprobs"]);
   const options = writeOptions(request, target);
   return compact<JsonObject>({
     model: target.model,
@@ -29,6 +29,8 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     tools: tools.length === 0 ? undefined : tools,
     think: writeThink(request, target, lose),
     format: writeFormat(request),
+    logprobs: request.logprobs || undefined,
+    top_logprobs: (request.logprobs && request.topLogprobs) || undefined,
     options: isEmpty(options) ? undefined : options,
     keep_alive: target.traits.keepLoaded,
   });

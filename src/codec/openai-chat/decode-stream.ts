@@ -1,12 +1,14 @@
 /** Reads a stream of chat chunks from any compatible server. */
-import type { ChatEvent, JsonObject, PartTail, Usage, Vendor } from "../../contract/chat.ts";
+import type { Alternative, ChatEvent, JsonObject, PartTail, Usage, Vendor } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
+import { collect } from "../fold.ts";
 import { PartSequencer } from "../order.ts";
-import { arrayOr, compact, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
+import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { vendorOf } from "../shared/vendor.ts";
 import { readContent } from "./content.ts";
+import { type SplitLogprobs, saysOnlyWords, splitLogprobs } from "./logprobs.ts";
 import { DetailCollector, detailText, detailToPart, plainReasoning } from "./reasoning.ts";
 import {
   BODY_FIELDS,
@@ -48,6 +50,8 @@ class ChunkReader {
   #choiceExtras: JsonObject = {};
   #messageExtras: JsonObject = {};
   readonly #otherChoices: JsonObject[] = [];
+  /** Of several answers each has a reader; the first one's is this. */
+  readonly #others = new Map<number, ChunkReader>();
 
   frame({ event, data }: Frame): void {
     if (this.#isDone) return;
@@ -109,31 +113,38 @@ class ChunkReader {
   }
 
   #choice(choice: JsonObject): void {
-    if ((numberOf(choice["index"]) ?? 0) > 0) {
+    const index = numberOf(choice["index"]) ?? 0;
+    if (index > 0) {
       this.#otherChoices.push(choice);
+      const other = this.#others.get(index) ?? new ChunkReader();
+      this.#others.set(index, other);
+      other.#chunk({ choices: [{ ...choice, index: 0 }] });
       return;
     }
     const delta = choice["delta"] ?? choice["message"];
-    if (isObject(delta)) this.#delta(delta);
-    this.#finish = textOf(choice["finish_reason"]) ?? this.#finish;
     const { logprobs, ...extras } = choiceExtras(choice);
-    if (isObject(logprobs)) this.#logprobs(logprobs);
+    const given = isObject(logprobs) ? splitLogprobs(logprobs, isObject(delta) && saysOnlyWords(delta)) : undefined;
+    if (isObject(delta)) this.#delta(delta, given);
+    this.#finish = textOf(choice["finish_reason"]) ?? this.#finish;
+    if (given !== undefined) this.#logprobs(given.rest);
     this.#choiceExtras = { ...this.#choiceExtras, ...extras };
   }
 
-  #delta(delta: JsonObject): void {
+  #delta(delta: JsonObject, logprobs: SplitLogprobs | undefined): void {
     this.#reasoning(delta);
+    let content = logprobs?.content;
     for (const part of readContent(delta["content"], "content")) {
-      if (part.type === "text") this.#parts.text({ type: "text" }, part.text);
-      else if (part.type === "reasoning") this.#parts.text({ type: "reasoning" }, part.text);
+      if (part.type === "text") {
+        this.#parts.text({ type: "text" }, part.text, content);
+        content = undefined;
+      } else if (part.type === "reasoning") this.#parts.text({ type: "reasoning" }, part.text);
       else if (part.type === "refusal") this.#parts.text({ type: "refusal" }, part.text);
       else if (part.type === "media" || part.type === "opaque") this.#parts.whole(part);
     }
+    this.#parts.text({ type: "text" }, "", content);
     const refusal = textOf(delta["refusal"]);
-    if (refusal !== undefined) {
-      this.#hasRefused = true;
-      this.#parts.text({ type: "refusal" }, refusal);
-    }
+    this.#hasRefused ||= refusal !== undefined;
+    this.#parts.text({ type: "refusal" }, refusal ?? "", logprobs?.refusal);
     const annotations = readAnnotations(delta["annotations"]);
     if (annotations.length > 0) this.#parts.textTail({ type: "text" }, { annotations });
     for (const image of readImages(delta["images"])) if (image.type === "media") this.#parts.whole(image);
@@ -173,11 +184,11 @@ class ChunkReader {
   }
 
   #logprobs(logprobs: JsonObject): void {
-    const sum = objectOr(this.#choiceExtras["logprobs"]);
-    const joined: JsonObject = { ...sum };
+    const joined: JsonObject = { ...objectOr(this.#choiceExtras["logprobs"]) };
     for (const [name, values] of Object.entries(logprobs)) {
       if (Array.isArray(values)) joined[name] = [...arrayOr(joined[name]), ...values];
     }
+    if (isEmpty(joined)) return;
     this.#choiceExtras = { ...this.#choiceExtras, logprobs: joined };
   }
 
@@ -200,6 +211,7 @@ class ChunkReader {
       type: "response-end",
       finish: { reason, ...(raw === undefined ? {} : { raw }) },
       usage: this.#usage ?? {},
+      ...this.#alternatives(),
       ...this.#vendor({
         ...(this.#rawUsage === undefined ? {} : { usage: this.#rawUsage }),
         ...filled("choice", this.#choiceExtras),
@@ -207,6 +219,20 @@ class ChunkReader {
         ...(this.#otherChoices.length === 0 ? {} : { choices: this.#otherChoices }),
       }),
     });
+  }
+
+  /** One that cannot be read spoils nothing but itself. */
+  #alternatives(): { others?: Alternative[] } {
+    const others = [...this.#others]
+      .toSorted(([a], [b]) => a - b)
+      .flatMap(([, reader]): Alternative[] => {
+        reader.#finish ??= "stop";
+        reader.endOfStream();
+        if (reader.events.at(-1)?.type === "error") return [];
+        const { parts, finish } = collect(reader.events);
+        return [{ parts, finish }];
+      });
+    return others.length === 0 ? {} : { others };
   }
 
   #fail(error: RelayError): void {

@@ -1,7 +1,6 @@
 /** Writes a request as chat completions for an upstream, reporting what the dialect cannot say. */
 import type { ChatRequest, Json, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
-import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolNames, customToolSchema } from "../shared/custom-tools.ts";
 import { isObject, objectOr, pick, sameJson } from "../shared/json.ts";
 import { isModeUnsaid, levelFor, withSampling } from "../shared/reasoning.ts";
@@ -37,9 +36,6 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const switches = writeReasoningSwitches(given, form, { ...target, lose });
   const request = isNative ? given : adapted(given, switches, { ...target, lose });
   const context: MessageContext = { target, lose, isNative };
-  if (!isNative && (request.n ?? 1) > 1) {
-    throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
-  }
   loseForeign(request, CHAT, lose);
 
   const body: JsonObject = {
@@ -110,17 +106,17 @@ function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose:
     ["seed", request.seed],
     ["stop", writeStop(request.stop, form, lose)],
     ["n", request.n],
-    ["logprobs", form === undefined ? undefined : request.logprobs],
-    ["top_logprobs", form === undefined ? undefined : request.topLogprobs],
+    ["logprobs", form === undefined ? request.logprobs || undefined : request.logprobs],
+    ["top_logprobs", form === undefined && !request.logprobs ? undefined : request.topLogprobs],
     ["logit_bias", request.logitBias],
     ["verbosity", request.verbosity],
     ["metadata", request.metadata],
     ["service_tier", form === undefined && request.serviceTier === "auto" ? undefined : request.serviceTier],
     ["prompt_cache_key", request.promptCacheKey],
   ];
-  // They would be paid for and not shown: answers of other dialects have them in other forms.
-  if (form === undefined && request.logprobs) lose("logprobs", "they cannot be shown in this dialect's answers");
-  if (form === undefined && request.topLogprobs !== undefined) lose("top_logprobs", "they cannot be shown either");
+  if (form === undefined && !request.logprobs && request.topLogprobs) {
+    lose("top_logprobs", "they are shown only beside the log probabilities of the tokens themselves");
+  }
   if (request.topK !== undefined) {
     // Compatible servers take it as an extension; OpenAI itself refuses unknown fields.
     if (form?.["top_k"] !== undefined) values.push(["top_k", request.topK]);

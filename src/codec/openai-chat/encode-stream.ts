@@ -1,15 +1,16 @@
 /** Writes an answer as a stream of chat chunks. */
-import type { ChatEvent, JsonObject, PartHead, PartTail } from "../../contract/chat.ts";
+import type { ChatEvent, JsonObject, PartHead, PartTail, TokenLogprob } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
-import { isEmpty } from "../shared/json.ts";
+import { arrayOr, isEmpty, isObject, objectOr } from "../shared/json.ts";
 import { brokenOff } from "../shared/upstream-error.ts";
 import { mergeUsage, writeChatUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
 import { isLegacy } from "./fields.ts";
+import { choiceLogprobs } from "./logprobs.ts";
 import { partToDetail, TEXT_LENGTH } from "./reasoning.ts";
-import { callWriter, imageOf, ownExtras, writeAnnotation, writtenCallExtras } from "./response.ts";
+import { callWriter, imageOf, otherChoices, ownExtras, writeAnnotation, writtenCallExtras } from "./response.ts";
 import { CHAT, writeFinishReason } from "./wire.ts";
 
 /** `[DONE]` ends a good stream, and only a good one. */
@@ -52,7 +53,7 @@ class ChunkWriter implements FrameWriter {
         this.#openPart(event.head);
         break;
       case "part-delta":
-        this.#writeDelta(event.delta);
+        this.#writeDelta(event.delta, event.logprobs);
         break;
       case "part-end":
         this.#closePart(event.tail);
@@ -133,19 +134,19 @@ class ChunkWriter implements FrameWriter {
     this.#delta(`{"tool_calls":[{"index":${this.#toolIndex},"function":{"arguments":${written}}}]}`);
   }
 
-  #writeDelta(delta: string): void {
-    if (delta === "") return;
+  #writeDelta(delta: string, logprobs?: readonly TokenLogprob[]): void {
+    if (delta === "" && logprobs === undefined) return;
     switch (this.#head?.type) {
       case "text":
         this.#textEnd += delta.length;
-        this.#delta(`{"content":${JSON.stringify(delta)}}`);
+        this.#delta(`{"content":${JSON.stringify(delta)}}`, "null", logprobs && besideDelta(logprobs, []));
         break;
       case "reasoning":
         this.#thoughtChars += delta.length;
         this.#delta(`{"reasoning_content":${JSON.stringify(delta)}}`);
         break;
       case "refusal":
-        this.#delta(`{"refusal":${JSON.stringify(delta)}}`);
+        this.#delta(`{"refusal":${JSON.stringify(delta)}}`, "null", logprobs && besideDelta([], logprobs));
         break;
       case "tool-call":
         this.#partText += delta;
@@ -156,6 +157,7 @@ class ChunkWriter implements FrameWriter {
 
   #closePart(tail: PartTail | undefined): void {
     const head = this.#head;
+    if (tail?.logprobs !== undefined) this.#writeDelta("", tail.logprobs);
     this.#head = undefined;
     if (head?.type === "tool-call") this.#closeCall(head, tail);
     else if (head?.type === "reasoning") this.#closeReasoning(head, tail);
@@ -192,13 +194,14 @@ class ChunkWriter implements FrameWriter {
     this.#detailIndex += 1;
   }
 
-  #end({ finish, usage, vendor }: EventOf<"response-end">): void {
+  #end({ finish, usage, others, vendor }: EventOf<"response-end">): void {
     const failure = brokenOff(finish);
     if (failure !== undefined) return this.event({ type: "error", error: failure });
     const { request } = this.#context;
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
     if (Object.keys(extras.message).length > 0) this.#delta(JSON.stringify(extras.message));
-    for (const choice of extras.choices) {
+    const choices = otherChoices(others, extras.choices, this.#calls, this.#context);
+    for (const choice of choices.flatMap(asChunks)) {
       this.frames.push({ data: `${this.#before}${JSON.stringify([choice])}}` });
     }
     const isFunction = finish.reason === "tool-calls" && isLegacy(request);
@@ -212,4 +215,19 @@ class ChunkWriter implements FrameWriter {
     this.frames.push(END_MARK);
     this.#isDone = true;
   }
+}
+
+/** A whole answer in the two chunks that any reader understands; what is a chunk already stays one. */
+function asChunks({ message, finish_reason, ...choice }: JsonObject): JsonObject[] {
+  if (!isObject(message)) return [{ ...choice, finish_reason: finish_reason ?? null }];
+  const calls = arrayOr(message["tool_calls"]).map((call, index) => ({ index, ...objectOr(call) }));
+  const delta = { ...message, ...(calls.length === 0 ? {} : { tool_calls: calls }) };
+  return [
+    { ...choice, delta, finish_reason: null },
+    { index: choice["index"] ?? 0, delta: {}, finish_reason: finish_reason ?? null },
+  ];
+}
+
+function besideDelta(content: readonly TokenLogprob[], refusal: readonly TokenLogprob[]): string {
+  return `,"logprobs":${JSON.stringify(choiceLogprobs(undefined, content, refusal))}`;
 }

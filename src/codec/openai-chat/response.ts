@@ -1,7 +1,9 @@
 /** Whole chat answers, both ways. */
 import type {
+  Alternative,
   Annotation,
   ChatResponse,
+  Finish,
   Json,
   JsonObject,
   Part,
@@ -18,6 +20,7 @@ import { readChatUsage, writeChatUsage } from "../shared/usage.ts";
 import { fieldsOf, vendorOf, withVendor } from "../shared/vendor.ts";
 import { readContent } from "./content.ts";
 import { isLegacy } from "./fields.ts";
+import { choiceLogprobs, splitLogprobs } from "./logprobs.ts";
 import { needsDetail, partToDetail, plainReasoning, readReasoning, reasoningText } from "./reasoning.ts";
 import { CHAT, readFinishReason, writeFinishReason } from "./wire.ts";
 import { citationFields, readCitations } from "../shared/openai-citations.ts";
@@ -129,30 +132,14 @@ export function decodeResponse(body: JsonObject): ChatResponse {
   const choices = arrayOr(body["choices"]).filter(isObject);
   if (error !== undefined) throw error;
   const [choice, ...others] = choices.sort((a, b) => (numberOf(a["index"]) ?? 0) - (numberOf(b["index"]) ?? 0));
-  const message = choice?.["message"];
-  if (choice === undefined || !isObject(message)) throw malformed("The upstream's answer holds no message.");
-
-  const calls = readCalls(message);
-  const parts = [...readReasoning(message), ...readContent(message["content"], "content")];
-  const annotations = readAnnotations(message["annotations"]);
-  const text = parts.findLast((part) => part.type === "text");
-  if (text !== undefined && annotations.length > 0) text.annotations = annotations;
-  const refusal = textOf(message["refusal"]);
-  if (refusal !== undefined) parts.push({ type: "refusal", text: refusal });
-  parts.push(...readImages(message["images"]), ...calls);
-
-  const word = textOf(choice["finish_reason"]);
-  const messageExtras = restOf(message, MESSAGE_FIELDS);
-  const extras = choiceExtras(choice);
+  if (choice === undefined) throw malformed("The upstream's answer holds no message.");
+  const { extras, messageExtras, ...answer } = readChoice(choice);
   return compact<ChatResponse>({
     id: textOf(body["id"]) ?? "",
     model: textOf(body["model"]) ?? "",
     createdAt: numberOf(body["created"]),
-    parts: parts.filter((part) => part.type !== "text" || part.text !== ""),
-    finish: {
-      reason: readFinishReason(word, { calls: calls.length > 0, refusal: refusal !== undefined }),
-      ...(word === undefined ? {} : { raw: word }),
-    },
+    ...answer,
+    others: others.length === 0 ? undefined : others.map(alternativeOf),
     usage: usageOf(body) ?? {},
     vendor: vendorOf(CHAT, {
       ...restOf(body, BODY_FIELDS),
@@ -162,6 +149,44 @@ export function decodeResponse(body: JsonObject): ChatResponse {
       ...(others.length > 0 ? { choices: others } : {}),
     }),
   });
+}
+
+function alternativeOf(choice: JsonObject): Alternative {
+  const { parts, finish } = readChoice(choice);
+  return { parts, finish };
+}
+
+/** One answer, and what its choice and its message say beside it. */
+function readChoice(choice: JsonObject): Alternative & { extras: JsonObject; messageExtras: JsonObject } {
+  const message = choice["message"];
+  if (!isObject(message)) throw malformed("The upstream's answer holds no message.");
+  const calls = readCalls(message);
+  const parts = [...readReasoning(message), ...readContent(message["content"], "content")];
+  const annotations = readAnnotations(message["annotations"]);
+  const text = parts.findLast((part) => part.type === "text");
+  if (text !== undefined && annotations.length > 0) text.annotations = annotations;
+  const refusal = textOf(message["refusal"]);
+  const extras = choiceExtras(choice);
+  const { logprobs } = extras;
+  const words = parts.find((part) => part.type === "text");
+  const given = isObject(logprobs) ? splitLogprobs(logprobs, words !== undefined) : undefined;
+  if (given !== undefined) extras["logprobs"] = given.rest;
+  if (words !== undefined && given?.content !== undefined) words.logprobs = given.content;
+  if (refusal !== undefined) {
+    parts.push({ type: "refusal", text: refusal, ...(given?.refusal && { logprobs: given.refusal }) });
+  }
+  parts.push(...readImages(message["images"]), ...calls);
+
+  const word = textOf(choice["finish_reason"]);
+  return {
+    parts: parts.filter((part) => part.type !== "text" || part.text !== ""),
+    finish: {
+      reason: readFinishReason(word, { calls: calls.length > 0, refusal: refusal !== undefined }),
+      ...(word === undefined ? {} : { raw: word }),
+    },
+    extras,
+    messageExtras: restOf(message, MESSAGE_FIELDS),
+  };
 }
 
 /** The upstream's own extras of an answer, sorted into where they stand. */
@@ -176,6 +201,13 @@ export function ownExtras(vendor: ChatResponse["vendor"]) {
   };
 }
 
+/** Of a stream that was asked for whole there are pieces. */
+function isWhole({ message }: JsonObject): boolean {
+  return isObject(message);
+}
+
+type CallWriter = ReturnType<typeof callWriter>;
+
 export function callWriter(context: AnswerContext) {
   return createCallWriter(context, "call_");
 }
@@ -185,32 +217,56 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
   if (failure !== undefined) throw failure;
   const extras = ownExtras(response.vendor);
   const usage = writeChatUsage(response.usage, extras.usage);
+  const calls = callWriter(context);
+  const first = writeChoice(response, 0, calls, context, extras);
   return {
     id: response.id || `chatcmpl-${context.seed}`,
     object: "chat.completion",
     created: response.createdAt ?? context.createdAt,
     model: response.model || context.request.model,
-    choices: [
-      {
-        logprobs: null,
-        ...extras.choice,
-        index: 0,
-        message: { ...extras.message, ...writeMessage(response.parts, context) },
-        finish_reason: finishWord(response, context),
-      },
-      ...extras.choices,
-    ],
+    choices: [first, ...otherChoices(response.others, extras.choices.filter(isWhole), calls, context)],
     ...(usage === undefined ? {} : { usage }),
     ...extras.body,
   };
 }
 
-function finishWord({ finish }: ChatResponse, { request }: AnswerContext): string {
+/** @param own as their upstream wrote them, if that was chat */
+export function otherChoices(
+  others: readonly Alternative[] = [],
+  own: readonly JsonObject[],
+  calls: CallWriter,
+  context: AnswerContext,
+): readonly JsonObject[] {
+  return own.length > 0 ? own : others.map((other, at) => writeChoice(other, at + 1, calls, context));
+}
+
+function writeChoice(
+  { parts, finish }: Alternative,
+  index: number,
+  calls: CallWriter,
+  context: AnswerContext,
+  { choice, message }: { readonly choice: JsonObject; readonly message: JsonObject } = { choice: {}, message: {} },
+): JsonObject {
+  return {
+    logprobs: null,
+    ...choice,
+    ...writeLogprobs(parts, choice["logprobs"]),
+    index,
+    message: { ...message, ...writeMessage(parts, calls, context) },
+    finish_reason: finishWord(finish, context),
+  };
+}
+
+function writeLogprobs(parts: readonly Part[], own: Json | undefined): JsonObject {
+  const of = (type: "text" | "refusal") => parts.flatMap((part) => (part.type === type ? (part.logprobs ?? []) : []));
+  return { logprobs: choiceLogprobs(isObject(own) ? own : undefined, of("text"), of("refusal")) };
+}
+
+function finishWord(finish: Finish, { request }: AnswerContext): string {
   return finish.reason === "tool-calls" && isLegacy(request) ? "function_call" : writeFinishReason(finish);
 }
 
-function writeMessage(parts: readonly Part[], context: AnswerContext): JsonObject {
-  const calls = callWriter(context);
+function writeMessage(parts: readonly Part[], calls: CallWriter, context: AnswerContext): JsonObject {
   const texts = parts.filter((part) => part.type === "text");
   const own = parts.filter((part) => part.type === "opaque").filter((part) => part.codecId === CHAT);
   const refusals = parts.filter((part) => part.type === "refusal");
@@ -248,7 +304,7 @@ function writeReasoning(parts: readonly ReasoningPart[]): JsonObject {
   };
 }
 
-function writeCall(call: ToolCallPart, writer: ReturnType<typeof callWriter>): JsonObject {
+function writeCall(call: ToolCallPart, writer: CallWriter): JsonObject {
   const id = writer.id(call.id);
   const name = writer.name(call.name);
   const extras = writtenCallExtras(call);

@@ -9,7 +9,7 @@ import { missing } from "./content.ts";
 import { readInput } from "./decode-items.ts";
 import { isHostedChoice, readFormat, readReasoningSettings, specialIncludes } from "./fields.ts";
 import { readToolChoice, readTools } from "./tools.ts";
-import { RESPONSES } from "./wire.ts";
+import { INCLUDE_LOGPROBS, RESPONSES } from "./wire.ts";
 
 /** Remembered as written, for upstreams of the same dialect and for the echo in the answer. */
 const FORM_FIELDS = [
@@ -36,6 +36,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   "metadata",
   "service_tier",
   "prompt_cache_key",
+  "top_logprobs",
   ...PROMPT_CACHE_FIELDS,
 ]);
 
@@ -77,6 +78,8 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     maxOutputTokens: read("max_output_tokens", "integer"),
     temperature: read("temperature", "number"),
     topP: read("top_p", "number"),
+    logprobs: include?.includes(INCLUDE_LOGPROBS) ? true : undefined,
+    topLogprobs: read("top_logprobs", "integer"),
     responseFormat: readFormat(text),
     verbosity: textOf(text?.["verbosity"]),
     reasoning: readReasoningSettings(read("reasoning", "object")),

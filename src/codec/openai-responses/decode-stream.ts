@@ -1,16 +1,17 @@
 /** Reads a stream of Responses events, from OpenAI or from servers that imitate it. */
-import type { ChatEvent, JsonObject, Part, PartTail } from "../../contract/chat.ts";
+import type { ChatEvent, JsonObject, Part, PartTail, TokenLogprob } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
 import { PartSequencer } from "../order.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, parseJson, textOf } from "../shared/json.ts";
+import { readLogprobs } from "../shared/logprobs.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { PARAGRAPH, readSeal } from "./reasoning.ts";
 import { answerExtras, disguisedError, messageEnd, readItem, textTail } from "./response.ts";
 import { contentSpot, INPUT, type Item, ItemTable, note, RAW_THOUGHTS, summarySpot, unsaid } from "./stream-items.ts";
 import { readCall } from "./tools.ts";
 import { readUsage } from "./usage.ts";
-import { readFinish } from "./wire.ts";
+import { RESPONSES, readFinish } from "./wire.ts";
 
 /** One reader per answer. An answer is complete when the response itself has been told to be. */
 export function createStreamDecoder(): (frame: Frame | null) => ChatEvent[] {
@@ -99,7 +100,7 @@ class EventReader {
         this.#partAdded(item, body);
         break;
       case "response.output_text.delta":
-        this.#text(item, indexOf(body), "text", delta);
+        this.#text(item, indexOf(body), "text", delta, readLogprobs(body["logprobs"], RESPONSES));
         break;
       case "response.refusal.delta":
         this.#text(item, indexOf(body), "refusal", delta);
@@ -197,14 +198,15 @@ class EventReader {
     if (text !== undefined) this.#text(item, indexOf(body), part["type"] === "refusal" ? "refusal" : "text", text);
   }
 
-  #text(item: Item, index: number, type: "text" | "refusal", text: string): void {
-    if (text === "") return;
+  #text(item: Item, index: number, type: "text" | "refusal", text: string, logprobs?: TokenLogprob[]): void {
+    if (text === "" && logprobs === undefined) return;
     const spot = contentSpot(index);
     item.type ??= "message";
     note(item, spot, text);
     this.#hasRefused ||= type === "refusal";
     this.#turnTo(item, spot);
-    this.#parts.text({ type }, text);
+    if (logprobs !== undefined) item.scored.add(index);
+    this.#parts.text({ type }, text, logprobs);
   }
 
   /** Every text of every item is a part of its own. */
@@ -222,7 +224,8 @@ class EventReader {
     this.#text(item, index, type, unsaid(item, contentSpot(index), part["text"] ?? part["refusal"]));
     const annotations = arrayOr(part["annotations"]).length > 0 ? part["annotations"] : item.annotations;
     item.annotations = [];
-    const tail = textTail({ ...part, annotations: annotations ?? [] });
+    const { logprobs, ...rest } = textTail({ ...part, annotations: annotations ?? [] });
+    const tail = logprobs === undefined || item.scored.has(index) ? rest : { ...rest, logprobs };
     const isAtHand = this.#speaker === item && this.#spot === contentSpot(index);
     if (!isEmpty(tail) && isAtHand) this.#parts.textTail({ type }, tail);
   }
@@ -286,9 +289,9 @@ class EventReader {
     switch (part.type) {
       case "text":
       case "refusal": {
-        const { annotations, vendor }: PartTail = part;
+        const { annotations, logprobs, vendor }: PartTail = part;
         this.#hasRefused ||= part.type === "refusal";
-        this.#wholeText(item, { type: part.type }, part.text, compact<PartTail>({ annotations, vendor }));
+        this.#wholeText(item, { type: part.type }, part.text, compact<PartTail>({ annotations, logprobs, vendor }));
         break;
       }
       case "reasoning": {

@@ -13,7 +13,7 @@ import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { inputString, type ItemContext, writeInput } from "./encode-items.ts";
 import { readFormat, readReasoningSettings, writeFormat, writeReasoningSettings } from "./fields.ts";
 import { isAdditional, isWritable, readToolChoice, writeForeignTool, writeOwnTools, writeToolChoice } from "./tools.ts";
-import { INCLUDE_ENCRYPTED, OUTPUT_TOKENS_MIN, RESPONSES } from "./wire.ts";
+import { INCLUDE_ENCRYPTED, INCLUDE_LOGPROBS, OUTPUT_TOKENS_MIN, RESPONSES } from "./wire.ts";
 
 /** Longest `user` OpenAI takes. */
 const USER_CHARS_MAX = 64;
@@ -41,7 +41,11 @@ export function encodeRequest(asked: ChatRequest, target: EncodeTarget): JsonObj
     ...(hasInput ? { input: written ?? items } : {}),
     ...writeTools(request, form, context),
     ...writeLimit(request, context),
-    ...compact<JsonObject>({ temperature: request.temperature, top_p: request.topP }),
+    ...compact<JsonObject>({
+      temperature: request.temperature,
+      top_p: request.topP,
+      top_logprobs: form === undefined && !request.logprobs ? undefined : request.topLogprobs,
+    }),
     ...writeText(request, form),
     ...reasoning,
     ...writeUser(request, form),
@@ -128,7 +132,11 @@ function writeUser({ user }: ChatRequest, form: JsonObject | undefined): JsonObj
 
 /** Nothing is left at the vendor; what a model thought comes back encrypted, from models that think: others refuse. */
 function writeStateless(request: ChatRequest, traits: Traits): JsonObject {
-  return { store: false, ...(isThinking(request, traits) ? { include: [INCLUDE_ENCRYPTED] } : {}) };
+  const include = [
+    ...(isThinking(request, traits) ? [INCLUDE_ENCRYPTED] : []),
+    ...(request.logprobs ? [INCLUDE_LOGPROBS] : []),
+  ];
+  return { store: false, ...(include.length === 0 ? {} : { include }) };
 }
 
 function isThinking({ reasoning, messages }: ChatRequest, { thinking }: Traits): boolean {
@@ -146,8 +154,7 @@ function reportLosses(request: ChatRequest, lose: EncodeTarget["lose"]): void {
     ["frequency_penalty", request.frequencyPenalty || undefined],
     ["presence_penalty", request.presencePenalty || undefined],
     ["seed", request.seed],
-    ["logprobs", request.logprobs || undefined],
-    ["top_logprobs", request.topLogprobs || undefined],
+    ["top_logprobs", request.logprobs ? undefined : request.topLogprobs || undefined],
     ["logit_bias", request.logitBias],
   ];
   for (const [field, value] of fields) {

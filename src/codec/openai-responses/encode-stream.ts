@@ -1,5 +1,5 @@
 /** Writes an answer as the events of Responses; a whole answer is what the last of them says. */
-import type { ChatEvent, ChatResponse, JsonObject, PartHead, PartTail } from "../../contract/chat.ts";
+import type { ChatEvent, ChatResponse, JsonObject, PartHead, PartTail, TokenLogprob } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
 import { replay } from "../fold.ts";
@@ -7,6 +7,7 @@ import { createCallWriter } from "../shared/answer-calls.ts";
 import { CustomInputReader } from "../shared/custom-input.ts";
 import type { EventOf } from "../shared/frame-writer.ts";
 import { arrayOr, isObject, textOf } from "../shared/json.ts";
+import { writeLogprobs } from "../shared/logprobs.ts";
 import { estimateTokens, mergeUsage } from "../shared/usage.ts";
 import { fieldsOf, formOf, mergeVendor } from "../shared/vendor.ts";
 import { writeAnnotation } from "./content.ts";
@@ -44,6 +45,8 @@ class AnswerWriter {
   #head: PartHead | undefined;
   /** Of the part at hand: its text so far, and whether its content has been opened in the item. */
   #text = "";
+  /** Of its tokens. */
+  #logprobs: TokenLogprob[] = [];
   #isPartOpen = false;
   #custom: CustomInputReader | undefined;
   #hasRefusalText = false;
@@ -72,7 +75,7 @@ class AnswerWriter {
         this.#openPart(event.head);
         break;
       case "part-delta":
-        this.#delta(event.delta);
+        this.#delta(event.delta, event.logprobs);
         break;
       case "part-end":
         this.#closePart(event.tail ?? {});
@@ -115,6 +118,7 @@ class AnswerWriter {
     if (!isSpeech || this.#items.openType !== "message") this.#items.close("completed");
     this.#head = head;
     this.#text = "";
+    this.#logprobs = [];
     this.#isPartOpen = false;
     this.#custom = undefined;
     if (head.type === "tool-call") this.#openCall(head);
@@ -149,14 +153,15 @@ class AnswerWriter {
     );
   }
 
-  #delta(delta: string): void {
-    if (delta === "") return;
+  #delta(delta: string, logprobs: readonly TokenLogprob[] = []): void {
+    if (delta === "" && logprobs.length === 0) return;
     this.#charsWritten += delta.length;
     switch (this.#head?.type) {
       case "text":
         this.#speak({ type: "output_text", text: "", annotations: [], logprobs: [] });
         this.#text += delta;
-        this.#contentDelta("response.output_text.delta", delta, ',"logprobs":[]');
+        this.#logprobs.push(...logprobs);
+        this.#contentDelta("response.output_text.delta", delta, `,"logprobs":${writeList(logprobs)}`);
         break;
       case "refusal":
         this.#speak({ type: "refusal", refusal: "" });
@@ -243,7 +248,8 @@ class AnswerWriter {
     const text = this.#text;
     const sources = tail.annotations ?? [];
     const annotations = raw.length > 0 ? raw : sources.map((source) => writeAnnotation(source, text.length));
-    const logprobs = arrayOr(own["logprobs"]);
+    const told = arrayOr(own["logprobs"]);
+    const logprobs = told.length > 0 ? told : writeLogprobs([...this.#logprobs, ...(tail.logprobs ?? [])], RESPONSES);
     const content_index = this.#items.contentIndex;
     for (const [annotation_index, annotation] of annotations.entries()) {
       const place = { content_index, annotation_index };
@@ -327,4 +333,8 @@ class AnswerWriter {
 function failureText(raw: string | undefined): string {
   const word = raw !== undefined && /^\w{1,64}$/.test(raw) ? ` (${raw})` : "";
   return `The model stopped with an error${word}.`;
+}
+
+function writeList(logprobs: readonly TokenLogprob[]): string {
+  return logprobs.length === 0 ? "[]" : JSON.stringify(writeLogprobs(logprobs, RESPONSES));
 }

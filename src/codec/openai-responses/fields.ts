@@ -3,7 +3,7 @@ import type { ChatRequest, Json, JsonObject, Reasoning, ResponseFormat } from ".
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { arrayOr, compact, isObject, objectOr, textOf } from "../shared/json.ts";
 import { isEffort, levelFor } from "../shared/reasoning.ts";
-import { INCLUDE_ENCRYPTED } from "./wire.ts";
+import { INCLUDE_ENCRYPTED, INCLUDE_LOGPROBS } from "./wire.ts";
 
 /** `text.format`, which unlike chat's is flat. */
 export function readFormat(text: Json | undefined): ResponseFormat | undefined {
@@ -76,9 +76,9 @@ export function writeReasoningSettings(
   return Object.keys(settings).length === 0 ? undefined : settings;
 }
 
-/** Entries of `include` that ask for more than the relay gives anyway. */
+/** Entries of `include` that other dialects have no word for and the relay does not give anyway. */
 export function specialIncludes(include: Json | undefined): Json[] {
-  return arrayOr(include).filter((entry) => entry !== INCLUDE_ENCRYPTED);
+  return arrayOr(include).filter((entry) => entry !== INCLUDE_ENCRYPTED && entry !== INCLUDE_LOGPROBS);
 }
 
 /** Is the choice one of a built-in tool, which other dialects cannot be told? */

@@ -37,6 +37,7 @@ export function responseObject(request: ChatRequest, id: string, createdAt: numb
     text: echoText(request, form),
     tool_choice: echoChoice(request, form),
     tools: echoTools(request, form),
+    ...(request.topLogprobs === undefined ? {} : { top_logprobs: request.topLogprobs }),
     top_p: request.topP ?? null,
     truncation: fields["truncation"] ?? "disabled",
     usage: null,

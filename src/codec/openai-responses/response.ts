@@ -2,6 +2,7 @@
 import type { ChatResponse, JsonObject, MediaPart, Part, PartTail, TextPart } from "../../contract/chat.ts";
 import type { RelayError } from "../../contract/errors.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
+import { readLogprobs } from "../shared/logprobs.ts";
 import { sniffMediaType } from "../shared/media.ts";
 import { readToolInput } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
@@ -57,12 +58,13 @@ export function disguisedError(body: JsonObject): RelayError | undefined {
 export function textTail(part: JsonObject): PartTail {
   const raw = arrayOr(part["annotations"]);
   const logprobs = arrayOr(part["logprobs"]);
+  const read = readLogprobs(part["logprobs"], RESPONSES);
   const annotations = readAnnotations(raw);
   const vendor = vendorOf(RESPONSES, {
     ...(raw.length === 0 ? {} : { annotations: raw }),
     ...(logprobs.length === 0 ? {} : { logprobs }),
   });
-  return compact<PartTail>({ annotations: annotations.length === 0 ? undefined : annotations, vendor });
+  return compact<PartTail>({ annotations: annotations.length === 0 ? undefined : annotations, logprobs: read, vendor });
 }
 
 /** Marks the last text of a message, behind which the next message begins. */

@@ -12,6 +12,8 @@ export interface Item {
   readonly said: Map<string, string>;
   /** Content parts that are complete. */
   readonly told: Set<number>;
+  /** Content parts whose deltas said how likely their tokens were. */
+  readonly scored: Set<number>;
   /** Sources of a text, told one by one. */
   annotations: JsonObject[];
   /** The paragraph of the summary, or the raw thoughts, that was spoken last. */
@@ -77,6 +79,7 @@ export class ItemTable {
       isCallOpen: false,
       said: new Map(),
       told: new Set(),
+      scored: new Set(),
       annotations: [],
       thought: undefined,
       isDone: false,

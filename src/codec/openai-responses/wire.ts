@@ -11,6 +11,9 @@ export const OUTPUT_TOKENS_MIN = 16;
 /** Without it a model that keeps its thoughts to itself returns nothing that could be sent back to it. */
 export const INCLUDE_ENCRYPTED = "reasoning.encrypted_content";
 
+/** Without it the tokens of the answer's words come without how likely they were. */
+export const INCLUDE_LOGPROBS = "message.output_text.logprobs";
+
 /** How ids of items begin; the vendor refuses items whose id begins otherwise. */
 export const ID_PREFIXES = {
   message: "msg_",

@@ -408,7 +408,6 @@ describe("towards upstreams of other dialects", () => {
   const refused: readonly [name: string, extra: JsonObject, param: string][] = [
     ["a cached beginning, which the other has never seen", { cachedContent: "cachedContents/x" }, "cachedContent"],
     ["pictures or sound as the answer", { generationConfig: { responseModalities: ["AUDIO"] } }, "responseModalities"],
-    ["several answers", { generationConfig: { candidateCount: 2 } }, "n"],
   ];
   for (const [name, extra, param] of refused) {
     test(`${name} are refused, not forgotten`, () => {

@@ -33,6 +33,8 @@ export interface Question {
   readonly wantsObject?: boolean;
   /** Asks for thoughts. */
   readonly wantsThoughts?: boolean;
+  /** Asks how likely each token was. */
+  readonly wantsLogprobs?: boolean;
   readonly signal?: AbortSignal;
   /** Each piece of text as it arrives, where the answer is streamed. */
   readonly onText?: (piece: string) => void;
@@ -45,6 +47,14 @@ export interface Told {
   readonly thoughts: string;
   readonly inputTokens: number | undefined;
   readonly outputTokens: number | undefined;
+  /** Each token of the text, and the logarithm of its probability; absent where none was told. */
+  readonly logprobs?: readonly (readonly [token: string, logprob: number])[];
+}
+
+/** As OpenAI's SDKs and Vercel's give them. */
+export function likelihoods(tokens: readonly { token: string; logprob: number }[] | null | undefined) {
+  if (tokens === undefined || tokens === null || tokens.length === 0) return {};
+  return { logprobs: tokens.map(({ token, logprob }) => [token, logprob] as const) };
 }
 
 export interface SdkClient {

@@ -1,6 +1,6 @@
 /** The SDK `@google/genai`: Gemini. */
 import { ApiError, type Content, type GenerateContentParameters, type GoogleGenAI } from "@google/genai";
-import { CITY, PIXEL, type Question, type SdkClient, WEATHER } from "./client.ts";
+import { CITY, likelihoods, PIXEL, type Question, type SdkClient, WEATHER } from "./client.ts";
 
 export function genai(client: GoogleGenAI): SdkClient {
   const turn = async (
@@ -17,6 +17,7 @@ export function genai(client: GoogleGenAI): SdkClient {
           : {}),
         ...(wantsObject ? { responseMimeType: "application/json", responseJsonSchema: WEATHER } : {}),
         ...(wantsThoughts ? { thinkingConfig: { includeThoughts: true, thinkingBudget: 1024 } } : {}),
+        ...(rest.wantsLogprobs ? { responseLogprobs: true } : {}),
         ...(rest.signal === undefined ? {} : { abortSignal: rest.signal }),
       },
     };
@@ -67,6 +68,11 @@ export function genai(client: GoogleGenAI): SdkClient {
         thoughts: parts.map((part) => (part.thought ? (part.text ?? "") : "")).join(""),
         inputTokens: usage?.promptTokenCount,
         outputTokens: usage?.candidatesTokenCount,
+        ...likelihoods(
+          chunks
+            .flatMap((chunk) => chunk.candidates?.[0]?.logprobsResult?.chosenCandidates ?? [])
+            .map(({ token, logProbability }) => ({ token: token!, logprob: logProbability! })),
+        ),
       };
     },
     statusOf: (error) => (error instanceof ApiError ? error.status : undefined),

@@ -1,6 +1,6 @@
 /** The SDK `openai`: chat completions and responses. */
 import OpenAI from "openai";
-import { CITY, PIXEL, type Question, type SdkClient, type Told, typedError, WEATHER } from "./client.ts";
+import { CITY, likelihoods, PIXEL, type Question, type SdkClient, type Told, typedError, WEATHER } from "./client.ts";
 
 const common = {
   statusOf: (error: unknown) => (error instanceof OpenAI.APIError ? error.status : undefined),
@@ -26,6 +26,7 @@ export function openaiChat(client: OpenAI): SdkClient {
         ? { response_format: { type: "json_schema", json_schema: { name: "weather", schema: WEATHER, strict: true } } }
         : {}),
       ...(wantsThoughts ? { reasoning_effort: "low" } : {}),
+      ...(rest.wantsLogprobs ? { logprobs: true } : {}),
     };
     const options = rest.signal === undefined ? {} : { signal: rest.signal };
     if (!stream) return client.chat.completions.create(request, options);
@@ -72,7 +73,7 @@ export function openaiChat(client: OpenAI): SdkClient {
 }
 
 function toldByChat({ choices, usage }: OpenAI.ChatCompletion): Told {
-  const { message, finish_reason } = choices[0]!;
+  const { message, finish_reason, logprobs } = choices[0]!;
   const calls = (message.tool_calls ?? []).flatMap((call) =>
     call.type === "function" ? [[call.function.name, JSON.parse(call.function.arguments || "{}")] as const] : [],
   );
@@ -84,6 +85,7 @@ function toldByChat({ choices, usage }: OpenAI.ChatCompletion): Told {
     thoughts: (message as { reasoning_content?: string }).reasoning_content ?? "",
     inputTokens: usage?.prompt_tokens,
     outputTokens: usage?.completion_tokens,
+    ...likelihoods(logprobs?.content),
   };
 }
 
@@ -95,7 +97,10 @@ export function openaiResponses(client: OpenAI): SdkClient {
       input,
       ...(rest.system === undefined ? {} : { instructions: rest.system }),
       store: false,
-      include: ["reasoning.encrypted_content"],
+      include: [
+        "reasoning.encrypted_content",
+        ...(rest.wantsLogprobs ? ["message.output_text.logprobs" as const] : []),
+      ],
       ...(hasTools
         ? {
             tools: [
@@ -147,6 +152,13 @@ export function openaiResponses(client: OpenAI): SdkClient {
           .join(""),
         inputTokens: answer.usage?.input_tokens,
         outputTokens: answer.usage?.output_tokens,
+        ...likelihoods(
+          answer.output.flatMap((item) =>
+            item.type === "message"
+              ? item.content.flatMap((part) => (part.type === "output_text" ? (part.logprobs ?? []) : []))
+              : [],
+          ),
+        ),
       };
     },
     // The SDK's helper takes any final response; one without a status `completed` says that it failed.

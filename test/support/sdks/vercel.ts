@@ -11,7 +11,7 @@ import {
   type ToolSet,
   tool,
 } from "ai";
-import { CITY, PIXEL, type Question, type SdkClient, type Told, WEATHER } from "./client.ts";
+import { CITY, likelihoods, PIXEL, type Question, type SdkClient, type Told, WEATHER } from "./client.ts";
 
 // It warns of every model it does not know, and ours are all made up.
 (globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
@@ -35,6 +35,7 @@ export function aiSdk(modelOf: (model: string) => LanguageModel, thinking: Recor
     hasPicture,
     wantsObject,
     wantsThoughts,
+    wantsLogprobs,
     signal,
     system,
   }: Question) => {
@@ -50,6 +51,8 @@ export function aiSdk(modelOf: (model: string) => LanguageModel, thinking: Recor
       ...(hasTools ? { tools: toolsOf(results), stopWhen: isStepCount(2) } : {}),
       ...(wantsObject ? { output: Output.object({ schema: jsonSchema<object>(WEATHER as never) }) } : {}),
       ...(wantsThoughts ? { providerOptions: thinking as never } : {}),
+      // Only its provider for OpenAI can ask.
+      ...(wantsLogprobs ? { providerOptions: { openai: { logprobs: 2, store: false } } } : {}),
       ...(signal === undefined ? {} : { abortSignal: signal }),
     };
   };
@@ -68,17 +71,17 @@ export function aiSdk(modelOf: (model: string) => LanguageModel, thinking: Recor
     }
     if (isAborted) throw question.signal?.reason;
     if (failure !== undefined) throw failure;
-    const { reasoningText, toolCalls, usage } = (await answer.steps).at(-1)!;
+    const { reasoningText, toolCalls, usage, providerMetadata } = (await answer.steps).at(-1)!;
     const text = question.wantsObject ? JSON.stringify(await answer.output) : await answer.text;
-    return told(text, reasoningText, toolCalls, usage);
+    return { ...told(text, reasoningText, toolCalls, usage), ...tokensOf(providerMetadata) };
   };
   return {
     async ask(question) {
       if (question.stream) return streamed(question);
       const answer = await generateText(requestOf(question));
-      const { reasoningText, toolCalls, usage } = answer.steps.at(-1)!;
+      const { reasoningText, toolCalls, usage, providerMetadata } = answer.steps.at(-1)!;
       const text = question.wantsObject ? JSON.stringify(answer.output) : answer.text;
-      return told(text, reasoningText, toolCalls, usage);
+      return { ...told(text, reasoningText, toolCalls, usage), ...tokensOf(providerMetadata) };
     },
     statusOf: (error) => (APICallError.isInstance(error) ? error.statusCode : undefined),
     classOf: () => APICallError,
@@ -86,6 +89,12 @@ export function aiSdk(modelOf: (model: string) => LanguageModel, thinking: Recor
     isStreamFailure: (error) => error !== undefined,
     isAbort: (error) => error instanceof Error && error.name === "AbortError",
   };
+}
+
+/** One list, or one for each piece of the answer. */
+function tokensOf(metadata: unknown): ReturnType<typeof likelihoods> {
+  const { openai } = (metadata ?? {}) as { openai?: { logprobs?: unknown[] } };
+  return likelihoods((openai?.logprobs ?? []).flat() as { token: string; logprob: number }[]);
 }
 
 function told(

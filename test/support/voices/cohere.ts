@@ -1,6 +1,6 @@
 /** Cohere's chat, as a vendor says it. */
 import { events } from "../upstream.ts";
-import { callId, pieces, type Said, type Voice } from "./voice.ts";
+import { callId, pieces, type Said, tokens, type Voice } from "./voice.ts";
 
 const usageOf = ({ inputTokens, outputTokens }: Said) => ({
   tokens: { input_tokens: inputTokens, output_tokens: outputTokens },
@@ -12,6 +12,8 @@ const callsOf = ({ calls }: Said) =>
     ...{ id: callId("", call, index), type: "function" },
     function: { name: call.name, arguments: JSON.stringify(call.input) },
   }));
+const likelyOf = (said: Said) =>
+  tokens(said).map(({ token, logprob }) => ({ token_ids: [7], text: token, logprobs: [logprob] }));
 /** Before calls it tells its plan, which is no content. */
 const hasPlan = ({ calls }: Said): boolean => calls.length > 0;
 
@@ -29,6 +31,7 @@ export const cohereVoice: Voice = {
       ...(hasPlan(said) ? { tool_plan: said.text, tool_calls: callsOf(said) } : {}),
     },
     usage: usageOf(said),
+    ...(said.logprobs === undefined ? {} : { logprobs: likelyOf(said) }),
   }),
   stream(said) {
     let index = -1;
@@ -36,8 +39,9 @@ export const cohereVoice: Voice = {
       index += 1;
       return [
         { type: "content-start", index, delta: { message: { content: { type, [type]: "" } } } },
-        ...pieces(text).map((piece) => ({
+        ...pieces(text).map((piece, at) => ({
           ...{ type: "content-delta", index, delta: { message: { content: { [type]: piece } } } },
+          ...(said.logprobs === undefined || type !== "text" ? {} : { logprobs: likelyOf(said)[at] }),
         })),
         { type: "content-end", index },
       ];

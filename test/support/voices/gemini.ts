@@ -1,5 +1,5 @@
 /** Gemini, as a vendor says it. */
-import { pieces, type Said, SIGNATURE, type Voice } from "./voice.ts";
+import { pieces, type Said, SIGNATURE, tokens, type Voice } from "./voice.ts";
 
 const chunk = ({ inputTokens, outputTokens }: Said, parts: readonly object[], rest: object = {}) => ({
   candidates: [{ content: { role: "model", parts }, index: 0, ...rest }],
@@ -19,6 +19,13 @@ const partsOf = ({ calls }: Said): object[] =>
     ...(index === 0 ? { thoughtSignature: SIGNATURE } : {}),
   }));
 
+const beside = (said: Said, from?: number, to?: number): object => {
+  const chosenCandidates = tokens(said)
+    .slice(from, to)
+    .map(({ token, logprob }) => ({ token, tokenId: 7, logProbability: logprob }));
+  return said.logprobs === undefined ? {} : { logprobsResult: { chosenCandidates } };
+};
+
 export const geminiVoice: Voice = {
   streamType: "text/event-stream",
   whole: (said) =>
@@ -29,12 +36,12 @@ export const geminiVoice: Voice = {
         ...(said.text === "" ? [] : [{ text: said.text }]),
         ...partsOf(said),
       ],
-      { finishReason: finishOf(said) },
+      { finishReason: finishOf(said), ...beside(said) },
     ),
   stream: (said) =>
     [
       ...pieces(said.reasoning ?? "").map((text) => chunk(said, [{ text, thought: true }])),
-      ...pieces(said.text).map((text) => chunk(said, [{ text }])),
+      ...pieces(said.text).map((text, at) => chunk(said, [{ text }], beside(said, at, at + 1))),
       ...partsOf(said).map((part) => chunk(said, [part])),
       chunk(said, [{ text: "" }], { finishReason: finishOf(said) }),
     ].map((each) => `data: ${JSON.stringify(each)}\r\n\r\n`),

@@ -1,5 +1,5 @@
 /** Ollama's own chat, as a vendor says it. */
-import { pieces, type Said, type Voice } from "./voice.ts";
+import { pieces, type Said, tokens, type Voice } from "./voice.ts";
 
 const line = (message: object, end?: object): object => ({
   ...{ model: "llama-upstream", created_at: "2026-03-01T10:00:00Z", done: end !== undefined },
@@ -20,12 +20,15 @@ export const ollamaVoice: Voice = {
         ...(said.reasoning === undefined ? {} : { thinking: said.reasoning }),
         ...(said.calls.length > 0 ? { tool_calls: callsOf(said) } : {}),
       },
-      endOf(said),
+      { ...endOf(said), ...(said.logprobs === undefined ? {} : { logprobs: tokens(said) }) },
     ),
   stream: (said) =>
     [
       ...pieces(said.reasoning ?? "").map((thinking) => line({ content: "", thinking })),
-      ...pieces(said.text).map((content) => line({ content })),
+      ...pieces(said.text).map((content, at) => ({
+        ...line({ content }),
+        ...(said.logprobs === undefined ? {} : { logprobs: tokens(said).slice(at, at + 1) }),
+      })),
       ...callsOf(said).map((call) => line({ content: "", tool_calls: [call] })),
       line({ content: "" }, endOf(said)),
     ].map((value) => `${JSON.stringify(value)}\n`),

@@ -1,6 +1,6 @@
 /** OpenAI's chat completions, as a vendor says them. */
 import { sse } from "../upstream.ts";
-import { type Call, callId, pieces, type Said, type Voice } from "./voice.ts";
+import { type Call, callId, pieces, type Said, tokens, type Voice } from "./voice.ts";
 
 const head = (object: string) => ({ id: "chatcmpl-9", object, created: 1_700_000_000, model: "gpt-upstream" });
 const usageOf = ({ inputTokens, outputTokens }: Said) => ({
@@ -24,7 +24,7 @@ export const openaiChatVoice: Voice = {
     choices: [
       {
         index: 0,
-        logprobs: null,
+        logprobs: said.logprobs === undefined ? null : { content: tokens(said), refusal: null },
         finish_reason: finishOf(said),
         message: {
           role: "assistant",
@@ -40,10 +40,12 @@ export const openaiChatVoice: Voice = {
     usage: usageOf(said),
   }),
   stream(said) {
-    const chunk = (delta: object, finish: string | null = null) => ({
+    const chunk = (delta: object, finish: string | null = null, beside: object = {}) => ({
       ...head("chat.completion.chunk"),
-      choices: [{ index: 0, delta, finish_reason: finish }],
+      choices: [{ index: 0, delta, finish_reason: finish, ...beside }],
     });
+    const beside = (at: number) =>
+      said.logprobs === undefined ? {} : { logprobs: { content: [tokens(said)[at]], refusal: null } };
     const calls = said.calls.flatMap((call, index) => [
       chunk({ tool_calls: [{ index, ...callOf(call, index, "") }] }),
       ...pieces(streamedArguments(call)).map((piece) =>
@@ -53,7 +55,9 @@ export const openaiChatVoice: Voice = {
     const frames = [
       chunk({ role: "assistant", content: "" }),
       ...pieces(said.reasoning ?? "").map((piece) => chunk({ reasoning_content: piece })),
-      ...pieces(said.text).map((piece) => chunk(said.isRefused ? { refusal: piece } : { content: piece })),
+      ...pieces(said.text).map((piece, at) =>
+        chunk(said.isRefused ? { refusal: piece } : { content: piece }, null, beside(at)),
+      ),
       ...calls,
       chunk({}, finishOf(said)),
       { ...chunk({}), choices: [], usage: usageOf(said) },

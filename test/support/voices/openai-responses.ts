@@ -1,7 +1,7 @@
 /** OpenAI's responses, as a vendor says them. */
 import { events } from "../upstream.ts";
 import { openaiFailure } from "./openai-chat.ts";
-import { type Call, callId, pieces, type Said, SIGNATURE, type Voice } from "./voice.ts";
+import { type Call, callId, pieces, type Said, SIGNATURE, tokens, type Voice } from "./voice.ts";
 
 interface Item {
   readonly id: string;
@@ -21,7 +21,7 @@ function itemOf(call: Call, index: number): Item {
 function itemsOf(said: Said): Item[] {
   const content = said.isRefused
     ? [{ type: "refusal", refusal: said.text }]
-    : [{ type: "output_text", text: said.text, annotations: [], logprobs: [] }];
+    : [{ type: "output_text", text: said.text, annotations: [], logprobs: tokens(said) }];
   const summary = [{ type: "summary_text", text: said.reasoning }];
   return [
     ...(said.reasoning === undefined
@@ -74,9 +74,11 @@ function told(said: Said, index: number, item: Item): object[] {
       return [
         added({ status: "in_progress", content: [] }),
         { type: "response.content_part.added", ...text, part },
-        ...pieces(said.text).map((delta) => ({ type: "response.output_text.delta", ...text, delta, logprobs: [] })),
-        { type: "response.output_text.done", ...text, text: said.text, logprobs: [] },
-        { type: "response.content_part.done", ...text, part: { ...part, text: said.text } },
+        ...pieces(said.text).map((delta, at) => ({
+          ...{ type: "response.output_text.delta", ...text, delta, logprobs: tokens(said).slice(at, at + 1) },
+        })),
+        { type: "response.output_text.done", ...text, text: said.text, logprobs: tokens(said) },
+        { type: "response.content_part.done", ...text, part: { ...part, text: said.text, logprobs: tokens(said) } },
       ];
     }
     case "reasoning": {

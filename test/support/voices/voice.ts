@@ -30,6 +30,8 @@ export interface Said {
   readonly isRefused?: true;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** How likely each of the text's pieces was, where that was asked for and the dialect tells it. */
+  readonly logprobs?: readonly number[];
 }
 
 /** One dialect's way to say it. */
@@ -47,6 +49,17 @@ export const SIGNATURE = "c2lnbmVkLWJ5LXRoZS12ZW5kb3I=";
 /** The id of a call, by its place in the answer and in the conversation; vendors without ids have none of it. */
 export function callId(prefix: string, { name }: Call, index: number): string {
   return `${prefix}${name}_${index}`;
+}
+
+/** The pieces of the text, each with its number; OpenAI's form of it, which others have taken over. */
+export function tokens({
+  text,
+  logprobs,
+}: Said): { token: string; logprob: number; bytes: number[]; top_logprobs: [] }[] {
+  if (logprobs === undefined) return [];
+  return pieces(text).map((token, at) => ({
+    ...{ token, logprob: logprobs[at]!, bytes: [...Buffer.from(token)], top_logprobs: [] },
+  }));
 }
 
 /** Two pieces, so that somebody has to put them together. */
