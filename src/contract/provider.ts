@@ -22,6 +22,7 @@ export type Operation =
   | "fine-tuning"
   | "assistants"
   | "responses"
+  | "videos"
   | "credits"
   | "realtime";
 

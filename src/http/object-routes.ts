@@ -1,4 +1,4 @@
-/** Routes of things that lie with an upstream: files, batches, fine-tunings, assistants, threads, stored responses. */
+/** Routes of things that lie with an upstream: files, batches, fine-tunings, assistants, conversations, videos and the like. */
 import type { Scope } from "../config/scopes.ts";
 import { anthropicMessages, type Codec, type Operation, openaiChat, openaiResponses } from "../plugin/index.ts";
 import type { ObjectUse, RelayRoute } from "../relay/route.ts";
@@ -40,11 +40,18 @@ const RESPONSES: Family = {
   write: "chat:write",
 };
 
-type More = Omit<Partial<ObjectUse>, "kind" | "action"> & Partial<Pick<RelayRoute, "body" | "required">>;
+const CONVERSATIONS: Family = { ...RESPONSES, kind: "conversation" };
+const CONTAINERS: Family = { ...FILES, kind: "container" };
+const SKILLS: Family = { ...FILES, kind: "skill" };
+const EVALS: Family = { ...TUNING, kind: "eval" };
+const VIDEOS: Family = { kind: "video", operation: "videos", read: "images:write", write: "images:write" };
+
+type OfRoute = Partial<Pick<RelayRoute, "body" | "required" | "usualModel" | "alsoJson">>;
+type More = Omit<Partial<ObjectUse>, "kind" | "action"> & OfRoute;
 
 /** `{id}` is the object that decides where a call goes; other names in braces are of things inside it. */
 function route(family: Family, method: string, path: string, action: ObjectUse["action"], more: More = {}): RelayRoute {
-  const { body = method === "POST" ? "json" : "none", required = {}, ...rest } = more;
+  const { body = method === "POST" ? "json" : "none", required = {}, usualModel, alsoJson, ...rest } = more;
   const { kind, operation, codec = openaiChat, isDeprecated } = family;
   return {
     path,
@@ -55,6 +62,8 @@ function route(family: Family, method: string, path: string, action: ObjectUse["
     body,
     required,
     optional: {},
+    ...(usualModel === undefined ? {} : { usualModel }),
+    ...(alsoJson === undefined ? {} : { alsoJson }),
     object: { kind, action, ...(isDeprecated === undefined ? {} : { isDeprecated }), ...rest },
   };
 }
@@ -91,6 +100,8 @@ export const OBJECT_ROUTES: readonly RelayRoute[] = [
   route(TUNING, "GET", "/v1/fine_tuning/jobs", "list"),
   ...uses(TUNING, "GET", "/v1/fine_tuning/jobs/{id}"),
   ...uses(TUNING, "POST", "/v1/fine_tuning/jobs/{id}/cancel"),
+  ...uses(TUNING, "POST", "/v1/fine_tuning/jobs/{id}/pause"),
+  ...uses(TUNING, "POST", "/v1/fine_tuning/jobs/{id}/resume"),
   ...uses(TUNING, "GET", "/v1/fine_tuning/jobs/{id}/events"),
   ...uses(TUNING, "GET", "/v1/fine_tuning/jobs/{id}/checkpoints"),
 
@@ -116,6 +127,45 @@ export const OBJECT_ROUTES: readonly RelayRoute[] = [
   ...uses(STORES, "GET POST", "/v1/vector_stores/{id}/{part}"),
   ...uses(STORES, "GET POST DELETE", "/v1/vector_stores/{id}/{part}/{item}"),
   ...uses(STORES, "GET POST", "/v1/vector_stores/{id}/{part}/{item}/{more}"),
+
+  route(CONTAINERS, "POST", "/v1/containers", "create", { refersBy: ["file_ids"] }),
+  route(CONTAINERS, "GET", "/v1/containers", "list"),
+  ...uses(CONTAINERS, "GET DELETE", "/v1/containers/{id}"),
+  ...uses(CONTAINERS, "GET", "/v1/containers/{id}/files"),
+  ...uses(CONTAINERS, "POST", "/v1/containers/{id}/files", { body: "multipart", alsoJson: true }),
+  ...uses(CONTAINERS, "GET DELETE", "/v1/containers/{id}/files/{file}"),
+  ...uses(CONTAINERS, "GET", "/v1/containers/{id}/files/{file}/content"),
+
+  route(SKILLS, "POST", "/v1/skills", "create", { body: "multipart", alsoJson: true }),
+  route(SKILLS, "GET", "/v1/skills", "list"),
+  ...uses(SKILLS, "GET POST DELETE", "/v1/skills/{id}"),
+  ...uses(SKILLS, "GET", "/v1/skills/{id}/content"),
+  ...uses(SKILLS, "GET", "/v1/skills/{id}/versions"),
+  ...uses(SKILLS, "POST", "/v1/skills/{id}/versions", { body: "multipart", alsoJson: true }),
+  ...uses(SKILLS, "GET DELETE", "/v1/skills/{id}/versions/{version}"),
+  ...uses(SKILLS, "GET", "/v1/skills/{id}/versions/{version}/content"),
+
+  route(EVALS, "POST", "/v1/evals", "create", { mayAskAnyModel: true }),
+  route(EVALS, "GET", "/v1/evals", "list"),
+  ...uses(EVALS, "GET DELETE", "/v1/evals/{id}"),
+  ...uses(EVALS, "POST", "/v1/evals/{id}", { mayAskAnyModel: true }),
+  ...uses(EVALS, "GET", "/v1/evals/{id}/runs"),
+  ...uses(EVALS, "POST", "/v1/evals/{id}/runs", { mayAskAnyModel: true }),
+  ...uses(EVALS, "GET POST DELETE", "/v1/evals/{id}/runs/{run}"),
+  ...uses(EVALS, "POST", "/v1/evals/{id}/runs/{run}/cancel"),
+  ...uses(EVALS, "GET", "/v1/evals/{id}/runs/{run}/output_items"),
+  ...uses(EVALS, "GET", "/v1/evals/{id}/runs/{run}/output_items/{item}"),
+
+  route(VIDEOS, "POST", "/v1/videos", "create", { body: "multipart", alsoJson: true, usualModel: "sora-2" }),
+  route(VIDEOS, "GET", "/v1/videos", "list"),
+  ...uses(VIDEOS, "GET DELETE", "/v1/videos/{id}"),
+  ...uses(VIDEOS, "GET", "/v1/videos/{id}/content"),
+  ...uses(VIDEOS, "POST", "/v1/videos/{id}/remix", { makesAnother: true }),
+
+  route(CONVERSATIONS, "POST", "/v1/conversations", "create"),
+  ...uses(CONVERSATIONS, "GET POST DELETE", "/v1/conversations/{id}"),
+  ...uses(CONVERSATIONS, "GET POST", "/v1/conversations/{id}/items"),
+  ...uses(CONVERSATIONS, "GET DELETE", "/v1/conversations/{id}/items/{item}"),
 
   ...uses(RESPONSES, "GET DELETE", "/v1/responses/{id}"),
   ...uses(RESPONSES, "POST", "/v1/responses/{id}/cancel"),

@@ -38,6 +38,7 @@ export const OPENAI_OPERATIONS: ReadonlySet<Operation> = new Set<Operation>([
   "fine-tuning",
   "assistants",
   "responses",
+  "videos",
   "realtime",
 ]);
 

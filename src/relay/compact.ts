@@ -13,7 +13,7 @@ import { atPlace } from "./objects.ts";
 import { type RawBody, serving, tryOne } from "./raw.ts";
 import { resolveFor } from "./reach.ts";
 import type { TopLevel } from "./scan.ts";
-import { continuedId, continuedPlace, noteKept } from "./stored-answers.ts";
+import { continuedIn, continuedPlace, noteKept } from "./stored-answers.ts";
 
 /** What the vendor takes here; of a request that is written anew, nothing else is sent. */
 const FIELDS: ReadonlySet<string> = new Set([
@@ -38,8 +38,8 @@ export async function runCompact(call: Call): Promise<Response> {
   }
   const resolution = { ...found, targets };
   const body = bodyOf(call, top);
-  const id = continuedId(call, top);
-  const place = id === undefined ? undefined : await continuedPlace(call, id, resolution);
+  const continued = continuedIn(call, top);
+  const place = continued === undefined ? undefined : await continuedPlace(call, continued, resolution);
   const target = resolution.targets.find(({ entry }) => entry === place?.entry);
   const admitted = body.admit(resolution);
   const read = (entry: Target["entry"]) => async (bytes: Uint8Array) => {

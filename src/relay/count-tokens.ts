@@ -5,7 +5,7 @@ import type { Target } from "../routing/resolve.ts";
 import { lookAt } from "./asked.ts";
 import { recalled } from "./kept-answers.ts";
 import { mayNotPass } from "./may-not-pass.ts";
-import { continuedId, continuedPlace } from "./stored-answers.ts";
+import { continuedIn, continuedPlace } from "./stored-answers.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
@@ -22,7 +22,7 @@ const encoder = new TextEncoder();
 export async function runCountTokens(call: Call): Promise<Response> {
   const top = recalled(call, lookAt(call, await readJsonBody(call)));
   const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
-  const continued = continuedId(call, top);
+  const continued = continuedIn(call, top);
   const place = continued === undefined ? undefined : await continuedPlace(call, continued, resolution);
   let last: RelayError | undefined;
   for (const target of resolution.targets) {

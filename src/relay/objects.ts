@@ -1,12 +1,13 @@
 /** Files, batches, threads …: each lies with one upstream under one key, and all that follows must go to the same. */
 import { type JsonObject, RelayError, type UpstreamCall } from "../plugin/index.ts";
+import type { ProviderEntry } from "../routing/entry.ts";
 import type { Resolution } from "../routing/resolve.ts";
 import { admitRequest } from "./admission.ts";
 import { attempt, settle } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
-import { upload } from "./forms.ts";
+import { readForm, upload } from "./forms.ts";
 import { forwardedHeaders } from "./headers.ts";
 import { keptAnswer } from "./kept-answers.ts";
 import { useKept } from "./kept-uses.ts";
@@ -14,7 +15,7 @@ import { telling } from "./object-events.ts";
 import { isObjectId, type NamedObject, objectsIn } from "./object-ids.ts";
 import { listObjects } from "./object-lists.ts";
 import { defaultTargets, ownerOf, type Place, placeOf, serves } from "./object-places.ts";
-import { pass, unrepeatable } from "./raw.ts";
+import { pass, resolveNamed, unrepeatable } from "./raw.ts";
 import { resolveFor } from "./reach.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
@@ -24,7 +25,12 @@ import { validateFields } from "./validate.ts";
 interface Sent {
   readonly contentType: string;
   readonly top: TopLevel | undefined;
-  forModel(model: string): UpstreamCall["body"];
+  /** Of a form, or of the vendor's choice. */
+  readonly model?: string;
+  readonly isUsual?: boolean;
+  /** Lets go of what was put aside. */
+  release?(): Promise<void>;
+  forModel(model: string, entry: ProviderEntry): UpstreamCall["body"];
 }
 
 export async function runObject(call: Call): Promise<Response> {
@@ -48,22 +54,46 @@ async function use(call: Call): Promise<Response> {
   }
   const place = await placeOf(call, id);
   admitRequest(call);
-  const response = await sendTo(call, place, await readSent(call), "");
+  const sent = await readSent(call);
+  checkModel(call, sent.top);
+  const response = await sendTo(call, place, sent, "");
   if (call.route.method === "DELETE" && call.said?.path?.endsWith(`/${id}`)) await call.services.objects.remove(id);
   return response;
+}
+
+/** What is done with a thing may name a model as well: then it is one that the caller may call. */
+function checkModel(call: Call, top: TopLevel | undefined): void {
+  const { identity, route } = call;
+  if (identity.models === undefined || route.method !== "POST") return;
+  if (route.object!.mayAskAnyModel === true) {
+    throw new RelayError("forbidden", "A key that is bound to models cannot use this: what it asks may name any.", {
+      wireCode: "model_not_allowed",
+    });
+  }
+  if (top?.kind("model") === QUOTE) resolveFor(call.snapshot.router, identity, top.value("model") as string);
 }
 
 /** Goes where the objects it refers to lie, else to a provider of its model, else to the one for things of this kind. */
 async function create(call: Call): Promise<Response> {
   const sent = await readSent(call);
-  const model = modelIn(call, sent.top);
+  try {
+    return await createFrom(call, sent);
+  } finally {
+    await sent.release?.();
+  }
+}
+
+async function createFrom(call: Call, sent: Sent): Promise<Response> {
+  checkModel(call, sent.top);
+  const model = sent.model ?? modelIn(call, sent.top);
   call.requestedModel = model ?? "";
   const referred = await referredPlace(call, sent.top);
   if (referred !== undefined) {
     admitRequest(call);
     return sendTo(call, referred, sent, model ?? "");
   }
-  const resolution = model === undefined ? undefined : resolveFor(call.snapshot.router, call.identity, model);
+  const { isUsual = false } = sent;
+  const resolution = model === undefined ? undefined : resolveNamed(call, { model, isUsual });
   const targets = (resolution?.targets ?? defaultTargets(call)).filter(({ entry }) => serves(call, entry));
   if (targets.length === 0) {
     throw new RelayError("not-found", `No provider offers ${call.route.path}.`, { wireCode: "not_found" });
@@ -83,7 +113,10 @@ async function create(call: Call): Promise<Response> {
 async function readSent(call: Call): Promise<Sent> {
   const { request, route } = call;
   const contentType = request.headers.get("content-type") ?? "application/json";
-  if (route.body === "multipart") {
+  if (route.body === "multipart" && !(route.alsoJson === true && isJson(contentType))) {
+    if (route.usualModel !== undefined) {
+      return { ...(await readForm(call)), top: undefined };
+    }
     const body = upload(call);
     return { contentType, top: undefined, forModel: () => body };
   }
@@ -96,22 +129,34 @@ async function readSent(call: Call): Promise<Sent> {
   const top = scanTopLevel(bytes);
   validateFields(top, route);
   call.streaming = top.kind("stream") === 0x74;
-  return { contentType, top, forModel: (model) => bodyFor(call, top, model) };
+  const isUsual = route.usualModel !== undefined && top.find("model") === undefined;
+  return {
+    ...(isUsual ? { model: route.usualModel!, isUsual } : {}),
+    contentType,
+    top,
+    forModel: (model) => bodyFor(call, top, model),
+  };
 }
 
+function isJson(contentType: string): boolean {
+  return /^application\/json\b/i.test(contentType);
+}
+
+const QUOTE = 0x22;
 const EMPTY_OBJECT = new TextEncoder().encode("{}") as Uint8Array<ArrayBuffer>;
 
 function bodyFor(call: Call, top: TopLevel, model: string): UpstreamCall["body"] {
   if (model === "" || call.requestedModel === model) return top.bytes;
   if (call.route.object!.isBatchOfRequests) return renamed(top, model);
-  return top.kind("model") === 0x22 ? editBody(top, call.requestedModel, model, false).body : top.bytes;
+  const isNamed = top.kind("model") === QUOTE || call.route.usualModel !== undefined;
+  return isNamed ? editBody(top, call.requestedModel, model, false).body : top.bytes;
 }
 
 /** The model of the call; of a batch of whole requests that of the first, and of all of them. */
 function modelIn(call: Call, top: TopLevel | undefined): string | undefined {
   if (top === undefined) return undefined;
   if (!call.route.object!.isBatchOfRequests) {
-    return top.kind("model") === 0x22 ? (top.value("model") as string) : undefined;
+    return top.kind("model") === QUOTE ? (top.value("model") as string) : undefined;
   }
   const models = requestsIn(top).map(({ params }) => params?.model);
   const [first] = models;
@@ -175,7 +220,7 @@ async function send(call: Call, { entry, key }: Place, sent: Sent, model: string
   const { route, said } = call;
   const path = said?.path ?? route.path.slice("/v1".length);
   const headers = forwardedHeaders(call.request.headers);
-  const body = sent.forModel(model);
+  const body = sent.forModel(model, entry);
   const { operation, codec, method } = route;
   const shape = new Shape(
     call,
@@ -201,20 +246,21 @@ async function send(call: Call, { entry, key }: Place, sent: Sent, model: string
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();
-    throw route.body === "multipart" ? unrepeatable(failure) : failure;
+    throw route.body === "multipart" && body instanceof ReadableStream ? unrepeatable(failure) : failure;
   }
 }
 
 /** Before the client learns of an object it must be known whose it is. */
 export async function remember(call: Call, place: Place, answer: Uint8Array): Promise<void> {
-  const { kind, action } = call.route.object!;
+  const { kind, action, makesAnother } = call.route.object!;
   let body: JsonObject;
   try {
     body = JSON.parse(new TextDecoder().decode(answer)) as JsonObject;
   } catch {
     return; // no JSON, no object
   }
-  const named = objectsIn(body, kind).filter(({ id }) => action === "create" || id !== body["id"]);
+  const isOfItself = action === "create" || makesAnother === true;
+  const named = objectsIn(body, kind).filter(({ id }) => isOfItself || id !== body["id"]);
   await note(call, place, named);
 }
 

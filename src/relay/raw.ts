@@ -54,10 +54,11 @@ export async function runRaw(call: Call): Promise<Response> {
 
 async function routed(call: Call, body: RawBody): Promise<Response> {
   call.requestedModel = body.model;
-  return passOn(call, resolve(call, body), body);
+  return passOn(call, resolveNamed(call, body), body);
 }
 
-function resolve(call: Call, { model, isUsual }: RawBody): Resolution {
+/** Throws `model-not-found`, or `bad-request` where the request names none and the usual one is not served. */
+export function resolveNamed(call: Call, { model, isUsual }: Pick<RawBody, "model" | "isUsual">): Resolution {
   try {
     return resolveFor(call.snapshot.router, call.identity, model);
   } catch (cause) {

@@ -12,6 +12,10 @@ export interface ObjectUse {
   readonly refersBy?: readonly string[];
   /** The body holds whole requests, each with its model. */
   readonly isBatchOfRequests?: true;
+  /** The body may name models anywhere, which no key's list of models can be held against. */
+  readonly mayAskAnyModel?: true;
+  /** What is asked of the one object makes another of its kind. */
+  readonly makesAnother?: true;
   /** The vendor is going to give it up. */
   readonly isDeprecated?: true;
 }
