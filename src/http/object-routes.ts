@@ -43,6 +43,9 @@ const RESPONSES: Family = {
 const CONVERSATIONS: Family = { ...RESPONSES, kind: "conversation" };
 const CONTAINERS: Family = { ...FILES, kind: "container" };
 const SKILLS: Family = { ...FILES, kind: "skill" };
+/** Anthropic has things of these names too, at the same paths; what is one vendor's is none of the other's. */
+const CLAUDE_FILES: Family = { ...FILES, kind: "claude-file", codec: anthropicMessages };
+const CLAUDE_SKILLS: Family = { ...CLAUDE_FILES, kind: "claude-skill" };
 const EVALS: Family = { ...TUNING, kind: "eval" };
 const VIDEOS: Family = { kind: "video", operation: "videos", read: "images:write", write: "images:write" };
 
@@ -181,25 +184,48 @@ export const OBJECT_ROUTES: readonly RelayRoute[] = [
   ...uses(MESSAGE_BATCHES, "GET", "/v1/messages/batches/{id}/results"),
 ];
 
+/** At paths that OpenAI has as well: asked with Anthropic's own header. */
+export const CLAUDE_ROUTES: readonly RelayRoute[] = [
+  route(CLAUDE_FILES, "POST", "/v1/files", "create", { body: "multipart" }),
+  route(CLAUDE_FILES, "GET", "/v1/files", "list"),
+  ...uses(CLAUDE_FILES, "GET DELETE", "/v1/files/{id}"),
+  ...uses(CLAUDE_FILES, "GET", "/v1/files/{id}/content"),
+
+  route(CLAUDE_SKILLS, "POST", "/v1/skills", "create", { body: "multipart" }),
+  ...uses(CLAUDE_SKILLS, "GET DELETE", "/v1/skills/{id}"),
+  ...uses(CLAUDE_SKILLS, "GET", "/v1/skills/{id}/versions"),
+  ...uses(CLAUDE_SKILLS, "POST", "/v1/skills/{id}/versions", { body: "multipart" }),
+  ...uses(CLAUDE_SKILLS, "GET DELETE", "/v1/skills/{id}/versions/{version}"),
+  ...uses(CLAUDE_SKILLS, "GET", "/v1/skills/{id}/versions/{version}/content"),
+];
+
 interface Pattern {
   readonly path: RegExp;
   readonly routes: Map<string, RelayRoute>;
 }
 
+type Patterns = ReadonlyMap<string, readonly Pattern[]>;
+
 /** By the first word behind `/v1/`; in the order of the table, so that fixed words come before names. */
-const PATTERNS = new Map<string, Pattern[]>();
-for (const each of OBJECT_ROUTES) {
-  const word = each.path.split("/")[2]!;
-  const source = each.path.replace(/\{(\w+)\}/g, (_match, name: string) =>
-    name === "id" ? "(?<id>[A-Za-z0-9_-]{1,256})" : "[A-Za-z0-9_-]{1,256}",
-  );
-  const known = PATTERNS.get(word) ?? [];
-  PATTERNS.set(word, known);
-  const path = new RegExp(`^${source}$`);
-  const same = known.find((pattern) => pattern.path.source === path.source);
-  if (same === undefined) known.push({ path, routes: new Map([[each.method, each]]) });
-  else same.routes.set(each.method, each);
+function patternsOf(routes: readonly RelayRoute[]): Patterns {
+  const patterns = new Map<string, Pattern[]>();
+  for (const each of routes) {
+    const word = each.path.split("/")[2]!;
+    const source = each.path.replace(/\{(\w+)\}/g, (_match, name: string) =>
+      name === "id" ? "(?<id>[A-Za-z0-9_-]{1,256})" : "[A-Za-z0-9_-]{1,256}",
+    );
+    const known = patterns.get(word) ?? [];
+    patterns.set(word, known);
+    const path = new RegExp(`^${source}$`);
+    const same = known.find((pattern) => pattern.path.source === path.source);
+    if (same === undefined) known.push({ path, routes: new Map([[each.method, each]]) });
+    else same.routes.set(each.method, each);
+  }
+  return patterns;
 }
+
+const PATTERNS = patternsOf(OBJECT_ROUTES);
+const CLAUDE_PATTERNS = patternsOf(CLAUDE_ROUTES);
 
 /** What may be fetched may also be looked at. */
 function allowedOf({ routes }: Pattern): readonly string[] {
@@ -211,10 +237,18 @@ export interface FoundObjectRoute {
   readonly id: string | undefined;
 }
 
-/** `undefined`: no such path. A list: the path is there, but takes only these methods. */
-export function findObjectRoute(path: string, method: string): FoundObjectRoute | readonly string[] | undefined {
+/**
+ * `undefined`: no such path. A list: the path is there, but takes only these methods.
+ * @param isClaude asked with Anthropic's header
+ */
+export function findObjectRoute(
+  path: string,
+  method: string,
+  isClaude: boolean,
+): FoundObjectRoute | readonly string[] | undefined {
   const word = path.split("/", 3)[2] ?? "";
-  for (const pattern of PATTERNS.get(word) ?? []) {
+  const own = isClaude ? CLAUDE_PATTERNS.get(word) : undefined;
+  for (const pattern of own ?? PATTERNS.get(word) ?? []) {
     const match = pattern.path.exec(path);
     if (match === null) continue;
     const found = pattern.routes.get(method);

@@ -22,9 +22,10 @@ export function findRelayRoute(
   path: string,
   method: string,
   query: string,
+  headers: Headers,
 ): FoundRoute | readonly string[] | undefined {
   const gemini = GEMINI_PATH.exec(path);
-  if (gemini === null) return foundObject(path, method, query);
+  if (gemini === null) return foundObject(path, method, query, headers);
   const route = GEMINI_ROUTES.get(gemini[2]!);
   if (route === undefined) {
     if (method !== "POST") return undefined;
@@ -49,7 +50,12 @@ export function findRelayRoute(
   };
 }
 
-function foundObject(path: string, method: string, query: string): FoundRoute | readonly string[] | undefined {
+function foundObject(
+  path: string,
+  method: string,
+  query: string,
+  headers: Headers,
+): FoundRoute | readonly string[] | undefined {
   if (path === CREDITS_ROUTE.path) {
     if (method !== "GET" && method !== "HEAD") return ["GET", "HEAD"];
     return { route: CREDITS_ROUTE, said: {}, query, queryKey: undefined };
@@ -59,7 +65,7 @@ function foundObject(path: string, method: string, query: string): FoundRoute | 
     return { route: REALTIME_ROUTE, said: {}, query, queryKey: undefined };
   }
   // A list or a file may be looked at without being fetched.
-  const found = findObjectRoute(path, method === "HEAD" ? "GET" : method);
+  const found = findObjectRoute(path, method === "HEAD" ? "GET" : method, headers.has("anthropic-version"));
   if (found === undefined || !("route" in found)) return found;
   const { route, id } = found;
   const said = { path: path.slice("/v1".length), ...(id === undefined ? {} : { id }) };
