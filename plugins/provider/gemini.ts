@@ -3,8 +3,8 @@ import { defineProvider, gemini, type Operation, Type, type UpstreamCall } from 
 import { geminiTraits } from "../shared/gemini.ts";
 import { geminiPrice } from "../shared/gemini-prices.ts";
 
-/** What the models offer beside answers. */
-const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings"]);
+/** What it offers beside answers. */
+const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings", "files", "batches"]);
 
 export default defineProvider({
   id: "gemini",
@@ -22,7 +22,8 @@ export default defineProvider({
       // By address it reads its own files and what its maker hosts, which the dialect knows.
       traits: (model) => ({ ...geminiTraits(model), mediaUrls: false }),
       request: (call) => ({
-        url: `${root}/${modelPath(call.model)}${verbOf(call)}${queryOf(call)}`,
+        // What lies there has a path of its own; everything else is a verb of a model.
+        url: `${root}${call.path.startsWith("/") ? call.path : `/${modelPath(call.model)}${verbOf(call)}`}${queryOf(call)}`,
         method: call.method,
         headers: {
           ...call.headers,

@@ -236,6 +236,8 @@ export interface Codec {
   readonly egress?: Egress;
   /** The vendor keeps answers unless told otherwise, and later calls may continue them by their ids. */
   readonly keepsAnswers?: true;
+  /** Fields of requests that name what lies with the vendor and is gone on from; such a call is asked where it lies. */
+  readonly goesOnFrom?: readonly string[];
   /** Dialects that clients speak have one. */
   readonly layout?: RequestLayout;
   /** Absent: the dialect cannot ask for a count. */

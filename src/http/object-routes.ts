@@ -3,7 +3,7 @@ import type { Scope } from "../config/scopes.ts";
 import { anthropicMessages, type Codec, type Operation, openaiChat, openaiResponses } from "../plugin/index.ts";
 import type { ObjectUse, RelayRoute } from "../relay/route.ts";
 
-interface Family {
+export interface ObjectFamily {
   readonly kind: string;
   readonly operation: Operation;
   readonly codec?: Codec;
@@ -12,27 +12,27 @@ interface Family {
   readonly isDeprecated?: true;
 }
 
-const FILES: Family = { kind: "file", operation: "files", read: "files:read", write: "files:write" };
-const UPLOADS: Family = { ...FILES, kind: "upload" };
-const STORES: Family = { ...FILES, kind: "vector-store" };
-const BATCHES: Family = { kind: "batch", operation: "batches", read: "batches:read", write: "batches:write" };
-const MESSAGE_BATCHES: Family = { ...BATCHES, kind: "message-batch", codec: anthropicMessages };
-const TUNING: Family = {
+const FILES: ObjectFamily = { kind: "file", operation: "files", read: "files:read", write: "files:write" };
+const UPLOADS: ObjectFamily = { ...FILES, kind: "upload" };
+const STORES: ObjectFamily = { ...FILES, kind: "vector-store" };
+const BATCHES: ObjectFamily = { kind: "batch", operation: "batches", read: "batches:read", write: "batches:write" };
+const MESSAGE_BATCHES: ObjectFamily = { ...BATCHES, kind: "message-batch", codec: anthropicMessages };
+const TUNING: ObjectFamily = {
   kind: "fine-tuning-job",
   operation: "fine-tuning",
   read: "fine_tuning:read",
   write: "fine_tuning:write",
 };
-const ASSISTANTS: Family = {
+const ASSISTANTS: ObjectFamily = {
   kind: "assistant",
   operation: "assistants",
   read: "assistants:read",
   write: "assistants:write",
   isDeprecated: true,
 };
-const THREADS: Family = { ...ASSISTANTS, kind: "thread" };
-const RUNS: Family = { ...ASSISTANTS, kind: "run" };
-const RESPONSES: Family = {
+const THREADS: ObjectFamily = { ...ASSISTANTS, kind: "thread" };
+const RUNS: ObjectFamily = { ...ASSISTANTS, kind: "run" };
+const RESPONSES: ObjectFamily = {
   kind: "response",
   operation: "responses",
   codec: openaiResponses,
@@ -40,21 +40,33 @@ const RESPONSES: Family = {
   write: "chat:write",
 };
 
-const CONVERSATIONS: Family = { ...RESPONSES, kind: "conversation" };
-const CONTAINERS: Family = { ...FILES, kind: "container" };
-const SKILLS: Family = { ...FILES, kind: "skill" };
+const CONVERSATIONS: ObjectFamily = { ...RESPONSES, kind: "conversation" };
+const CONTAINERS: ObjectFamily = { ...FILES, kind: "container" };
+const SKILLS: ObjectFamily = { ...FILES, kind: "skill" };
 /** Anthropic has things of these names too, at the same paths; what is one vendor's is none of the other's. */
-const CLAUDE_FILES: Family = { ...FILES, kind: "claude-file", codec: anthropicMessages };
-const CLAUDE_SKILLS: Family = { ...CLAUDE_FILES, kind: "claude-skill" };
-const EVALS: Family = { ...TUNING, kind: "eval" };
-const VIDEOS: Family = { kind: "video", operation: "videos", read: "images:write", write: "images:write" };
+const CLAUDE_FILES: ObjectFamily = { ...FILES, kind: "claude-file", codec: anthropicMessages };
+const CLAUDE_SKILLS: ObjectFamily = { ...CLAUDE_FILES, kind: "claude-skill" };
+const EVALS: ObjectFamily = { ...TUNING, kind: "eval" };
+const VIDEOS: ObjectFamily = { kind: "video", operation: "videos", read: "images:write", write: "images:write" };
 
 type OfRoute = Partial<Pick<RelayRoute, "body" | "required" | "usualModel" | "alsoJson">>;
 type More = Omit<Partial<ObjectUse>, "kind" | "action"> & OfRoute;
 
 /** `{id}` is the object that decides where a call goes; other names in braces are of things inside it. */
-function route(family: Family, method: string, path: string, action: ObjectUse["action"], more: More = {}): RelayRoute {
-  const { body = method === "POST" ? "json" : "none", required = {}, usualModel, alsoJson, ...rest } = more;
+export function route(
+  family: ObjectFamily,
+  method: string,
+  path: string,
+  action: ObjectUse["action"],
+  more: More = {},
+): RelayRoute {
+  const {
+    body = method === "POST" || method === "PATCH" ? "json" : "none",
+    required = {},
+    usualModel,
+    alsoJson,
+    ...rest
+  } = more;
   const { kind, operation, codec = openaiChat, isDeprecated } = family;
   return {
     path,
@@ -72,7 +84,7 @@ function route(family: Family, method: string, path: string, action: ObjectUse["
 }
 
 /** The same path for several methods, all of them about the object. */
-function uses(family: Family, methods: string, path: string, more: More = {}): RelayRoute[] {
+export function uses(family: ObjectFamily, methods: string, path: string, more: More = {}): RelayRoute[] {
   return methods.split(" ").map((method) => route(family, method, path, "use", more));
 }
 
@@ -204,10 +216,10 @@ interface Pattern {
   readonly routes: Map<string, RelayRoute>;
 }
 
-type Patterns = ReadonlyMap<string, readonly Pattern[]>;
+export type Patterns = ReadonlyMap<string, readonly Pattern[]>;
 
 /** By the first word behind `/v1/`; in the order of the table, so that fixed words come before names. */
-function patternsOf(routes: readonly RelayRoute[]): Patterns {
+export function patternsOf(routes: readonly RelayRoute[]): Patterns {
   const patterns = new Map<string, Pattern[]>();
   for (const each of routes) {
     const word = each.path.split("/")[2]!;
@@ -248,7 +260,15 @@ export function findObjectRoute(
 ): FoundObjectRoute | readonly string[] | undefined {
   const word = path.split("/", 3)[2] ?? "";
   const own = isClaude ? CLAUDE_PATTERNS.get(word) : undefined;
-  for (const pattern of own ?? PATTERNS.get(word) ?? []) {
+  return findIn(own ?? PATTERNS.get(word) ?? [], path, method);
+}
+
+export function findIn(
+  patterns: readonly Pattern[],
+  path: string,
+  method: string,
+): FoundObjectRoute | readonly string[] | undefined {
+  for (const pattern of patterns) {
     const match = pattern.path.exec(path);
     if (match === null) continue;
     const found = pattern.routes.get(method);

@@ -3,6 +3,7 @@ import { RelayError } from "../plugin/index.ts";
 import type { Said } from "../relay/said.ts";
 import type { RelayRoute } from "../relay/route.ts";
 import { jsonArrayStream } from "../wire/json-array.ts";
+import { findGeminiObject, GEMINI_MAKERS } from "./gemini-object-routes.ts";
 import { findObjectRoute } from "./object-routes.ts";
 import { CREDITS_ROUTE, GEMINI_ROUTES, REALTIME_ROUTE } from "./relay-routes.ts";
 
@@ -26,7 +27,7 @@ export function findRelayRoute(
 ): FoundRoute | readonly string[] | undefined {
   const gemini = GEMINI_PATH.exec(path);
   if (gemini === null) return foundObject(path, method, query, headers);
-  const route = GEMINI_ROUTES.get(gemini[2]!);
+  const route = GEMINI_ROUTES.get(gemini[2]!) ?? GEMINI_MAKERS.get(gemini[2]!);
   if (route === undefined) {
     if (method !== "POST") return undefined;
     throw new RelayError("not-found", `There is no method "${gemini[2]!.slice(0, 64)}" here.`, {
@@ -45,7 +46,7 @@ export function findRelayRoute(
       stream,
       ...(isArray ? { framing: jsonArrayStream() } : {}),
     },
-    query: withoutParameters(query, ["key", "alt", "$alt"]),
+    query: withoutParameters(query, OWN_PARAMETERS),
     queryKey: queryKeyIn(query),
   };
 }
@@ -65,12 +66,23 @@ function foundObject(
     return { route: REALTIME_ROUTE, said: {}, query, queryKey: undefined };
   }
   // A list or a file may be looked at without being fetched.
-  const found = findObjectRoute(path, method === "HEAD" ? "GET" : method, headers.has("anthropic-version"));
+  const asked = method === "HEAD" ? "GET" : method;
+  const gemini = findGeminiObject(path, asked);
+  if (gemini !== undefined) {
+    if (!("route" in gemini)) return gemini;
+    const { route, id, path: below } = gemini;
+    const said = { path: below, ...(id === undefined ? {} : { id }) };
+    return { route, said, query: withoutParameters(query, OWN_PARAMETERS), queryKey: queryKeyIn(query) };
+  }
+  const found = findObjectRoute(path, asked, headers.has("anthropic-version"));
   if (found === undefined || !("route" in found)) return found;
   const { route, id } = found;
   const said = { path: path.slice("/v1".length), ...(id === undefined ? {} : { id }) };
   return { route, said, query, queryKey: undefined };
 }
+
+/** Of Gemini's clients, these are for the relay. */
+const OWN_PARAMETERS = ["key", "alt", "$alt"];
 
 /** Where Gemini clients may put their credential. */
 export function queryKeyIn(query: string): string | undefined {

@@ -13,6 +13,7 @@ import { keptAnswer } from "./kept-answers.ts";
 import { useKept } from "./kept-uses.ts";
 import { telling } from "./object-events.ts";
 import { isObjectId, type NamedObject, objectsIn } from "./object-ids.ts";
+import { listNamed } from "./named-lists.ts";
 import { listObjects } from "./object-lists.ts";
 import { defaultTargets, ownerOf, type Place, placeOf, serves } from "./object-places.ts";
 import { pass, resolveNamed, unrepeatable } from "./raw.ts";
@@ -38,7 +39,7 @@ export async function runObject(call: Call): Promise<Response> {
   call.lane = "raw";
   if (action === "list") {
     admitRequest(call);
-    return listObjects(call);
+    return call.route.codec.id === "gemini" ? listNamed(call) : listObjects(call);
   }
   if (action === "use") return use(call);
   return create(call);
@@ -55,22 +56,22 @@ async function use(call: Call): Promise<Response> {
   const place = await placeOf(call, id);
   admitRequest(call);
   const sent = await readSent(call);
-  checkModel(call, sent.top);
+  checkModel(call, modelIn(call, sent.top));
   const response = await sendTo(call, place, sent, "");
   if (call.route.method === "DELETE" && call.said?.path?.endsWith(`/${id}`)) await call.services.objects.remove(id);
   return response;
 }
 
 /** What is done with a thing may name a model as well: then it is one that the caller may call. */
-function checkModel(call: Call, top: TopLevel | undefined): void {
+function checkModel(call: Call, model: string | undefined): void {
   const { identity, route } = call;
-  if (identity.models === undefined || route.method !== "POST") return;
+  if (identity.models === undefined) return;
   if (route.object!.mayAskAnyModel === true) {
     throw new RelayError("forbidden", "A key that is bound to models cannot use this: what it asks may name any.", {
       wireCode: "model_not_allowed",
     });
   }
-  if (top?.kind("model") === QUOTE) resolveFor(call.snapshot.router, identity, top.value("model") as string);
+  if (model !== undefined) resolveFor(call.snapshot.router, identity, model);
 }
 
 /** Goes where the objects it refers to lie, else to a provider of its model, else to the one for things of this kind. */
@@ -84,8 +85,8 @@ async function create(call: Call): Promise<Response> {
 }
 
 async function createFrom(call: Call, sent: Sent): Promise<Response> {
-  checkModel(call, sent.top);
   const model = sent.model ?? modelIn(call, sent.top);
+  checkModel(call, model);
   call.requestedModel = model ?? "";
   const referred = await referredPlace(call, sent.top);
   if (referred !== undefined) {
@@ -120,7 +121,7 @@ async function readSent(call: Call): Promise<Sent> {
     const body = upload(call);
     return { contentType, top: undefined, forModel: () => body };
   }
-  if (route.method !== "POST") return { contentType, top: undefined, forModel: () => null };
+  if (route.body === "none") return { contentType, top: undefined, forModel: () => null };
   const bytes = await readJsonBody(call);
   if (bytes.length === 0) {
     validateFields(scanTopLevel(EMPTY_OBJECT), route);
@@ -146,17 +147,20 @@ const QUOTE = 0x22;
 const EMPTY_OBJECT = new TextEncoder().encode("{}") as Uint8Array<ArrayBuffer>;
 
 function bodyFor(call: Call, top: TopLevel, model: string): UpstreamCall["body"] {
-  if (model === "" || call.requestedModel === model) return top.bytes;
+  if (model === "" || call.requestedModel === model || call.said?.model !== undefined) return top.bytes;
   if (call.route.object!.isBatchOfRequests) return renamed(top, model);
   const isNamed = top.kind("model") === QUOTE || call.route.usualModel !== undefined;
-  return isNamed ? editBody(top, call.requestedModel, model, false).body : top.bytes;
+  // Google's models are named by their collection too.
+  const name = call.route.codec.id === "gemini" ? `models/${model}` : model;
+  return isNamed ? editBody(top, call.requestedModel, name, false).body : top.bytes;
 }
 
 /** The model of the call; of a batch of whole requests that of the first, and of all of them. */
 function modelIn(call: Call, top: TopLevel | undefined): string | undefined {
+  if (call.said?.model !== undefined) return call.said.model;
   if (top === undefined) return undefined;
   if (!call.route.object!.isBatchOfRequests) {
-    return top.kind("model") === QUOTE ? (top.value("model") as string) : undefined;
+    return top.kind("model") === QUOTE ? (top.value("model") as string).replace(/^models\//, "") : undefined;
   }
   const models = requestsIn(top).map(({ params }) => params?.model);
   const [first] = models;
@@ -218,7 +222,7 @@ export async function atPlace<T>(call: Call, { entry, key }: Place, model: strin
 
 async function send(call: Call, { entry, key }: Place, sent: Sent, model: string): Promise<Response> {
   const { route, said } = call;
-  const path = said?.path ?? route.path.slice("/v1".length);
+  const path = said?.path ?? route.upstreamPath ?? route.path.slice("/v1".length);
   const headers = forwardedHeaders(call.request.headers);
   const body = sent.forModel(model, entry);
   const { operation, codec, method } = route;

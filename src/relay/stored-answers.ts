@@ -6,8 +6,8 @@ import { isObjectId } from "./object-ids.ts";
 import type { TopLevel } from "./scan.ts";
 
 const KIND = "response";
-const QUOTE = 0x22;
 const FALSE = 0x66;
+const NULL = 0x6e;
 /** The id stands at the beginning of an answer, and of the first event of a stream. */
 const ID = /"id"\s*:\s*"([A-Za-z0-9_-]{1,256})"/;
 const ID_WITHIN_BYTES = 4096;
@@ -30,7 +30,7 @@ export async function noteKept(call: Call, place: Place, head: Uint8Array): Prom
   }
 }
 
-/** What lies with the vendor and this call goes on from: an answer, or a conversation. */
+/** What lies with the vendor and this call goes on from: an answer, a conversation, a cached prompt. */
 export interface Continued {
   readonly id: string;
   /** The field that names it. */
@@ -38,10 +38,9 @@ export interface Continued {
 }
 
 export function continuedIn(call: Call, top: TopLevel): Continued | undefined {
-  if (call.route.codec.keepsAnswers !== true) return undefined;
-  const isAnswer = top.kind("previous_response_id") === QUOTE;
-  if (!isAnswer && top.find("conversation") === undefined) return undefined;
-  const param = isAnswer ? "previous_response_id" : "conversation";
+  const { goesOnFrom } = call.route.codec;
+  const param = goesOnFrom?.find((field) => top.find(field) !== undefined && top.kind(field) !== NULL);
+  if (param === undefined) return undefined;
   const value = top.value(param) as string | { readonly id?: unknown } | null;
   const id = typeof value === "object" ? value?.id : value;
   return isObjectId(id) ? { id, param } : undefined;

@@ -90,6 +90,10 @@ export const READABLE: Readonly<Record<string, Row>> = {
   },
   "/v1/messages/batches/{id}": object("messages"),
   "/v1/messages/batches/{id}/results": object("messages"),
+  "/v1beta/cachedContents": { filters: googlePaging("cachedContents") },
+  "/v1beta/cachedContents/{id}": { path: ({ tail }) => `cache-${tail}`, filters: { key: values() } },
+  "/v1beta/batches": { filters: googlePaging("batches") },
+  "/v1beta/batches/{id}": { path: ({ tail }) => `batch-${tail}`, filters: { key: values() } },
   "/v1/credits": {},
   "/v1/realtime": { filters: { model: values("gpt-4o") } },
 
@@ -162,6 +166,14 @@ export const READABLE: Readonly<Record<string, Row>> = {
     },
   },
 };
+
+function googlePaging(collection: string) {
+  return {
+    pageSize: values("1", "1000"),
+    pageToken: ({ tail }: Names) => [`${collection}/cache-${tail}`],
+    key: values(),
+  };
+}
 
 function modelPaging() {
   return { limit: values("1"), after_id: values("gpt-4o"), before_id: values("gpt-4o") };

@@ -47,4 +47,5 @@ export const openaiResponses = {
   counting: responsesCounting,
   layout: responsesLayout,
   keepsAnswers: true,
+  goesOnFrom: ["previous_response_id", "conversation"],
 } as const satisfies Codec;
