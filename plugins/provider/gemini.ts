@@ -16,14 +16,19 @@ export default defineProvider({
   }),
   setup({ apiVersion }, host) {
     const root = `${host.baseUrl}/${apiVersion}`;
+    // What lies there has a path of its own; everything else is a verb of a model.
+    const urlOf = (call: UpstreamCall): string => {
+      const { path, model } = call;
+      if (path.startsWith("/upload/")) return `${host.baseUrl}/upload/${apiVersion}${path.slice("/upload".length)}`;
+      return path.startsWith("/") ? root + path : `${root}/${modelPath(model)}${verbOf(call)}`;
+    };
     return {
       codecs: [gemini],
       operations: OPERATIONS,
       // By address it reads its own files and what its maker hosts, which the dialect knows.
       traits: (model) => ({ ...geminiTraits(model), mediaUrls: false }),
       request: (call) => ({
-        // What lies there has a path of its own; everything else is a verb of a model.
-        url: `${root}${call.path.startsWith("/") ? call.path : `/${modelPath(call.model)}${verbOf(call)}`}${queryOf(call)}`,
+        url: urlOf(call) + queryOf(call),
         method: call.method,
         headers: {
           ...call.headers,

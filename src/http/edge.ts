@@ -238,6 +238,7 @@ async function dispatch(
       }
       const { route: its } = found;
       if (its.codec.id === "anthropic-messages") family = "anthropic";
+      if (its.codec.id === "gemini") family = "gemini";
       return await relay(services, snapshot, its, request, requestId, found.query, connection, family, found);
     }
     const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);

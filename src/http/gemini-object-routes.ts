@@ -1,4 +1,4 @@
-/** Routes of things that lie with Gemini: cached contents and batches. `http-api.md` section 15. */
+/** Routes of things that lie with Gemini: files, cached contents and batches. `http-api.md` section 15. */
 import { gemini } from "../plugin/index.ts";
 import type { RelayRoute } from "../relay/route.ts";
 import { type FoundObjectRoute, findIn, type ObjectFamily, patternsOf, route, uses } from "./object-routes.ts";
@@ -10,6 +10,13 @@ const CACHES: ObjectFamily = {
   codec: gemini,
   read: "chat:write",
   write: "chat:write",
+};
+const FILES: ObjectFamily = {
+  kind: "gemini-file",
+  operation: "files",
+  codec: gemini,
+  read: "files:read",
+  write: "files:write",
 };
 const BATCHES: ObjectFamily = {
   kind: "gemini-batch",
@@ -23,6 +30,10 @@ export const GEMINI_OBJECT_ROUTES: readonly RelayRoute[] = [
   route(CACHES, "POST", "/v1beta/cachedContents", "create", { required: { model: "string" } }),
   route(CACHES, "GET", "/v1beta/cachedContents", "list"),
   ...uses(CACHES, "GET PATCH DELETE", "/v1beta/cachedContents/{id}"),
+
+  route(FILES, "GET", "/v1beta/files", "list"),
+  ...uses(FILES, "GET DELETE", "/v1beta/files/{id}"),
+  ...uses(FILES, "GET", "/v1beta/files/{id}:download"),
 
   route(BATCHES, "GET", "/v1beta/batches", "list"),
   ...uses(BATCHES, "GET DELETE", "/v1beta/batches/{id}"),
@@ -42,16 +53,28 @@ export const GEMINI_MAKERS: ReadonlyMap<string, RelayRoute> = new Map([
   ],
 ]);
 
+/** Google's clients begin and continue uploads below a root of their own. */
+export const GEMINI_UPLOAD_ROUTE: RelayRoute = route(FILES, "POST", "/upload/v1beta/files", "create", {
+  body: "google-upload",
+});
+
 const PATTERNS = patternsOf(GEMINI_OBJECT_ROUTES);
 
-/** Things are named by their collection and their id in it, e.g. `cachedContents/abc`. Results as of `findObjectRoute`. */
+/**
+ * Things are named by their collection and their id in it, e.g. `cachedContents/abc`. Results as of `findObjectRoute`.
+ * @param isGoogles asked by a client of Google's, which means its own things below `/v1` too
+ */
 export function findGeminiObject(
   path: string,
   method: string,
+  isGoogles: boolean,
 ): (FoundObjectRoute & { readonly path: string }) | readonly string[] | undefined {
-  const below = /^\/v1(?:beta|alpha)(\/.+)$/.exec(path)?.[1];
+  if (/^\/upload\/v1(?:beta|alpha)?\/files$/.test(path)) {
+    return method === "POST" ? { route: GEMINI_UPLOAD_ROUTE, id: undefined, path } : ["POST"];
+  }
+  const [, version, below] = /^\/v1(beta|alpha)?(\/.+)$/.exec(path) ?? [];
   const collection = below?.split("/", 2)[1];
-  if (below === undefined || collection === undefined) return undefined;
+  if (below === undefined || collection === undefined || (version === undefined && !isGoogles)) return undefined;
   const found = findIn(PATTERNS.get(collection) ?? [], `/v1beta${below}`, method);
   if (found === undefined || !("route" in found)) return found;
   return { ...found, path: below, id: found.id === undefined ? undefined : `${collection}/${found.id}` };

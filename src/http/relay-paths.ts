@@ -67,12 +67,13 @@ function foundObject(
   }
   // A list or a file may be looked at without being fetched.
   const asked = method === "HEAD" ? "GET" : method;
-  const gemini = findGeminiObject(path, asked);
+  const gemini = findGeminiObject(path, asked, headers.has("x-goog-api-client"));
   if (gemini !== undefined) {
     if (!("route" in gemini)) return gemini;
     const { route, id, path: below } = gemini;
     const said = { path: below, ...(id === undefined ? {} : { id }) };
-    return { route, said, query: withoutParameters(query, OWN_PARAMETERS), queryKey: queryKeyIn(query) };
+    // What is downloaded is asked for with `alt`.
+    return { route, said, query: withoutParameters(query, ["key"]), queryKey: queryKeyIn(query) };
   }
   const found = findObjectRoute(path, asked, headers.has("anthropic-version"));
   if (found === undefined || !("route" in found)) return found;

@@ -4,7 +4,7 @@ import { syncRoutes } from "./admin/sync.ts";
 import type { ApiRoute } from "./api.ts";
 import { healthRoutes } from "./health.ts";
 import type { Policy } from "./policy.ts";
-import { GEMINI_MAKERS, GEMINI_OBJECT_ROUTES } from "./gemini-object-routes.ts";
+import { GEMINI_MAKERS, GEMINI_OBJECT_ROUTES, GEMINI_UPLOAD_ROUTE } from "./gemini-object-routes.ts";
 import { OBJECT_ROUTES } from "./object-routes.ts";
 import { CREDITS_ROUTE, GEMINI_ROUTES, REALTIME_ROUTE, RELAY_ROUTES } from "./relay-routes.ts";
 import type { HttpServices } from "./services.ts";
@@ -39,6 +39,7 @@ export function describeRoutes(routes: readonly ApiRoute[]): readonly RouteLine[
       ...GEMINI_ROUTES.values(),
       ...OBJECT_ROUTES,
       ...GEMINI_MAKERS.values(),
+      GEMINI_UPLOAD_ROUTE,
       ...GEMINI_OBJECT_ROUTES,
       CREDITS_ROUTE,
       REALTIME_ROUTE,

@@ -96,9 +96,14 @@ export async function readForm(call: Call): Promise<Form> {
 
 /** A form nobody looks into, at the upstream's pace. Throws 413 and 415. */
 export function upload(call: Call): ReadableStream<Uint8Array> {
+  boundaryOf(call.request.headers.get("content-type"));
+  return uploadAny(call);
+}
+
+/** Bytes of any type, likewise. */
+export function uploadAny(call: Call): ReadableStream<Uint8Array> {
   const { request } = call;
   const { maxUpload } = call.snapshot.config.limits;
-  boundaryOf(request.headers.get("content-type"));
   declaredLength(request, maxUpload, "limits.max_upload");
   return streamOf([], { call, reader: readerOf(request), scan: undefined, limit: maxUpload });
 }

@@ -39,7 +39,7 @@ export interface RelayRoute {
   readonly scope: Scope;
   /**
    * `chat`, `completions`, `embeddings`, `rerank`, `count-tokens`: as they are or translated. `compact`: as it is, for
-   * upstreams of its dialect. `json`, `multipart`: raw, with the body in that form. `none`: raw, without a body.
+   * upstreams of its dialect. `google-upload`: bytes in Google's protocol. `json`, `multipart`: raw, with the body in that form. `none`: raw, without a body.
    */
   readonly body:
     | "chat"
@@ -48,6 +48,7 @@ export interface RelayRoute {
     | "rerank"
     | "count-tokens"
     | "compact"
+    | "google-upload"
     | "credits"
     | "realtime"
     | "json"

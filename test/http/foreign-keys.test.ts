@@ -47,7 +47,7 @@ afterAll(() => house.stop());
 
 /** Google's names begin with those of their collections. */
 function objectIds(): string[] {
-  return [home.objectId, `cachedContents/${home.objectId}`, `batches/${home.objectId}`];
+  return [home.objectId, ...["cachedContents", "batches", "files"].map((of) => `${of}/${home.objectId}`)];
 }
 
 /** Bodies with which the owner of the organisation would get what he asks for. */

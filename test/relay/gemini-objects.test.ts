@@ -1,5 +1,6 @@
-/** What lies with Gemini, cached contents and batches: made, found again, gone on from, listed without others', hidden from others. */
+/** What lies with Gemini, files, cached contents and batches: made, found again, gone on from, listed without others', hidden from others. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { GoogleGenAI } from "@google/genai";
 import { GEMINI_OBJECT_ROUTES } from "../../src/http/gemini-object-routes.ts";
 import type { UpstreamObject } from "../../src/store/types.ts";
 import { readJson } from "../support/json.ts";
@@ -115,6 +116,19 @@ describe("a batch", () => {
   });
 });
 
+test("below /v1 only Google's own clients mean Google's things", async () => {
+  const { up, under } = await start(vendor);
+  await ask(under, "POST", "/v1beta/cachedContents", { model: `models/${MODEL}`, contents });
+  const headers = { authorization: `Bearer ${KEY}` };
+  const theirs = await fetch(`${under.url}/v1/cachedContents/made`, {
+    headers: { ...headers, "x-goog-api-client": "x" },
+  });
+  expect([theirs.status, up.received.at(-1)!.path]).toEqual([200, "/v1beta/cachedContents/made"]);
+  expect((await fetch(`${under.url}/v1/cachedContents/made`, { headers })).status).toBe(404);
+  const batches = await readJson(await fetch(`${under.url}/v1/batches`, { headers }));
+  expect(batches).toMatchObject({ object: "list", data: [] });
+});
+
 describe("lists", () => {
   test("show the caller's own, page by page, however many of others' lie between", async () => {
     const { up, under } = await start(({ method, query, text }) => {
@@ -160,8 +174,107 @@ describe("lists", () => {
   });
 });
 
+describe("a file", () => {
+  const FILE = {
+    name: "files/made",
+    uri: "https://generativelanguage.googleapis.com/v1beta/files/made",
+    sizeBytes: "4",
+  };
+  const UPLOAD_ID = "ABPtcPrXyz-_123";
+  /** Google's part: an upload is begun, and is over with its last bytes. */
+  const google: Script = ({ path, query, headers }) => {
+    if (!path.startsWith("/upload/")) return { json: FILE };
+    if (!query.includes("upload_id")) {
+      const url = `https://generativelanguage.googleapis.com${path}?upload_id=${UPLOAD_ID}&upload_protocol=resumable`;
+      return { text: "", headers: { "x-goog-upload-url": url, "x-goog-upload-status": "active" } };
+    }
+    const isLast = headers.get("x-goog-upload-command")!.includes("finalize");
+    const status = { "x-goog-upload-status": isLast ? "final" : "active", "content-type": "application/json" };
+    return { text: isLast ? JSON.stringify({ file: FILE }) : "", headers: status };
+  };
+  const begin = (under: TestRelay): Promise<Response> =>
+    fetch(`${under.url}/upload/v1beta/files?key=${KEY}`, {
+      method: "POST",
+      headers: {
+        ...{ "content-type": "application/json", "x-goog-upload-protocol": "resumable" },
+        ...{ "x-goog-upload-command": "start", "x-goog-upload-header-content-length": "4" },
+      },
+      body: JSON.stringify({ file: { displayName: "a" } }),
+    });
+
+  test.each(["v1", "v1beta"])(
+    "is uploaded by Google's SDK (%s) to one key, under which it is found again",
+    async (apiVersion) => {
+      const { up, under } = await start(google);
+      const ai = new GoogleGenAI({ apiKey: KEY, httpOptions: { baseUrl: under.url, apiVersion } });
+      const made = await ai.files.upload({ file: new Blob(["text"]), config: { mimeType: "text/plain" } });
+      expect(made).toMatchObject({ name: "files/made" });
+      expect((await ai.files.get({ name: "files/made" })).name).toBe("files/made");
+      await ai.files.delete({ name: "files/made" });
+      expect(up.received.map(({ method, path }) => [method, path])).toEqual([
+        ["POST", "/upload/v1beta/files"],
+        ["POST", "/upload/v1beta/files"],
+        ["GET", "/v1beta/files/made"],
+        ["DELETE", "/v1beta/files/made"],
+      ]);
+      expect(up.received[1]).toMatchObject({
+        text: "text",
+        query: `?upload_id=${UPLOAD_ID}&upload_protocol=resumable`,
+      });
+      expect(new Set(up.received.map(keyOf)).size).toBe(1);
+      for (const id of ["files/made", `uploads/${UPLOAD_ID}`]) {
+        expect(await under.services.objects.find(id)).toBeUndefined();
+      }
+    },
+  );
+
+  test("is brought to us in pieces: the address that the client is told is ours, and holds no credential", async () => {
+    const { up, under } = await start(google);
+    const begun = await begin(under);
+    const url = begun.headers.get("x-goog-upload-url")!;
+    expect([begun.status, url]).toEqual([
+      200,
+      `${under.url}/upload/v1beta/files?upload_id=${UPLOAD_ID}&upload_protocol=resumable`,
+    ]);
+    expect(up.received[0]).toMatchObject({ query: "", text: '{"file":{"displayName":"a"}}' });
+    for (const [command, body] of [
+      ["upload", "te"],
+      ["upload, finalize", "xt"],
+    ] as const) {
+      const answer = await fetch(url, {
+        method: "POST",
+        headers: { "x-goog-api-key": KEY, "x-goog-upload-command": command, "x-goog-upload-offset": "0" },
+        body,
+      });
+      expect([answer.status, answer.headers.get("x-goog-upload-status")]).toEqual([
+        200,
+        command === "upload" ? "active" : "final",
+      ]);
+      expect(up.received.at(-1)!.text).toBe(body);
+      expect(up.received.at(-1)!.headers.get("x-goog-upload-command")).toBe(command);
+    }
+    expect(await under.services.objects.find("files/made")).toMatchObject({ kind: "gemini-file", provider: "google" });
+    expect((await fetch(`${under.url}/v1beta/files/made:download?alt=media&key=${KEY}`)).status).toBe(200);
+    expect(up.received.at(-1)).toMatchObject({ path: "/v1beta/files/made:download", query: "?alt=media" });
+  });
+
+  test("of another's upload, or of none, nobody hears: 404 before a byte is sent", async () => {
+    const { up, under } = await start(google);
+    await under.services.objects.add([foreign("uploads/of-another", "gemini-upload")]);
+    for (const id of ["of-another", "unknown", "%2e%2e"]) {
+      const path = `/upload/v1beta/files?upload_id=${id}&upload_protocol=resumable`;
+      const answer = await ask(under, "POST", path, { x: 1 });
+      expect([id, answer.status, await readJson(answer)]).toMatchObject([id, 404, { error: { status: "NOT_FOUND" } }]);
+    }
+    expect((await fetch(`${under.url}/upload/v1beta/files`, { method: "POST" })).status).toBe(401);
+    expect((await ask(under, "GET", "/upload/v1beta/files")).status).toBe(405);
+    expect(up.received).toEqual([]);
+  });
+});
+
 describe("each route of a thing", () => {
-  const uses = GEMINI_OBJECT_ROUTES.filter(({ object }) => object!.action === "use");
+  // Files are made by uploads: above.
+  const uses = GEMINI_OBJECT_ROUTES.filter(({ object }) => object!.action === "use" && object!.kind !== "gemini-file");
   test.each(uses.map((route) => [`${route.method} ${route.path}`, route] as const))(
     "%s goes where it lies; of another's it knows nothing, and asks nobody",
     async (_name, { method, path, object }) => {
