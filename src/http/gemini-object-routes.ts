@@ -28,14 +28,14 @@ const BATCHES: ObjectFamily = {
 
 export const GEMINI_OBJECT_ROUTES: readonly RelayRoute[] = [
   route(CACHES, "POST", "/v1beta/cachedContents", "create", { required: { model: "string" } }),
-  route(CACHES, "GET", "/v1beta/cachedContents", "list"),
+  route(CACHES, "GET", "/v1beta/cachedContents", "list", { isPagedByToken: true }),
   ...uses(CACHES, "GET PATCH DELETE", "/v1beta/cachedContents/{id}"),
 
-  route(FILES, "GET", "/v1beta/files", "list"),
+  route(FILES, "GET", "/v1beta/files", "list", { isPagedByToken: true }),
   ...uses(FILES, "GET DELETE", "/v1beta/files/{id}"),
   ...uses(FILES, "GET", "/v1beta/files/{id}:download"),
 
-  route(BATCHES, "GET", "/v1beta/batches", "list"),
+  route(BATCHES, "GET", "/v1beta/batches", "list", { isPagedByToken: true }),
   ...uses(BATCHES, "GET DELETE", "/v1beta/batches/{id}"),
   ...uses(BATCHES, "POST", "/v1beta/batches/{id}:cancel"),
 ];

@@ -204,6 +204,7 @@ export const CLAUDE_ROUTES: readonly RelayRoute[] = [
   ...uses(CLAUDE_FILES, "GET", "/v1/files/{id}/content"),
 
   route(CLAUDE_SKILLS, "POST", "/v1/skills", "create", { body: "multipart" }),
+  route(CLAUDE_SKILLS, "GET", "/v1/skills", "list", { isPagedByToken: true }),
   ...uses(CLAUDE_SKILLS, "GET DELETE", "/v1/skills/{id}"),
   ...uses(CLAUDE_SKILLS, "GET", "/v1/skills/{id}/versions"),
   ...uses(CLAUDE_SKILLS, "POST", "/v1/skills/{id}/versions", { body: "multipart" }),

@@ -39,7 +39,7 @@ export async function runObject(call: Call): Promise<Response> {
   call.lane = "raw";
   if (action === "list") {
     admitRequest(call);
-    return call.route.codec.id === "gemini" ? listNamed(call) : listObjects(call);
+    return call.route.object!.isPagedByToken === true ? listNamed(call) : listObjects(call);
   }
   if (action === "use") return use(call);
   return create(call);

@@ -14,6 +14,8 @@ export interface ObjectUse {
   readonly isBatchOfRequests?: true;
   /** The body may name models anywhere, which no key's list of models can be held against. */
   readonly mayAskAnyModel?: true;
+  /** Pages of a list are named by tokens that only the vendor can read, not by the last thing on them. */
+  readonly isPagedByToken?: true;
   /** What is asked of the one object makes another of its kind. */
   readonly makesAnother?: true;
   /** The vendor is going to give it up. */

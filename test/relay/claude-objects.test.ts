@@ -73,6 +73,38 @@ describe("a file of Anthropic's", () => {
     expect(up.received).toEqual([]);
   });
 
+  test("skills are paged by tokens: the vendor's towards it, ours towards the client", async () => {
+    const { up, under } = await start(({ query }) => {
+      const isSecond = query.includes("page=second");
+      const data = (isSecond ? ["c", "theirs"] : ["theirs-too", "a", "b"]).map((id) => ({ id, type: "skill" }));
+      return { json: { data, has_more: !isSecond, next_page: isSecond ? null : "second" } };
+    });
+    const { entry } = under.holder.current.providers.find(({ name }) => name === "claude")!;
+    const place = { provider: "claude", keyId: entry!.keys.keys[0]!.id, orgId: null, userId: null };
+    const own = { kind: "claude-skill", ...place, principal: "access-key" };
+    await under.services.objects.add(["a", "b", "c"].map((id) => ({ id, ...own })));
+    const skill = (id: string) => ({ id, type: "skill" });
+    expect(await readJson(await ask(under, "GET", "/v1/skills?limit=2"))).toEqual({
+      data: [skill("a"), skill("b")],
+      has_more: true,
+      next_page: "b",
+    });
+    expect(await readJson(await ask(under, "GET", "/v1/skills?limit=2&page=b"))).toEqual({
+      data: [skill("c")],
+      has_more: false,
+      next_page: null,
+    });
+    up.forget();
+    for (const query of ["?page=theirs", "?limit=0"]) {
+      const refused = await ask(under, "GET", `/v1/skills${query}`);
+      expect([refused.status, await readJson(refused)]).toMatchObject([
+        400,
+        { error: { type: "invalid_request_error" } },
+      ]);
+    }
+    expect(up.received).toEqual([]);
+  });
+
   test("without the header, files are OpenAI's", async () => {
     const { up, under } = await start({ json: { id: "file-openai", object: "file" } });
     await ask(under, "POST", "/v1/files", {});
