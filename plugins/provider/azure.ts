@@ -94,6 +94,7 @@ export default defineProvider({
     const ofAll: Traits = {
       fileUrls: false,
       maxTokensField: isDated && apiVersion < LIMIT_RENAMED ? "max_tokens" : "max_completion_tokens",
+      ...(isDated ? { vendorFields: false } : {}), // they came with the undated paths
       ...(isDated && apiVersion < COUNTS_STREAMED ? { streamUsage: false } : {}),
     };
     const models = Object.keys(deployments);

@@ -4,7 +4,7 @@ import { openaiTraits } from "../shared/openai.ts";
 import { openaiPrice } from "../shared/openai-prices.ts";
 
 /** The first party wants the newer name for all models; most compatible servers only know the older one. */
-const FIRST_PARTY = { maxTokensField: "max_completion_tokens", allowedTools: true } as const;
+const FIRST_PARTY = { maxTokensField: "max_completion_tokens", allowedTools: true, vendorFields: true } as const;
 /** Behind an address of one's own may be OpenRouter or another relay, which take documents by URL. */
 const OTHERS = { maxTokensField: "max_tokens", fileUrls: true } as const;
 

@@ -112,7 +112,8 @@ export default defineProvider({
       codecs: [gemini, vertexClaude],
       embeddingsIn,
       codecsFor: (model) => (isClaude(model) ? [vertexClaude] : [gemini]),
-      traits: (model) => (isClaude(model) ? hostedClaudeTraits(model) : geminiTraits(model)),
+      traits: (model) =>
+        isClaude(model) ? hostedClaudeTraits(model) : { ...geminiTraits(model), serviceTiers: false },
       async request(call) {
         const owner = await projectOf(forKey(call.secret), call);
         // Keys of the express mode have no project to name.

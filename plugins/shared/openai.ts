@@ -30,8 +30,12 @@ const FAMILIES: readonly (readonly [pattern: RegExp, traits: Traits])[] = [
   [/^gpt-5\.\d/, { ...thinks("none", "low", "medium", "high", "xhigh"), sampling: "unless-thinking" }],
 ];
 
+/** Takes marks for its cache in content: from 5.6 on, as the vendor's reference of `prompt_cache_options` says. */
+const MARKED = /^gpt-(5\.([6-9]|\d\d)|[6-9]|\d\d)/;
+
 /** By the vendor's name of the model, also of one that was tuned (`ft:gpt-…`) or is sold on (`openai/gpt-…`). */
 export function openaiTraits(model: string): Traits {
   const name = model.replace(/^(ft:|openai\/)/, "");
-  return FAMILIES.find(([pattern]) => pattern.test(name))?.[1] ?? {};
+  const traits = FAMILIES.find(([pattern]) => pattern.test(name))?.[1] ?? {};
+  return MARKED.test(name) ? { ...traits, cacheBreakpoints: true } : traits;
 }

@@ -1,5 +1,6 @@
 /** Takes answers that are no objects out of the object in which they had to travel, whole or while they stream. */
 import type { ChatEvent, ChatRequest, ChatResponse, Part } from "../contract/chat.ts";
+import { parseJson } from "./shared/json.ts";
 import { ANSWER_VALUE, isWrapped } from "./shared/schema/root.ts";
 
 const OPENING = new RegExp(`^\\s*\\{\\s*"${ANSWER_VALUE}"\\s*:`);
@@ -17,11 +18,17 @@ interface Reader {
  */
 export function valueReader({ responseFormat }: Pick<ChatRequest, "responseFormat">): Reader | undefined {
   if (responseFormat?.type !== "json-schema" || !isWrapped(responseFormat.schema)) return undefined;
+  const create = () => (responseFormat.bare ? new BareText() : new WrappedText());
+  const unwrapped = (part: Part): Part => {
+    if (part.type !== "text") return part;
+    const wrapped = create();
+    return { ...part, text: wrapped.read(part.text) + wrapped.end() };
+  };
   let text: WrappedText | undefined;
   return {
     event(event) {
-      if (event.type === "response-end") return [withOthers(event)];
-      if (event.type === "part-start") text = event.head.type === "text" ? new WrappedText() : undefined;
+      if (event.type === "response-end") return [withOthers(event, unwrapped)];
+      if (event.type === "part-start") text = event.head.type === "text" ? create() : undefined;
       if (text === undefined) return [event];
       if (event.type === "part-delta") {
         const delta = text.read(event.delta);
@@ -31,19 +38,13 @@ export function valueReader({ responseFormat }: Pick<ChatRequest, "responseForma
       const rest = text.end();
       return rest === "" ? [event] : [{ type: "part-delta", index: event.index, delta: rest }, event];
     },
-    response: (response) => withOthers({ ...response, parts: response.parts.map(unwrapped) }),
+    response: (response) => withOthers({ ...response, parts: response.parts.map(unwrapped) }, unwrapped),
   };
 }
 
-function withOthers<Told extends Pick<ChatResponse, "others">>(told: Told): Told {
+function withOthers<Told extends Pick<ChatResponse, "others">>(told: Told, unwrapped: (part: Part) => Part): Told {
   if (told.others === undefined) return told;
   return { ...told, others: told.others.map((other) => ({ ...other, parts: other.parts.map(unwrapped) })) };
-}
-
-function unwrapped(part: Part): Part {
-  if (part.type !== "text") return part;
-  const wrapped = new WrappedText();
-  return { ...part, text: wrapped.read(part.text) + wrapped.end() };
 }
 
 /** The text of one answer. What is not wrapped after all is given out as it is. */
@@ -83,5 +84,21 @@ class WrappedText {
     const released = this.#held.slice(0, chars);
     this.#held = this.#held.slice(chars);
     return released;
+  }
+}
+
+/** The same without the quotes of a text, which is short and comes in one piece: an escape may be cut anywhere. */
+class BareText extends WrappedText {
+  #json = "";
+
+  override read(delta: string): string {
+    this.#json += super.read(delta);
+    return "";
+  }
+
+  override end(): string {
+    this.#json += super.end();
+    const value = parseJson(this.#json);
+    return typeof value === "string" ? value : this.#json;
   }
 }

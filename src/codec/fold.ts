@@ -57,6 +57,7 @@ export function createCollector(): (event: ChatEvent) => ChatResponse | undefine
           finish: event.finish,
           others: event.others,
           usage: mergeUsage(start?.usage, event.usage),
+          serviceTier: event.serviceTier ?? start?.serviceTier,
           vendor: mergeVendor(start?.vendor, event.vendor),
         });
       case "error":
@@ -68,7 +69,7 @@ export function createCollector(): (event: ChatEvent) => ChatResponse | undefine
 function toPart(head: PartHead, text: string, tail: PartTail | undefined): Part {
   switch (head.type) {
     case "text":
-      return { type: "text", text, ...pickTail(tail, "annotations", "signature", "logprobs", "vendor") };
+      return { ...head, text, ...pickTail(tail, "annotations", "signature", "logprobs", "vendor") };
     case "reasoning":
       return { ...head, text, ...pickTail(tail, "signature", "redacted", "vendor") };
     case "refusal":
@@ -90,7 +91,7 @@ function pickTail<Key extends keyof PartTail>(tail: PartTail | undefined, ...key
 
 /** Tells a whole answer as the events a stream of it would have been; each text in one delta. */
 export function replay(response: ChatResponse): ChatEvent[] {
-  const { id, model, createdAt, finish, others, usage, vendor } = response;
+  const { id, model, createdAt, finish, others, usage, serviceTier, vendor } = response;
   const { outputTokens: _output, reasoningTokens: _reasoning, ...read } = usage;
   const events: ChatEvent[] = [
     {
@@ -99,6 +100,7 @@ export function replay(response: ChatResponse): ChatEvent[] {
       model,
       ...(createdAt === undefined ? {} : { createdAt }),
       ...(Object.keys(read).length === 0 ? {} : { usage: read }),
+      ...(serviceTier === undefined ? {} : { serviceTier }),
       ...(vendor === undefined ? {} : { vendor }),
     },
   ];
@@ -118,7 +120,7 @@ export function replay(response: ChatResponse): ChatEvent[] {
 function fromPart(part: Part): { head: PartHead; text: string; tail?: PartTail } {
   switch (part.type) {
     case "text":
-      return { head: { type: "text" }, text: part.text, ...tailOf(part) };
+      return { head: { type: "text", ...(part.formed ? { formed: true } : {}) }, text: part.text, ...tailOf(part) };
     case "reasoning": {
       const head: PartHead = { type: "reasoning", ...(part.kind === undefined ? {} : { kind: part.kind }) };
       return { head, text: part.text, ...tailOf(part) };

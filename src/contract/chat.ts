@@ -12,6 +12,8 @@ export interface CacheMark {
   readonly ttl?: string;
   /** Who else may read it, in Anthropic's words; meant for Anthropic alone. */
   readonly scope?: string;
+  /** Written as OpenAI's own mark (`prompt_cache_breakpoint`), so for a model that is known to take it. */
+  readonly breakpoint?: true;
 }
 
 /** Proof of origin that only its maker can check; never sent to anybody else. */
@@ -51,6 +53,8 @@ export interface TextPart extends PartBase {
   text: string;
   annotations?: Annotation[];
   signature?: Signature;
+  /** Of an answer: it came as the input of the tool that stands in for a form of answers; other words are not part of it. */
+  formed?: true;
   /** Of its tokens, in order; where they were asked for. */
   logprobs?: TokenLogprob[];
 }
@@ -161,7 +165,15 @@ export type ToolChoice =
 export type ResponseFormat =
   | { type: "text" }
   | { type: "json" }
-  | { type: "json-schema"; name?: string; description?: string; schema: JsonObject; strict?: boolean };
+  | {
+      type: "json-schema";
+      name?: string;
+      description?: string;
+      schema: JsonObject;
+      strict?: boolean;
+      /** The schema is one of texts, and the client wants the bare text, without JSON's quotes. */
+      bare?: true;
+    };
 
 export type Effort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max";
 
@@ -202,7 +214,10 @@ export interface ChatRequest {
   reasoning?: Reasoning;
   /** Opaque end-user id. */
   user?: string;
+  /** The same for the vendor's watch over misuse, where its dialects keep the two apart. */
+  safetyIdentifier?: string;
   metadata?: JsonObject;
+  /** In OpenAI's words: `auto`, `default`, `flex`, `priority`, … */
   serviceTier?: string;
   promptCacheKey?: string;
   /** How OpenAI keeps its cache, as both of its dialects write it: `prompt_cache_retention`, `prompt_cache_options`. */
@@ -264,12 +279,14 @@ export interface ChatResponse {
   others?: Alternative[];
   /** Of all answers together. */
   usage: Usage;
+  /** The tier that served it, in OpenAI's words, where the upstream said. */
+  serviceTier?: string;
   vendor?: Vendor;
 }
 
 /** What is known of a part when it opens. `media` and `opaque` arrive whole in their head. */
 export type PartHead =
-  | { type: "text" }
+  | { type: "text"; formed?: true }
   | { type: "reasoning"; kind?: "full" | "summary" }
   | { type: "refusal" }
   | { type: "tool-call"; id: string; name: string; custom?: true }
@@ -293,9 +310,24 @@ export interface PartTail {
  * A delta is empty only where it brings `logprobs`, of tokens that are not yet a character.
  */
 export type ChatEvent =
-  | { type: "response-start"; id: string; model: string; createdAt?: number; usage?: Usage; vendor?: Vendor }
+  | {
+      type: "response-start";
+      id: string;
+      model: string;
+      createdAt?: number;
+      usage?: Usage;
+      serviceTier?: string;
+      vendor?: Vendor;
+    }
   | { type: "part-start"; index: number; head: PartHead }
   | { type: "part-delta"; index: number; delta: string; logprobs?: readonly TokenLogprob[] }
   | { type: "part-end"; index: number; tail?: PartTail }
-  | { type: "response-end"; finish: Finish; usage: Usage; others?: Alternative[]; vendor?: Vendor }
+  | {
+      type: "response-end";
+      finish: Finish;
+      usage: Usage;
+      others?: Alternative[];
+      serviceTier?: string;
+      vendor?: Vendor;
+    }
   | { type: "error"; error: RelayError };

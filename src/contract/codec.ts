@@ -78,8 +78,8 @@ export interface Ingress {
   readonly ownMark?: string;
   /** Frames that end a good stream; appended by the pass-through lane when the upstream left them out. */
   readonly endMark?: Frame;
-  /** Media that answers of this dialect can hold; default: none. */
-  readonly answerMedia?: readonly MediaPart["kind"][];
+  /** Whether an answer of this dialect can hold it; default: no media at all. */
+  showsMedia?(part: MediaPart): boolean;
 }
 
 /**
@@ -95,6 +95,13 @@ export interface Traits {
   readonly systemRole?: "system" | "developer";
   /** openai-chat: false = refuses `max_completion_tokens` and the role `developer`, which others take beside the older. */
   readonly newerNames?: boolean;
+  /**
+   * openai-chat, openai-responses: false = may refuse what few servers but the dialects' maker have: `safety_identifier`, the settings of
+   * its cache and the marks in content.
+   */
+  readonly vendorFields?: boolean;
+  /** openai-chat, openai-responses: takes marks for its cache in content, so that those of other dialects become such. */
+  readonly cacheBreakpoints?: boolean;
   /** openai-chat: false = knows no choice among some of the tools; the others are left out instead. */
   readonly allowedTools?: boolean;
   /** openai-chat: wants instructions at the start only, and users and assistants in turn, as many chat templates do. */

@@ -43,7 +43,7 @@ export const OPENAI_OPERATIONS: ReadonlySet<Operation> = new Set<Operation>([
 ]);
 
 /** What imitations of the first party lack, as it does itself in the second case. */
-const USUAL: Traits = { allowedTools: false, fileUrls: false };
+const USUAL: Traits = { allowedTools: false, fileUrls: false, vendorFields: false };
 
 type Codecs = readonly [Codec, ...Codec[]];
 

@@ -32,7 +32,16 @@ import type { TopLevel } from "./scan.ts";
 import { seedOf } from "./seed.ts";
 import { type Continued, continuedIn, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
 import { toolsIn, withoutTools } from "./tool-downgrade.ts";
-import { type EventReader, openTranslation, readAnswer, readEvents, readLocalEvents, readTold } from "./translate.ts";
+import {
+  type Asked,
+  askedOf,
+  type EventReader,
+  openTranslation,
+  readAnswer,
+  readEvents,
+  readLocalEvents,
+  readTold,
+} from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
 import { codecOf, Sent, thrown } from "./sent.ts";
@@ -192,7 +201,7 @@ class ChatWork implements Work<Response> {
     const contentType = answer.header("content-type") ?? "application/json";
     const isStream = isStreamOf(entry.provider.framing ?? codec.framing, contentType);
     if (call.streaming && isStream) return this.#receiveStream(sent, answer);
-    if (call.streaming || isStream) return this.#otherForm(entry, codec, answer);
+    if (call.streaming || isStream) return this.#otherForm(entry, codec, answer, askedOf(call, this.request, {}));
     const bytes = readWhole(call, entry, answer);
     if (bytes instanceof Promise) return this.#receiveLater(sent, bytes, contentType);
     return this.#receiveWhole(sent, bytes, contentType);
@@ -244,10 +253,12 @@ class ChatWork implements Work<Response> {
     const traits = entry.traits(model);
     const needsBytes = needsMedia(call, this.request, codec, traits);
     const request = needsBytes ? await this.#withBytes(codec, traits) : this.request;
-    const body = encoder.encode(JSON.stringify(this.#encode(request, target, codec))) as Uint8Array<ArrayBuffer>;
+    const sent = this.#encode(request, target, codec);
+    const body = encoder.encode(JSON.stringify(sent)) as Uint8Array<ArrayBuffer>;
     const isSame = codec.id === call.route.codec.id;
     const headers = isSame ? this.#headers() : {};
     const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
+    const asked = askedOf(call, this.request, sent);
     try {
       const answer = await callUpstream(call, entry, shape);
       const refusal = accept(call, codec, answer, key);
@@ -255,11 +266,11 @@ class ChatWork implements Work<Response> {
       const framing = entry.provider.framing ?? codec.framing;
       const isStream = isStreamOf(framing, answer.header("content-type") ?? "");
       if (call.streaming && isStream) {
-        const events = readEvents(answer, framing, codec, this.request);
+        const events = readEvents(answer, framing, codec, asked);
         return await this.#streamEvents(events, entry);
       }
-      if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer);
-      const told = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
+      if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer, asked);
+      const told = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), asked);
       const response = noteResponse(call, told);
       return answerWhole(call, this.#write(call.route.codec.ingress!.encodeResponse(response, this.#context())));
     } catch (cause) {
@@ -269,16 +280,16 @@ class ChatWork implements Work<Response> {
   }
 
   /** The upstream streamed where a whole answer was asked for, or the other way round: one is made from the other. */
-  async #otherForm(entry: ProviderEntry, codec: Codec, answer: Answer): Promise<Response> {
+  async #otherForm(entry: ProviderEntry, codec: Codec, answer: Answer, asked: Asked): Promise<Response> {
     const { call } = this;
     call.lane = "translate";
     if (call.streaming) {
-      const response = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), this.request);
+      const response = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), asked);
       return this.#streamEvents(readTold(replay(response)), entry);
     }
     call.idleMs = entry.timeouts.idleMs;
     call.lastByteMs = call.services.active.now;
-    return this.#collect(readEvents(answer, entry.provider.framing ?? codec.framing, codec, this.request));
+    return this.#collect(readEvents(answer, entry.provider.framing ?? codec.framing, codec, asked));
   }
 
   async #answerLocally({ entry, model }: Target): Promise<Response> {

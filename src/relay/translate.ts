@@ -1,5 +1,7 @@
 /** Translate lane: bytes to frames to events to frames to bytes, event by event. */
 import { valueReader } from "../codec/answer-value.ts";
+import { mediaReader } from "../codec/media-words.ts";
+import { outputReader } from "../codec/output-tool.ts";
 import { stopReader } from "../codec/stop-reader.ts";
 import type { Answer } from "../net/answer.ts";
 import {
@@ -17,6 +19,7 @@ import type { Call } from "./call.ts";
 import type { Source } from "./client-stream.ts";
 import { noteEvent } from "./estimated-usage.ts";
 import { orAborted } from "./patience.ts";
+import { noteLeftOut } from "./unsaid.ts";
 import { failureOf } from "./upstream.ts";
 
 /** Events as they come, several at a time; `null` = end. */
@@ -26,22 +29,39 @@ export interface EventReader {
   drain(): Promise<void>;
 }
 
+/** What an answer is read by. */
+export interface Asked {
+  /** As the client meant it. */
+  readonly request: ChatRequest;
+  /** As it went out. */
+  readonly sent: JsonObject;
+  /** The client's dialect. */
+  readonly client: Codec;
+  /** Called with the name of what an answer holds and the client does not get. */
+  readonly leave: (name: string) => void;
+}
+
+/** @param sent the body as it went out */
+export function askedOf(call: Call, request: ChatRequest, sent: JsonObject): Asked {
+  return { request, sent, client: call.route.codec, leave: (name) => noteLeftOut(call, name) };
+}
+
 /** An upstream that has said everything gets this long to close its answer. */
 const DRAIN_MAX_MS = 5000;
 
 /** Reads an upstream's whole answer to this request. */
-export function readAnswer(codec: Codec, body: JsonObject, request: ChatRequest): ChatResponse {
+export function readAnswer(codec: Codec, body: JsonObject, asked: Asked): ChatResponse {
   const response = codec.egress!.decodeResponse(body);
-  return readersOf(codec, request).reduce((read, reader) => reader.response(read), response);
+  return readersOf(codec, asked).reduce((read, reader) => reader.response(read), response);
 }
 
 /** Reads an upstream's stream in its own dialect. */
-export function readEvents(answer: Answer, framing: Framing, codec: Codec, request: ChatRequest): EventReader {
+export function readEvents(answer: Answer, framing: Framing, codec: Codec, asked: Asked): EventReader {
   const deframe = framing.decoder();
   const read = codec.egress!.streamDecoder();
-  const readers = readersOf(codec, request);
+  const readers = readersOf(codec, asked);
   const decode = (frame: Frame | null): readonly ChatEvent[] =>
-    readers.reduce<readonly ChatEvent[]>((told, reader) => told.flatMap(reader.event), read(frame));
+    readers.reduce<readonly ChatEvent[]>(readOn, read(frame));
   let isDone = false;
   return {
     async next() {
@@ -63,6 +83,13 @@ export function readEvents(answer: Answer, framing: Framing, codec: Codec, reque
   };
 }
 
+/** Most frames are one event or none. */
+function readOn(told: readonly ChatEvent[], reader: AnswerReader): readonly ChatEvent[] {
+  const [first] = told;
+  if (first === undefined) return told;
+  return told.length === 1 ? reader.event(first) : told.flatMap(reader.event);
+}
+
 interface AnswerReader {
   readonly event: (event: ChatEvent) => readonly ChatEvent[];
   readonly response: (response: ChatResponse) => ChatResponse;
@@ -70,9 +97,11 @@ interface AnswerReader {
 }
 
 /** What stands between the upstream's answer and the one that was asked for. */
-function readersOf({ egress }: Codec, request: ChatRequest): readonly AnswerReader[] {
+function readersOf({ egress }: Codec, { request, sent, client, leave }: Asked): readonly AnswerReader[] {
   const stops = egress!.lacksStop ? stopReader(request) : undefined;
-  return [valueReader(request), stops].filter((reader) => reader !== undefined);
+  return [outputReader(sent, leave), valueReader(request), stops, mediaReader(client)].filter(
+    (reader) => reader !== undefined,
+  );
 }
 
 /** Reads the events of a provider that answers by itself. */

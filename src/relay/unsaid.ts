@@ -7,7 +7,7 @@ export function noteUnsaid(call: Call, part: Part | PartHead): void {
   const { codec } = call.route;
   let name: string;
   if (part.type === "media") {
-    if (codec.ingress?.answerMedia?.includes(part.kind) === true) return;
+    if (codec.ingress?.showsMedia?.(part) === true) return;
     name = part.kind;
   } else if (part.type === "opaque") {
     if (part.codecId === codec.id) return;
@@ -15,6 +15,11 @@ export function noteUnsaid(call: Call, part: Part | PartHead): void {
     // An upstream's word, which stands in a header of ours.
     name = typeof type === "string" && /^\w{1,40}$/.test(type) ? type : "part";
   } else return;
+  noteLeftOut(call, name);
+}
+
+/** The same of what was left out by name. */
+export function noteLeftOut(call: Call, name: string): void {
   const field = `answer.${name}`;
   if (call.dropped?.includes(field) !== true) call.dropped = [...(call.dropped ?? []), field];
 }

@@ -1,11 +1,15 @@
 /** What Converse is told, whoever asked; and what of its answers is more than the laws say. */
 import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { JsonObject } from "../../src/contract/chat.ts";
 import type { Traits } from "../../src/contract/codec.ts";
-import { caught, dig } from "./support.ts";
+import { caught, dig, KIT, KIT_MISSING } from "./support.ts";
 import { readEvents, translateTo, UPSTREAM_CODECS } from "./upstream-support.ts";
 
 const CLAUDE: Traits = { family: "claude", thinking: "budget", sampling: "one" };
+const SERVICE = join(KIT, "specs/bedrock-runtime.service-2.json");
+const HAS_SERVICE = existsSync(SERVICE);
 const NOVA: Traits = { family: "nova", thinking: "adaptive" };
 
 const user = (content: unknown = "Hi") => ({ role: "user", content }) as JsonObject;
@@ -261,16 +265,35 @@ describe("media", () => {
 
 describe("limits and sampling", () => {
   test("the four that all models have", () => {
-    expect(chat({ max_tokens: 9, temperature: 1.4, top_p: 0.5, stop: ["END", " "] })).toMatchObject({
-      sent: { inferenceConfig: { maxTokens: 9, temperature: 1.4, topP: 0.5, stopSequences: ["END"] } },
+    expect(chat({ max_tokens: 9, temperature: 0.4, top_p: 0.5, stop: ["END", " "] })).toMatchObject({
+      sent: { inferenceConfig: { maxTokens: 9, temperature: 0.4, topP: 0.5, stopSequences: ["END"] } },
       lost: ["stop"],
     });
     expect(chat().sent).not.toHaveProperty("inferenceConfig");
   });
 
-  test("Nova takes a temperature up to 1", () => {
-    const { sent, lost } = chat({ temperature: 1.4 }, { family: "nova", thinking: "none" });
-    expect([sent["inferenceConfig"], lost]).toEqual([{ temperature: 1 }, ["temperature"]]);
+  test.each([{}, { family: "nova", thinking: "none" }] as Traits[])(
+    "a temperature up to 1, of whichever maker: %p",
+    (traits) => {
+      const { sent, lost } = chat({ temperature: 1.4 }, traits);
+      expect([sent["inferenceConfig"], lost]).toEqual([{ temperature: 1 }, ["temperature"]]);
+      expect(chat({ temperature: 1 }, traits).lost).toEqual([]);
+    },
+  );
+
+  test("2,500 stop sequences are taken, and no more", () => {
+    const stop = Array.from({ length: 2501 }, (_, index) => `s${index}`);
+    const { sent, lost } = chat({ stop });
+    expect(dig(sent, "inferenceConfig", "stopSequences")).toEqual(stop.slice(0, 2500));
+    expect(lost).toEqual(["stop"]);
+    expect(chat({ stop: stop.slice(1) }).lost).toEqual([]);
+  });
+
+  test.skipIf(!HAS_SERVICE)(`are bounded as the vendor's description of the service says (${KIT_MISSING})`, () => {
+    const shapes = JSON.parse(readFileSync(SERVICE, "utf8")).shapes;
+    expect(shapes.InferenceConfigurationTemperatureFloat).toMatchObject({ min: 0, max: 1 });
+    expect(shapes.InferenceConfigurationTopPFloat).toMatchObject({ min: 0, max: 1 });
+    expect(shapes.InferenceConfigurationStopSequencesList).toMatchObject({ max: 2500 });
   });
 
   test("E42: Claude takes a temperature up to 1, and not beside top_p", () => {

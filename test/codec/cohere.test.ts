@@ -39,6 +39,18 @@ describe("the request", () => {
     expect(sent).toMatchObject({ logprobs: true });
   });
 
+  test.each([
+    ["top_p", 0.995, "p", 0.99, ["top_p"]],
+    ["top_p", 0, "p", 0.01, ["top_p"]],
+    ["top_p", 1, "p", 0.99, []],
+    ["top_p", 0.5, "p", 0.5, []],
+    ["top_k", 501, "k", 500, ["top_k"]],
+    ["top_k", 500, "k", 500, []],
+  ])("takes %s %p as %s %p", (field, value, name, written, lost) => {
+    const result = chat({ [field]: value });
+    expect([result.sent[name], result.lost]).toEqual([written, lost]);
+  });
+
   test("takes a temperature up to 1", () => {
     expect(chat({ temperature: 1.4 })).toMatchObject({ sent: { temperature: 1 }, lost: ["temperature"] });
     expect(chat({ temperature: 1 })).toMatchObject({ sent: { temperature: 1 }, lost: [] });

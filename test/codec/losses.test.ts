@@ -349,22 +349,3 @@ test("who else may read Anthropic's cache is told to Anthropic, and to no cloud"
   expect(cloud).not.toContain("scope");
   expect(cloud.split('"ttl":"1h"')).toHaveLength(4);
 });
-
-test("how OpenAI keeps its cache is told to Responses, and to chat by chat's own clients", () => {
-  const cache = { prompt_cache_retention: "24h", prompt_cache_options: { mode: "explicit" } };
-  const fields = Object.keys(cache);
-  for (const [from, to] of [
-    ["openai-chat", "openai-responses"],
-    ["openai-chat", "openai-chat"],
-    ["openai-responses", "openai-responses"],
-  ] as const) {
-    const { sent, lost } = send(from, to, cache);
-    expect(sent).toMatchObject(cache);
-    expect(lost).toEqual([]);
-  }
-  for (const to of ["openai-chat", "anthropic-messages", "gemini", "ollama"] as const) {
-    const { sent, lost } = send("openai-responses", to, cache);
-    for (const field of fields) expect(sent).not.toHaveProperty(field);
-    expect(lost).toEqual(fields);
-  }
-});

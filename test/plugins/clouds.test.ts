@@ -401,8 +401,9 @@ describe("where calls go", () => {
           createFakeHost({ baseUrl: AZURE_URL }),
         )
       ).traits!("m");
-    expect(await traits("2023-05-15")).toEqual({ fileUrls: false, maxTokensField: "max_tokens", streamUsage: false });
-    expect(await traits("2024-10-21")).toEqual({ fileUrls: false, maxTokensField: "max_completion_tokens" });
+    const older = { fileUrls: false, vendorFields: false };
+    expect(await traits("2023-05-15")).toEqual({ ...older, maxTokensField: "max_tokens", streamUsage: false });
+    expect(await traits("2024-10-21")).toEqual({ ...older, maxTokensField: "max_completion_tokens" });
     expect(await traits()).toEqual({ fileUrls: false, maxTokensField: "max_completion_tokens" });
   });
 

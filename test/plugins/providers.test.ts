@@ -409,3 +409,27 @@ describe("documents are sorted", () => {
     expect(provider.operations!.has("rerank")).toBe(true);
   });
 });
+
+describe("openai's own fields", () => {
+  const traitsAt = async (baseUrl: string | undefined, model: string) =>
+    (await setUp("openai", createFakeHost({ baseUrl: baseUrl ?? pluginOf("openai").baseUrl! }))).traits!(model);
+
+  test("are for the vendor itself, not for what imitates it", async () => {
+    expect(await traitsAt(undefined, "gpt-4o")).toMatchObject({ vendorFields: true });
+    expect(await traitsAt("http://127.0.0.1:8000/v1", "gpt-4o")).toMatchObject({ vendorFields: false });
+    expect((await setUp("mistral")).traits!("m")).toMatchObject({ vendorFields: false });
+  });
+
+  test.each([
+    ["gpt-4o", false],
+    ["gpt-5", false],
+    ["gpt-5.5", false],
+    ["gpt-5.6", true],
+    ["gpt-5.6-mini", true],
+    ["gpt-5.10", true],
+    ["gpt-6", true],
+    ["o3", false],
+  ])("%s takes marks for its cache: %p", async (model, takes) => {
+    expect((await traitsAt(undefined, model)).cacheBreakpoints ?? false).toBe(takes);
+  });
+});

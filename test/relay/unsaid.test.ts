@@ -68,6 +68,32 @@ test.each([
   expect((await under.recorded(1))[0]!.droppedParams).toEqual(named);
 });
 
+const [{ content: said, ...candidate }] = PICTURE.candidates as [(typeof PICTURE.candidates)[0]];
+const ONLY_PICTURE = { ...PICTURE, candidates: [{ ...candidate, content: { ...said, parts: said.parts.slice(1) } }] };
+
+test("a picture and nothing else is told of in words, whole and streamed, and named all the same", async () => {
+  const whole = await start({ json: ONLY_PICTURE });
+  const answer = await whole.post("/v1/messages", MESSAGES.body);
+  expect(answer.headers.get("x-relay-dropped-params")).toBe("answer.image");
+  const { content, stop_reason } = (await answer.json()) as { content: object[]; stop_reason: string };
+  const text = "[The model answered with a picture, which cannot be shown here.]";
+  expect([content, stop_reason]).toEqual([[{ type: "text", text }], "end_turn"]);
+  const data = `data: ${JSON.stringify(ONLY_PICTURE)}\r\n\r\n`;
+  const streamed = await start({ headers: { "content-type": "text/event-stream" }, chunks: [data] });
+  const events = await (await streamed.post("/v1/messages", { ...MESSAGES.body, stream: true })).text();
+  expect(events.split(JSON.stringify(text))).toHaveLength(2);
+  expect(events).not.toContain(PIXEL);
+  expect((await streamed.recorded(1))[0]!.droppedParams).toEqual(["answer.image"]);
+});
+
+test("a picture and nothing else is shown to a client of chat, without a word", async () => {
+  const under = await start({ json: ONLY_PICTURE });
+  const answer = await under.post("/v1/chat/completions", CHAT.body);
+  expect(answer.headers.get("x-relay-dropped-params")).toBeNull();
+  const { choices } = (await answer.json()) as { choices: { message: { content: null; images: object[] } }[] };
+  expect([choices[0]!.message.content, choices[0]!.message.images.length]).toEqual([null, 1]);
+});
+
 test("in a stream the record alone can tell", async () => {
   const data = `data: ${JSON.stringify(PICTURE)}\r\n\r\n`;
   const under = await start({ headers: { "content-type": "text/event-stream" }, chunks: [data] });

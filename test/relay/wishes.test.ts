@@ -62,6 +62,33 @@ model_routing:
     expect(body).toEqual({ ...REQUESTS.chat[1], seed: 5, z: 5, a1: 1, a2: 2, a3: 3, a4: 4, a5: 5 });
   });
 
+  test.each(["messages", "gemini"] as const)("what only OpenAI knows is named, and not sent to: %s", async (name) => {
+    const params =
+      "{ safety_identifier: h, prompt_cache_key: k, prompt_cache_options: { mode: explicit }, store: true }";
+    const { up, under } = await start(`model_routing: { model_params: [{ model_pattern: "*", params: ${params} }] }`);
+    const { body, answer } = await sent(up, under, name);
+    expect(body).toEqual(REQUESTS[name][1]);
+    expect(answer.headers.get("x-relay-dropped-params")?.split(", ").toSorted()).toEqual([
+      "prompt_cache_key",
+      "prompt_cache_options",
+      "safety_identifier",
+      "store",
+    ]);
+    const { body: chat } = await sent(up, under, "chat");
+    expect(chat).toMatchObject({ safety_identifier: "h", prompt_cache_key: "k", store: true });
+  });
+
+  test("a tier of service stands where each vendor has it", async () => {
+    const { up, under } = await start(
+      `model_routing: { model_params: [{ model_pattern: "*", params: { service_tier: priority } }] }`,
+    );
+    for (const name of ["chat", "responses"] as const) {
+      expect((await sent(up, under, name)).body.service_tier).toBe("priority");
+    }
+    const { body } = await sent(up, under, "gemini");
+    expect(body).toEqual({ ...REQUESTS.gemini[1], serviceTier: "priority" });
+  });
+
   test("everything that no wish touches arrives as it was written", async () => {
     const { up, under } = await start(
       `model_routing: { model_params: [{ model_pattern: "*", params: { temperature: 0.5, added: { a: 1 } } }] }`,

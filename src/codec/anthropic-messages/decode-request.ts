@@ -10,10 +10,10 @@ import type {
   ToolChoice,
 } from "../../contract/chat.ts";
 import type { RequestHints } from "../../contract/codec.ts";
-import { badRequest, fieldReader } from "../shared/check.ts";
+import { badRequest, checkRanges, fieldReader, type Ranges } from "../shared/check.ts";
 import { compact, isObject, objectOr, pick, restOf, textOf } from "../shared/json.ts";
 import { isEffort } from "../shared/reasoning.ts";
-import { vendorOf, withVendor } from "../shared/vendor.ts";
+import { unreadIf, unreadIn, vendorOf, withUnread, withVendor } from "../shared/vendor.ts";
 import { readWebSearch } from "../shared/web-search.ts";
 import { listForm, readBlock, readBlocks, readCache } from "./content.ts";
 import { MESSAGES } from "./wire.ts";
@@ -51,6 +51,9 @@ const EXPECTED = {
   object: "dictionary",
 };
 
+/** As the reference of its API gives them; the types of its libraries have none. */
+const RANGES: Ranges = { temperature: [0, 1], top_p: [0, 1] };
+
 /** Anthropic names places with dots. */
 function dotted(param: string): string {
   return param.replace(/\[(\d+)\]/g, ".$1");
@@ -66,6 +69,7 @@ function missing(param: string) {
 
 export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatRequest {
   const read = fieldReader(body, complain);
+  checkRanges(body, RANGES, (param, least, most) => `${param}: Input should be between ${least} and ${most}`);
   const model = read("model", "string") || hints.model;
   if (!model) throw missing("model");
   const maxOutputTokens = read("max_tokens", "integer");
@@ -76,6 +80,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
   const choice = read("tool_choice", "object");
   const metadata = read("metadata", "object");
   const stop = read("stop_sequences", "array");
+  const reasoning = readReasoning(read("thinking", "object"), read("output_config", "object"));
   const parallel = choice?.["disable_parallel_tool_use"];
 
   return compact<ChatRequest>({
@@ -92,12 +97,19 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     topK: read("top_k", "integer"),
     stop: stop?.filter((entry) => typeof entry === "string"),
     responseFormat: readOutputFormat(body),
-    reasoning: readReasoning(read("thinking", "object"), read("output_config", "object")),
+    reasoning,
     user: textOf(metadata?.["user_id"]),
     serviceTier: readServiceTier(body["service_tier"]),
     includeUsage: true,
     vendor: vendorOf(MESSAGES, restOf(body, KNOWN_FIELDS), {
       ...pick(body, FORM_FIELDS),
+      ...withUnread(
+        unreadIn("thinking", body["thinking"], ["type", "budget_tokens", "display"]),
+        unreadIf("thinking.type", objectOr(body["thinking"])["type"], reasoning?.mode),
+        unreadIn("output_config", body["output_config"], ["effort", "format"]),
+        unreadIf("output_config.effort", objectOr(body["output_config"])["effort"], reasoning?.effort),
+        unreadIn("metadata", metadata, ["user_id"]),
+      ),
       ...(Array.isArray(body["system"]) ? { system: "list" } : {}),
     }),
   });

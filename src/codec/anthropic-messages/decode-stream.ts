@@ -4,6 +4,7 @@ import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
 import { PartSequencer } from "../order.ts";
 import { compact, isEmpty, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
+import { servedBy } from "../shared/service-tier.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { vendorOf } from "../shared/vendor.ts";
@@ -110,6 +111,7 @@ class EventReader {
       id: textOf(message["id"]) ?? "",
       model: textOf(message["model"]) ?? "",
       ...(usage === undefined ? {} : { usage }),
+      ...servedBy(this.#usage["service_tier"]),
       ...(vendor === undefined ? {} : { vendor }),
     });
   }
@@ -134,14 +136,13 @@ class EventReader {
       case "output":
         this.#hasOutput = true;
         this.#parts.endText();
+        this.#parts.text({ type: "text", formed: true }, inputAtOpening(value));
         break;
       case "tool": {
         this.#hasCalls ||= isOpenCall(value);
         this.#parts.tool(key, { type: "tool-call", id: textOf(value["id"]) ?? "", name: textOf(value["name"]) ?? "" });
-        const { input } = value;
-        if (input !== undefined && !(isObject(input) && isEmpty(input))) {
-          this.#parts.toolDelta(key, inputJsonOf(input));
-        }
+        const input = inputAtOpening(value);
+        if (input !== "") this.#parts.toolDelta(key, input);
       }
     }
   }
@@ -165,7 +166,7 @@ class EventReader {
       case "input_json_delta": {
         const json = textOf(delta["partial_json"]) ?? "";
         if (block.kind === "tool") this.#parts.toolDelta(block.key, json);
-        else if (block.kind === "output") this.#parts.text({ type: "text" }, json);
+        else if (block.kind === "output") this.#parts.text({ type: "text", formed: true }, json);
         else block.input += json;
       }
     }
@@ -294,4 +295,9 @@ function kindOf({ type, name }: JsonObject): Kind {
   if (type === "tool_use") return name === OUTPUT_TOOL ? "output" : "tool";
   if (type === "text" || type === "thinking") return type;
   return "whole";
+}
+
+/** Imitators give the whole input at once; the vendor opens with an empty one. */
+function inputAtOpening({ input }: JsonObject): string {
+  return input === undefined || (isObject(input) && isEmpty(input)) ? "" : inputJsonOf(input);
 }

@@ -9,6 +9,7 @@ import { strictSchema } from "../shared/schema/strict.ts";
 import { isForced, loseChoice } from "../shared/tool-choice.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
+import { endUser } from "../shared/unsaid.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch, writeAnthropicSearch } from "../shared/web-search.ts";
 import { writeCache } from "./content.ts";
@@ -264,10 +265,9 @@ function writeStops({ request, isNative, lose }: Plan): JsonObject {
   return stops.length === 0 && !isNative ? {} : { stop_sequences: stops };
 }
 
-function writeMetadata({ request, form }: Plan): JsonObject {
-  const written = objectOr(form?.["metadata"]);
-  const user = request.user === undefined ? {} : { user_id: request.user };
-  const metadata = { ...written, ...user };
+function writeMetadata({ request, form, lose }: Plan): JsonObject {
+  const user = endUser(request, lose);
+  const metadata = { ...objectOr(form?.["metadata"]), ...(user === undefined ? {} : { user_id: user }) };
   return Object.keys(metadata).length === 0 ? {} : { metadata };
 }
 

@@ -78,7 +78,7 @@ class EventWriter implements FrameWriter {
         content: [],
         stop_reason: null,
         stop_sequence: null,
-        usage: writeFullUsage(usage, ownExtras(event.vendor).usage),
+        usage: writeFullUsage(usage, ownExtras(event.vendor).usage, event.serviceTier),
       },
     });
   }

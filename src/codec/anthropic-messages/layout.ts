@@ -2,26 +2,20 @@
 import type { Json } from "../../contract/chat.ts";
 import type { RequestLayout } from "../../contract/layout.ts";
 import { arrayOr, isObject } from "../shared/json.ts";
-import { joinPrompts, type Places, placeBy } from "../shared/layout.ts";
+import { joinPrompts, NOWHERE, type Places, placeBy } from "../shared/layout.ts";
 
 export const MESSAGES_PLACES: Places = {
+  ...NOWHERE,
   max_completion_tokens: "max_tokens",
   max_output_tokens: "max_tokens",
   stop: "stop_sequences",
   user: "metadata.user_id",
+  service_tier: "service_tier",
   // Models that know only budgets refuse a level.
   reasoning_effort: ({ thinking }) => (thinking === "budget" || thinking === "none" ? null : "output_config.effort"),
   seed: null,
-  n: null,
   presence_penalty: null,
   frequency_penalty: null,
-  logit_bias: null,
-  logprobs: null,
-  top_logprobs: null,
-  response_format: null,
-  parallel_tool_calls: null,
-  stream_options: null,
-  verbosity: null,
 };
 
 export const messagesLayout: RequestLayout = {

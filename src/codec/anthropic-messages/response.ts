@@ -14,6 +14,7 @@ import { customToolNames, unwrapCustomInput, wrapCustomInput } from "../shared/c
 import { sealReasoning } from "../shared/envelope.ts";
 import { inputObject } from "../shared/input-object.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/json.ts";
+import { servedBy } from "../shared/service-tier.ts";
 import { answerToolIds, clientToolNames } from "../shared/tool-names.ts";
 import { brokenOff, classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { estimateTokens } from "../shared/usage.ts";
@@ -52,7 +53,8 @@ export function readStopDetails(details: unknown): Part[] {
 export function readAnswerBlock(block: JsonObject): Part[] {
   const part = readBlock(block);
   if (part.type === "text" && part.text === "") return [];
-  if (part.type === "tool-call" && part.name === OUTPUT_TOOL) return [{ type: "text", text: part.inputJson }];
+  if (part.type === "tool-call" && part.name === OUTPUT_TOOL)
+    return [{ type: "text", text: part.inputJson, formed: true }];
   return [part];
 }
 
@@ -72,6 +74,7 @@ export function decodeResponse(body: JsonObject): ChatResponse {
     parts,
     finish: readFinish(raw, stopSequence, hasCalls, isOutput),
     usage: readUsage(body["usage"]) ?? {},
+    ...servedBy(objectOr(body["usage"])["service_tier"]),
     vendor: vendorOf(MESSAGES, {
       ...restOf(body, BODY_FIELDS),
       ...(isObject(body["usage"]) ? { usage: body["usage"] } : {}),
@@ -125,7 +128,7 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
     stop_reason: writeStopReason(response.finish),
     stop_sequence: response.finish.stopSequence ?? null,
     ...stopDetailsOf(response.parts),
-    usage: writeFullUsage(withEstimates(response, context), usage),
+    usage: writeFullUsage(withEstimates(response, context), usage, response.serviceTier),
     ...body,
   };
 }

@@ -1,6 +1,7 @@
 /** Anthropic's token counts, which leave cached tokens out of the input. */
 import type { JsonObject, Usage } from "../../contract/chat.ts";
 import { compact, isObject, numberOf, objectOr } from "../shared/json.ts";
+import { writeStandardTier } from "../shared/service-tier.ts";
 
 export function readUsage(value: unknown): Usage | undefined {
   if (!isObject(value)) return undefined;
@@ -48,6 +49,7 @@ export function writeUsage(usage: Usage, raw: JsonObject = {}): JsonObject {
 }
 
 /** The same with every field that the head of an answer must have. */
-export function writeFullUsage(usage: Usage, raw: JsonObject = {}): JsonObject {
-  return { input_tokens: 0, service_tier: null, ...writeUsage(usage, raw) };
+export function writeFullUsage(usage: Usage, raw: JsonObject = {}, tier?: string): JsonObject {
+  const word = writeStandardTier(tier, ["standard", "priority"]) ?? null;
+  return { input_tokens: 0, service_tier: word, ...writeUsage(usage, raw) };
 }

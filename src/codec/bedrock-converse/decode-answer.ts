@@ -8,6 +8,7 @@ import { collect } from "../fold.ts";
 import { PartSequencer } from "../order.ts";
 import { disguisedAwsError, readAwsException } from "../shared/aws-errors.ts";
 import { arrayOr, compact, isObject, numberOf, objectOr, parseJson, textOf } from "../shared/json.ts";
+import { servedBy } from "../shared/service-tier.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { malformed } from "../shared/upstream-error.ts";
 import { CONVERSE, readStopReason } from "./wire.ts";
@@ -146,6 +147,7 @@ class AnswerReader {
       type: "response-end",
       finish: compact({ reason, raw, stopSequence: this.#stopSequence }),
       usage: readUsage(body["usage"]),
+      ...servedBy(objectOr(body["serviceTier"])["type"]),
     });
   }
 
@@ -180,7 +182,7 @@ class AnswerReader {
     if (isObject(toolUse)) {
       const input = textOf(toolUse["input"]) ?? "";
       if (block.kind === "tool") this.#parts.toolDelta(block.key, input);
-      else if (block.kind === "output") this.#parts.text({ type: "text" }, input);
+      else if (block.kind === "output") this.#parts.text({ type: "text", formed: true }, input);
     }
     if (isObject(reasoningContent)) {
       if (block.kind === "text") block.kind = "reasoning";

@@ -5,7 +5,7 @@ import { isSignedForAnthropic, planThinking, type Thinking } from "../anthropic-
 import { repairConversation } from "../shared/conversation.ts";
 import { compact, isEmpty } from "../shared/json.ts";
 import { effortOf, isReasoningAsked, isReasoningOff } from "../shared/reasoning.ts";
-import { loseAdvisory, refuseSeveral, withAnswer } from "../shared/unsaid.ts";
+import { isUsualTier, loseAdvisory, refuseSeveral, withAnswer } from "../shared/unsaid.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseOnce } from "../shared/vendor.ts";
 import { writeConversation } from "./encode-messages.ts";
@@ -13,6 +13,9 @@ import { writeTools } from "./tools.ts";
 import { CONVERSE } from "./wire.ts";
 
 /** Model and stream go into the URL, which is the provider's to write. */
+/** More are refused. */
+const STOP_SEQUENCES_MAX = 2500;
+
 export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
   const request = withAnswer(given, lose);
@@ -23,7 +26,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const written = writeConversation(repairConversation(request, lose), bounded);
   const tools = writeTools(request, bounded, written, thinking.isBudgeted);
   const system = [...written.system, ...tools.instructions.map((text) => ({ text }))];
-  loseAdvisory(request, lose, ["top_k"]);
+  loseAdvisory(request, lose, ["top_k", "service_tier"]);
   const inference = writeInference(request, bounded, thinking);
   const { betas = [] } = target.traits;
   const own = {
@@ -37,6 +40,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     system: system.length === 0 ? undefined : system,
     inferenceConfig: isEmpty(inference) ? undefined : inference,
     toolConfig: tools.config,
+    serviceTier: writeTier(request, lose),
     additionalModelRequestFields: isEmpty(own) ? undefined : own,
     additionalModelResponseFieldPaths: tellsStops ? ["/stop_sequence"] : undefined,
   });
@@ -95,8 +99,6 @@ function fieldsOfClaude(plan: Thinking, { maxOutputTokens }: ChatRequest, { trai
 function writeInference(request: ChatRequest, { traits, lose }: EncodeTarget, thinking: OwnThinking): JsonObject {
   const { temperature, topP, stop } = request;
   const isClaude = traits.family === "claude";
-  // Those of other makers go to 2, or are not known.
-  const isBounded = traits.family !== undefined;
   const takesNone = thinking.isBudgeted || traits.sampling === "none";
   // Of two where one is allowed, the one that says something: 1 is the default of both.
   const isPair = isClaude && traits.sampling !== "all" && temperature !== undefined && topP !== undefined;
@@ -108,16 +110,24 @@ function writeInference(request: ChatRequest, { traits, lose }: EncodeTarget, th
   if (topP !== undefined && topP !== 1 && !keepsTopP) {
     lose("top_p", "the model takes no sampling parameters, or not this one beside others");
   }
-  if (isBounded && keepsTemperature && temperature > 1) lose("temperature", "lowered to 1, the upstream's highest");
+  if (keepsTemperature && temperature > 1) lose("temperature", "lowered to 1, the upstream's highest");
   const stops = stop?.filter((text) => text.trim() !== "");
   if ((stops?.length ?? 0) < (stop?.length ?? 0))
     lose("stop", "sequences of only whitespace are refused by the upstream");
+  if ((stops?.length ?? 0) > STOP_SEQUENCES_MAX) lose("stop", `only the first ${STOP_SEQUENCES_MAX} are taken`);
   return compact<JsonObject>({
     maxTokens: thinking.maxTokens,
-    temperature: keepsTemperature ? (isBounded ? Math.min(temperature, 1) : temperature) : undefined,
+    temperature: keepsTemperature ? Math.min(temperature, 1) : undefined,
     topP: keepsTopP ? topP : undefined,
-    stopSequences: stops === undefined || stops.length === 0 ? undefined : stops,
+    stopSequences: stops === undefined || stops.length === 0 ? undefined : stops.slice(0, STOP_SEQUENCES_MAX),
   });
+}
+
+/** Said only when it is not the usual one. */
+function writeTier({ serviceTier }: ChatRequest, lose: EncodeTarget["lose"]): JsonObject | undefined {
+  if (serviceTier === "flex" || serviceTier === "priority") return { type: serviceTier };
+  if (!isUsualTier(serviceTier)) lose("service_tier", "the upstream has no such tier");
+  return undefined;
 }
 
 function writeTopK({ topK }: ChatRequest, { traits, lose }: EncodeTarget, { isBudgeted }: OwnThinking): JsonObject {

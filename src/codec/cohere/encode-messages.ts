@@ -1,6 +1,7 @@
 /** Writes a conversation as Cohere's messages. */
 import type { JsonObject, MediaPart, Part, ToolCallPart, ToolResultPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { loseMark } from "../shared/cache-mark.ts";
 import { badRequest } from "../shared/check.ts";
 import { type Conversation, callNames } from "../shared/conversation.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
@@ -20,7 +21,7 @@ export function writeMessages(
   target: EncodeTarget,
   lose: Lose,
 ): JsonObject[] {
-  for (const { cache } of system) if (cache !== undefined) lose("cache_control", "the upstream caches by itself");
+  for (const { cache } of system) loseMark(cache, lose);
   const texts = [...system.map(({ text }) => text), ...instructions];
   const written: JsonObject[] = texts.length === 0 ? [] : [{ role: "system", content: texts.join("\n\n") }];
   const names = callNames(turns);
@@ -35,7 +36,7 @@ function writeAssistant(parts: readonly Part[], lose: Lose): JsonObject[] {
   const calls: ToolCallPart[] = [];
   let text = "";
   for (const part of parts) {
-    if (part.cache !== undefined) lose("cache_control", "the upstream caches by itself");
+    loseMark(part.cache, lose);
     switch (part.type) {
       case "tool-call":
         calls.push(part);
@@ -108,7 +109,7 @@ function writeResult(result: ToolResultPart, shown: JsonObject[], target: Encode
 }
 
 function writePart(part: Part, target: EncodeTarget, lose: Lose): JsonObject[] {
-  if (part.cache !== undefined) lose("cache_control", "the upstream caches by itself");
+  loseMark(part.cache, lose);
   switch (part.type) {
     case "text":
     case "refusal":

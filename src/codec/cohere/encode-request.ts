@@ -1,6 +1,7 @@
 /** Writes a request for Cohere's chat, reporting what it cannot say. */
 import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { loseMark } from "../shared/cache-mark.ts";
 import { repairConversation } from "../shared/conversation.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { compact } from "../shared/json.ts";
@@ -14,8 +15,10 @@ import { writeMessages } from "./encode-messages.ts";
 
 /** More are refused. */
 const STOP_SEQUENCES_MAX = 5;
-/** Of nucleus sampling; 1 itself is refused. */
-const TOP_P_MAX = 0.99;
+/** Of nucleus sampling: neither 0 nor 1 itself is taken. */
+const TOP_P = [0.01, 0.99] as const;
+/** How many words are chosen among. */
+const TOP_K_MAX = 500;
 
 export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
@@ -37,8 +40,8 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     max_tokens: request.maxOutputTokens,
     stop_sequences: writeStops(request, lose),
     temperature: writeTemperature(request, lose),
-    p: request.topP === undefined ? undefined : Math.min(request.topP, TOP_P_MAX),
-    k: request.topK,
+    p: writeTopP(request, lose),
+    k: writeTopK(request, lose),
     seed: request.seed,
     logprobs: request.logprobs || undefined,
     frequency_penalty: writePenalty("frequency_penalty", request.frequencyPenalty, lose),
@@ -61,7 +64,7 @@ function writeTools({ tools, toolChoice, parallelToolCalls }: ChatRequest, lose:
   }
   const written = tools.flatMap((tool): JsonObject[] => {
     if (allowed !== undefined && !allowed.includes(tool.name)) return [];
-    if (tool.cache !== undefined) lose("cache_control", "the upstream caches by itself");
+    loseMark(tool.cache, lose);
     if (tool.kind === "provider") {
       lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
       return [];
@@ -149,6 +152,21 @@ function writeTemperature({ temperature }: ChatRequest, lose: EncodeTarget["lose
   if (temperature === undefined || temperature <= 1) return temperature;
   lose("temperature", "lowered to 1, the upstream's highest");
   return 1;
+}
+
+function writeTopP({ topP }: ChatRequest, lose: EncodeTarget["lose"]): number | undefined {
+  if (topP === undefined) return undefined;
+  const [least, most] = TOP_P;
+  // 1 is what clients send who mean nothing by it; left out, the upstream would take its own, which is lower.
+  if (topP > most && topP !== 1) lose("top_p", `lowered to ${most}, the upstream's highest`);
+  if (topP < least) lose("top_p", `raised to ${least}, the upstream's least`);
+  return Math.min(Math.max(topP, least), most);
+}
+
+function writeTopK({ topK }: ChatRequest, lose: EncodeTarget["lose"]): number | undefined {
+  if (topK === undefined || topK <= TOP_K_MAX) return topK;
+  lose("top_k", `lowered to ${TOP_K_MAX}, the upstream's highest`);
+  return TOP_K_MAX;
 }
 
 /** Between 0 and 1, where others go from -2 to 2. */

@@ -3,8 +3,9 @@ import type { ChatRequest, Json, JsonObject, Message, Part, ReasoningPart, TextP
 import type { RequestHints } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { compact, isEmpty, isObject, objectOr, pick, restOf, textOf } from "../shared/json.ts";
+import { readServedTier } from "../shared/service-tier.ts";
 import { sha256Hex } from "../shared/tool-names.ts";
-import { formOf, vendorOf, withVendor } from "../shared/vendor.ts";
+import { formOf, unreadIn, vendorOf, withUnread, withVendor } from "../shared/vendor.ts";
 import { readPart } from "./content.ts";
 import { complain, configExtras, readConfig, readToolChoice, readTools } from "./fields.ts";
 import { asList, camelFields, GEMINI } from "./wire.ts";
@@ -16,6 +17,12 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   "tools",
   "toolConfig",
   "generationConfig",
+  "serviceTier",
+]);
+
+const THINKING_FIELDS = ["includeThoughts", "thinkingBudget", "thinkingLevel"].flatMap((name) => [
+  name,
+  name.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`),
 ]);
 
 /** Model and stream stand in the URL. */
@@ -39,6 +46,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     tools: readTools(fields["tools"]),
     toolChoice: readToolChoice(calling),
     ...readConfig(config),
+    serviceTier: readServedTier(fields["serviceTier"]),
     includeUsage: true,
     vendor: vendorOf(
       GEMINI,
@@ -49,6 +57,8 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
       },
       {
         ...extras.form,
+        ...withUnread(unreadIn("thinkingConfig", config["thinkingConfig"], THINKING_FIELDS)),
+        ...pick(fields, ["serviceTier"]),
         ...instruction.form,
         ...(isObject(fields["generationConfig"]) ? { configFields: Object.keys(extras.fields) } : {}),
         ...(isObject(calling) ? { functionCallingConfig: calling } : {}),

@@ -16,6 +16,7 @@ import { PartSequencer } from "../order.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
 import { parseJsonExact } from "../shared/exact-json.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
+import { servedBy } from "../shared/service-tier.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
 import { readPart } from "./content.ts";
@@ -293,6 +294,7 @@ class AnswerReader {
       type: "response-end",
       finish: { reason, ...(raw === undefined ? {} : { raw }) },
       usage: readUsage(this.#report) ?? {},
+      ...servedBy(this.#report["serviceTier"]),
       ...this.#alternatives(),
       ...(vendor === undefined ? {} : { vendor }),
     });

@@ -14,12 +14,13 @@ import { createCallWriter } from "../shared/answer-calls.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
 import { inputObject } from "../shared/input-object.ts";
 import { arrayOr, isObject, objectOr } from "../shared/json.ts";
+import { writeStandardTier } from "../shared/service-tier.ts";
 import { fieldsOf } from "../shared/vendor.ts";
 import { writeMedia } from "./encode-parts.ts";
 import { besideCandidate, meanLogprob } from "./logprobs.ts";
 import { CarriedSignatures, isGeminis, sealSignature } from "./signatures.ts";
 import { writeUsage } from "./usage.ts";
-import { GEMINI, writeFinishReason } from "./wire.ts";
+import { GEMINI, TIERS, writeFinishReason } from "./wire.ts";
 
 /** Media of an answer go out as they are. */
 const AS_IS = { target: { model: "", traits: {}, lose: () => {} }, isNative: false } as const;
@@ -98,7 +99,8 @@ function proof(signature: string | undefined): JsonObject {
   return signature === undefined ? {} : { thoughtSignature: signature };
 }
 
-function isForeignFile({ source }: Extract<Part, { type: "media" }>): boolean {
+/** A file that only another vendor can look up. */
+export function isForeignFile({ source }: Extract<Part, { type: "media" }>): boolean {
   return source.type === "file" && source.origin !== GEMINI;
 }
 
@@ -168,7 +170,9 @@ export function candidateOf(
   };
 }
 
-export function writeCounts(usage: Usage, raw: JsonObject): JsonObject {
-  const usageMetadata = writeUsage(usage, raw);
-  return usageMetadata === undefined ? {} : { usageMetadata };
+export function writeCounts(usage: Usage, raw: JsonObject, tier: string | undefined): JsonObject {
+  const serviceTier = writeStandardTier(tier, TIERS);
+  const counts = writeUsage(usage, raw);
+  if (counts === undefined) return {};
+  return { usageMetadata: { ...(serviceTier === undefined ? {} : { serviceTier }), ...counts } };
 }

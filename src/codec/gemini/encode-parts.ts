@@ -1,6 +1,7 @@
 /** Parts of the house language as parts of Gemini contents, for a request. */
 import type { JsonObject, MediaPart, Part, TextPart, ToolCallPart, ToolResultPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { loseMark } from "../shared/cache-mark.ts";
 import { badRequest } from "../shared/check.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
 import { inputObject } from "../shared/input-object.ts";
@@ -49,7 +50,7 @@ export class PartWriter {
 
   #part(part: Part): JsonObject[] {
     const { lose, isNative } = this.#context;
-    if (part.cache !== undefined) lose("cache_control", "the upstream caches by itself");
+    loseMark(part.cache, lose);
     switch (part.type) {
       case "text":
         return this.#text(part);

@@ -1,21 +1,23 @@
 /** Writes a request as generateContent for an upstream, reporting what the dialect cannot say. */
 import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { loseMark } from "../shared/cache-mark.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, pick, sameJson } from "../shared/json.ts";
 import { toolSchema } from "../shared/schema/root.ts";
 import { geminiToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
+import { readServedTier, writeStandardTier } from "../shared/service-tier.ts";
 import { loseChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch, loseBounds, SEARCH_BOUNDS } from "../shared/web-search.ts";
-import { withAnswer } from "../shared/unsaid.ts";
+import { isUsualTier, withAnswer } from "../shared/unsaid.ts";
 import { textOfParts } from "./decode-request.ts";
 import { writeConversation } from "./encode-contents.ts";
 import { readResponseFormat, readToolChoice } from "./fields.ts";
 import { fromOpenApiSchema, isEmptyObjectSchema, toOpenApiSchema } from "./schema.ts";
 import { writeThinking } from "./thinking.ts";
-import { GEMINI, type GeminiTraits } from "./wire.ts";
+import { GEMINI, type GeminiTraits, TIERS } from "./wire.ts";
 
 interface Plan {
   readonly request: ChatRequest;
@@ -54,6 +56,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     ...writeInstruction(instructions, form),
     ...(tools.length === 0 ? {} : { tools }),
     ...(isEmpty(toolConfig) ? {} : { toolConfig }),
+    ...writeTier(plan),
     ...(isEmpty(config) && form?.["configFields"] === undefined ? {} : { generationConfig: config }),
   };
 }
@@ -74,7 +77,7 @@ function writeTools(plan: Plan): JsonObject[] {
   const searches = request.tools.filter(isSearch);
   for (const tool of request.tools) {
     if (tool.kind !== "provider") {
-      if (tool.cache !== undefined) lose("cache_control", "the upstream caches by itself");
+      loseMark(tool.cache, lose);
       if (tool.strict) lose("strict", "the upstream's dialect has no such field");
       continue;
     }
@@ -235,15 +238,25 @@ function writeConfig(plan: Plan): JsonObject {
   });
 }
 
+/** In the client's own word; another's is said only when it is not the usual one. */
+function writeTier({ request: { serviceTier }, form, traits, lose }: Plan): JsonObject {
+  const written = form?.["serviceTier"];
+  if (written !== undefined && serviceTier === readServedTier(written)) return { serviceTier: written };
+  if (isUsualTier(serviceTier)) return {};
+  const word = traits.serviceTiers === false ? undefined : writeStandardTier(serviceTier, TIERS);
+  if (word !== undefined) return { serviceTier: word };
+  lose("service_tier", "the upstream has no such tier");
+  return {};
+}
+
 function reportLosses(request: ChatRequest, lose: EncodeTarget["lose"]): void {
-  const isUsualTier = request.serviceTier === "auto" || request.serviceTier === "default";
   const fields: [string, unknown][] = [
     ["top_logprobs", request.logprobs ? undefined : request.topLogprobs || undefined],
     ["logit_bias", request.logitBias],
     ["verbosity", request.verbosity],
     ["user", request.user],
+    ["safety_identifier", request.safetyIdentifier],
     ["metadata", request.metadata],
-    ["service_tier", isUsualTier ? undefined : request.serviceTier],
     ["prompt_cache_key", request.promptCacheKey],
   ];
   for (const [field, value] of fields) {

@@ -136,7 +136,7 @@ class ChunkWriter implements FrameWriter {
     this.#held.push(...this.#parts.write(part));
   }
 
-  #end({ finish, usage, others, vendor }: EventOf<"response-end">): void {
+  #end({ finish, usage, others, serviceTier = this.#start?.serviceTier, vendor }: EventOf<"response-end">): void {
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
     const total = mergeUsage(this.#start?.usage, usage);
     const logprobs = this.#takeLogprobs();
@@ -150,7 +150,7 @@ class ChunkWriter implements FrameWriter {
         extras,
         this.#context,
       ),
-      ...writeCounts(total, extras.usage),
+      ...writeCounts(total, extras.usage, serviceTier),
       ...this.#identity,
       ...extras.body,
     };

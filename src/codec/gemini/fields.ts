@@ -9,8 +9,8 @@ import type {
   ToolChoice,
   WebSearch,
 } from "../../contract/chat.ts";
-import { badRequest, fieldReader } from "../shared/check.ts";
-import { compact, isEmpty, isObject, numberOf, objectOr, pick, restOf, textOf } from "../shared/json.ts";
+import { badRequest, checkRanges, fieldReader, type Ranges } from "../shared/check.ts";
+import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, pick, restOf, textOf } from "../shared/json.ts";
 import { isEffort } from "../shared/reasoning.ts";
 import { withVendor } from "../shared/vendor.ts";
 import { fromOpenApiSchema } from "./schema.ts";
@@ -47,6 +47,9 @@ const NUMBERS = [
 
 const CONFIG_FIELDS: ReadonlySet<string> = new Set([...CONFIG_FORMS, ...NUMBERS, "stopSequences", "responseLogprobs"]);
 
+/** As the reference of the API gives them; its schema has none. */
+const RANGES: Ranges = { temperature: [0, 2], topP: [0, 1] };
+
 /** Google's JSON takes numbers as text as well. */
 function withNumbers(config: JsonObject): JsonObject {
   const texts = NUMBERS.filter((name) => /^-?\d+(\.\d+)?$/.test(textOf(config[name]) ?? ""));
@@ -57,7 +60,14 @@ function withNumbers(config: JsonObject): JsonObject {
 
 /** @param config its own fields in camel case */
 export function readConfig(config: JsonObject): Partial<{ [Key in keyof ChatRequest]: ChatRequest[Key] | undefined }> {
-  const read = fieldReader(withNumbers(config), complain, "generationConfig.");
+  const numbers = withNumbers(config);
+  const read = fieldReader(numbers, complain, "generationConfig.");
+  checkRanges(
+    numbers,
+    RANGES,
+    (param, least, most) => `Invalid value at '${param}': expected a number from ${least} to ${most}.`,
+    "generationConfig.",
+  );
   const stops = asList(config["stopSequences"]);
   return {
     temperature: read("temperature", "number"),
@@ -77,15 +87,18 @@ export function readConfig(config: JsonObject): Partial<{ [Key in keyof ChatRequ
 }
 
 const NEUTRAL_OUTPUTS: ReadonlySet<string> = new Set(["text/plain", "application/json"]);
+/** One of some words, as it is. */
+const CHOICE = "text/x.enum";
 
 /**
  * Settings without a neutral name, and those whose written form is worth keeping. An output that is neither text nor
- * JSON (choices as bare words) is a setting without a neutral name.
+ * JSON nor a choice among words is a setting without a neutral name.
  */
 export function configExtras(config: JsonObject): { fields: JsonObject; form: JsonObject } {
   const type = textOf(config["responseMimeType"]);
   const fields = restOf(config, CONFIG_FIELDS);
-  if (type === undefined || NEUTRAL_OUTPUTS.has(type)) return { fields, form: pick(config, CONFIG_FORMS) };
+  const isChoice = type === CHOICE && readResponseFormat(config) !== undefined;
+  if (type === undefined || isChoice || NEUTRAL_OUTPUTS.has(type)) return { fields, form: pick(config, CONFIG_FORMS) };
   return { fields: { ...fields, ...pick(config, OUTPUT_FIELDS) }, form: pick(config, ["thinkingConfig"]) };
 }
 
@@ -93,10 +106,23 @@ export function readResponseFormat(config: JsonObject): ResponseFormat | undefin
   const type = textOf(config["responseMimeType"]);
   const schema = config["responseJsonSchema"];
   const openApi = config["responseSchema"];
+  const written = isObject(schema) ? schema : isObject(openApi) ? fromOpenApiSchema(openApi) : undefined;
+  if (type === CHOICE) return readChoice(written);
   if (type !== undefined && type !== "application/json") return undefined;
-  if (isObject(schema)) return { type: "json-schema", schema };
-  if (isObject(openApi)) return { type: "json-schema", schema: fromOpenApiSchema(openApi) };
+  if (written !== undefined) return { type: "json-schema", schema: written };
   return type === undefined ? undefined : { type: "json" };
+}
+
+/** Held to as strictly as the vendor does; nothing else is an answer. */
+function readChoice(schema: JsonObject | undefined): ResponseFormat | undefined {
+  const words = arrayOr(schema?.["enum"]);
+  if (words.length === 0 || !words.every((word) => typeof word === "string")) return undefined;
+  return {
+    type: "json-schema",
+    schema: { ...pick(schema ?? {}, ["title", "description"]), type: "string", enum: words },
+    strict: true,
+    bare: true,
+  };
 }
 
 /** A budget of -1 leaves it to the model. */

@@ -1,6 +1,7 @@
 /** The dialect of Gemini's generateContent, at Google AI and at Vertex. */
 import type { Codec } from "../../contract/codec.ts";
 import { decodeRequest } from "./decode-request.ts";
+import { isForeignFile } from "./encode-answer.ts";
 import { isReadableAddress } from "./content.ts";
 import { geminiCounting } from "./count-tokens.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
@@ -23,7 +24,7 @@ export const gemini = {
     encodeResponse,
     streamEncoder: createStreamEncoder,
     encodeError,
-    answerMedia: ["image", "audio", "video", "file"],
+    showsMedia: (part) => !isForeignFile(part),
     encodeStreamError,
     readsError,
     ownMark: OWN_SIGNATURE_MARK,

@@ -2,7 +2,7 @@
 import type { Json } from "../../contract/chat.ts";
 import type { RequestLayout } from "../../contract/layout.ts";
 import { isObject } from "../shared/json.ts";
-import { placeBy } from "../shared/layout.ts";
+import { NOWHERE, placeBy } from "../shared/layout.ts";
 import { asList } from "./wire.ts";
 
 /** Both spellings are known, and a body keeps its own. */
@@ -10,6 +10,7 @@ const config = (name: string) => [`generationConfig.${name}`, `generation_config
 
 export const geminiLayout: RequestLayout = {
   place: placeBy({
+    ...NOWHERE,
     temperature: config("temperature"),
     top_p: config("topP"),
     top_k: config("topK"),
@@ -24,14 +25,8 @@ export const geminiLayout: RequestLayout = {
     frequency_penalty: config("frequencyPenalty"),
     logprobs: config("responseLogprobs"),
     top_logprobs: config("logprobs"),
-    logit_bias: null,
-    user: null,
     metadata: null,
-    reasoning_effort: null,
-    response_format: null,
-    parallel_tool_calls: null,
-    stream_options: null,
-    verbosity: null,
+    service_tier: ["serviceTier", "service_tier"],
   }),
   systemPrompt(prompt, isInstead, read) {
     const field = read("system_instruction") === undefined ? "systemInstruction" : "system_instruction";

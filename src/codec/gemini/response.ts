@@ -15,7 +15,7 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
   const first = writeCandidate(response, 0, new AnswerPartWriter(context).all(response.parts));
   return {
     ...writeCandidates(first, response, extras, context),
-    ...writeCounts(response.usage, extras.usage),
+    ...writeCounts(response.usage, extras.usage, response.serviceTier),
     modelVersion: response.model || context.request.model,
     responseId: response.id || context.seed,
     ...extras.body,

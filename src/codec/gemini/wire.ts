@@ -13,7 +13,12 @@ export const GEMINI = "gemini";
 export interface GeminiTraits extends Traits {
   /** How schemas are written: as JSON Schema, or in the OpenAPI subset of fronts that know no other. Default `json`. */
   readonly schemaDialect?: "json" | "openapi";
+  /** Takes the field that asks for a tier of service; false at Google's cloud, where it stands in a header. */
+  readonly serviceTiers?: boolean;
 }
+
+/** Tiers of service, as requests ask for them and answers name them. */
+export const TIERS: readonly string[] = ["standard", "flex", "priority"];
 
 const REASONS: { readonly [word: string]: FinishReason } = {
   STOP: "stop",

@@ -50,8 +50,10 @@ export function hostedRequestEncoder({ version, hasStream, hasBetas, hasSearch }
     const lose = loseOnce(target.lose);
     const offered = hasSearch ? request : withoutSearch(request, lose);
     const written = encodeRequest(inTurn(offered), { ...target, lose });
+    // The usual tier is the only one, so that it is there for whoever asked for it in other words.
+    const isUsual = (tier: Json) => tier === "auto" || formOf(request.vendor, MESSAGES) === undefined;
     for (const [field, value] of Object.entries(written)) {
-      if (known.has(field) || ELSEWHERE.has(field) || (field === "service_tier" && value === "auto")) continue;
+      if (known.has(field) || ELSEWHERE.has(field) || (field === "service_tier" && isUsual(value))) continue;
       lose(field, "only the model's own maker takes this field");
     }
     for (const field of ["system", "messages", "tools"]) dropScopes(written[field]);

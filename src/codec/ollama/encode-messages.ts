@@ -1,6 +1,7 @@
 /** Writes a conversation as Ollama's messages: content is text, images stand beside it. */
 import type { JsonObject, MediaPart, Part, ToolCallPart, ToolResultPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { loseMark } from "../shared/cache-mark.ts";
 import { badRequest } from "../shared/check.ts";
 import { type Conversation, callNames } from "../shared/conversation.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
@@ -14,7 +15,7 @@ type Lose = EncodeTarget["lose"];
 export function writeMessages({ system, turns }: Conversation, lose: Lose): JsonObject[] {
   const names = callNames(turns);
   const written: JsonObject[] = [];
-  for (const { cache } of system) if (cache !== undefined) lose("cache_control", "the upstream caches by itself");
+  for (const { cache } of system) loseMark(cache, lose);
   if (system.length > 0) written.push({ role: "system", content: system.map(({ text }) => text).join("\n\n") });
   for (const { role, parts } of turns) {
     if (role === "assistant") written.push(...writeAssistant(parts, lose));
@@ -90,7 +91,7 @@ class Said {
   }
 
   add(part: Part): void {
-    if (part.cache !== undefined) this.lose("cache_control", "the upstream caches by itself");
+    loseMark(part.cache, this.lose);
     switch (part.type) {
       case "text":
       case "refusal":

@@ -1,6 +1,7 @@
 /** Writes a request for Ollama's chat path, reporting what it cannot say. */
 import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { loseMark } from "../shared/cache-mark.ts";
 import { repairConversation } from "../shared/conversation.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { compact, isEmpty } from "../shared/json.ts";
@@ -50,7 +51,7 @@ function writeTools(request: ChatRequest, lose: EncodeTarget["lose"]): JsonObjec
   const allowed = toolChoice?.type === "allowed" ? toolChoice.names : named;
   return tools.flatMap((tool) => {
     if (allowed !== undefined && !allowed.includes(tool.name)) return [];
-    if (tool.cache !== undefined) lose("cache_control", "the upstream caches by itself");
+    loseMark(tool.cache, lose);
     if (tool.kind === "provider") {
       lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
       return [];

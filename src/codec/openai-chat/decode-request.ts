@@ -15,8 +15,9 @@ import { readCache } from "../shared/cache-mark.ts";
 import { badRequest, fieldReader } from "../shared/check.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/json.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
+import { checkOpenaiRanges } from "../shared/openai-ranges.ts";
 import { PROMPT_CACHE_FIELDS, readPromptCache } from "../shared/prompt-cache.ts";
-import { mergeVendor, vendorOf, withVendor } from "../shared/vendor.ts";
+import { mergeVendor, unreadIf, unreadIn, vendorOf, withUnread, withVendor } from "../shared/vendor.ts";
 import { readSearchOptions } from "../shared/web-search.ts";
 import { readContent } from "./content.ts";
 import {
@@ -51,6 +52,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   "logit_bias",
   "verbosity",
   "user",
+  "safety_identifier",
   "metadata",
   "service_tier",
   "prompt_cache_key",
@@ -66,6 +68,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     body,
     (param, expected, got) => `Invalid type for '${param}': expected ${expected}, but got ${got} instead.`,
   );
+  checkOpenaiRanges(body);
   const model = read("model", "string") || hints.model;
   if (!model) throw missing("model");
   const messages = read("messages", "array");
@@ -75,6 +78,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
   }
   const { system, turns } = readMessages(messages);
   const reasoning = readReasoningSwitches(body);
+  const responseFormat = readResponseFormat(read("response_format", "object"));
   const streamOptions = read("stream_options", "object");
 
   return compact<ChatRequest>({
@@ -100,16 +104,25 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     logprobs: read("logprobs", "boolean"),
     topLogprobs: read("top_logprobs", "integer"),
     logitBias: read("logit_bias", "object"),
-    responseFormat: readResponseFormat(read("response_format", "object")),
+    responseFormat,
     verbosity: read("verbosity", "string"),
     reasoning,
-    user: read("user", "string") ?? textOf(body["safety_identifier"]),
+    user: read("user", "string"),
+    safetyIdentifier: read("safety_identifier", "string"),
     metadata: read("metadata", "object"),
     serviceTier: read("service_tier", "string"),
     promptCacheKey: read("prompt_cache_key", "string"),
     promptCache: readPromptCache(body),
     includeUsage: streamOptions?.["include_usage"] === true,
-    vendor: vendorOf(CHAT, restOf(body, KNOWN_FIELDS), formFields(body)),
+    vendor: vendorOf(CHAT, restOf(body, KNOWN_FIELDS), {
+      ...formFields(body),
+      ...withUnread(
+        unreadIf("reasoning_effort", body["reasoning_effort"], reasoning?.effort),
+        unreadIn("reasoning", body["reasoning"], ["effort", "max_tokens", "exclude", "enabled"]),
+        unreadIn("thinking", body["thinking"], ["type", "budget_tokens"]),
+        unreadIf("response_format", body["response_format"], responseFormat),
+      ),
+    }),
   });
 }
 

@@ -1,10 +1,11 @@
 /** Reads a stream of chat chunks from any compatible server. */
-import type { Alternative, ChatEvent, JsonObject, PartTail, Usage, Vendor } from "../../contract/chat.ts";
+import type { Alternative, ChatEvent, Json, JsonObject, PartTail, Usage, Vendor } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
 import { collect } from "../fold.ts";
 import { PartSequencer } from "../order.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
+import { servedBy } from "../shared/service-tier.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { vendorOf } from "../shared/vendor.ts";
 import { readContent } from "./content.ts";
@@ -47,6 +48,7 @@ class ChunkReader {
   #usage: Usage | undefined;
   #rawUsage: JsonObject | undefined;
   #bodyExtras: JsonObject = {};
+  #tier: Json | undefined;
   #choiceExtras: JsonObject = {};
   #messageExtras: JsonObject = {};
   readonly #otherChoices: JsonObject[] = [];
@@ -79,6 +81,7 @@ class ChunkReader {
   #chunk(chunk: JsonObject): void {
     const choices = arrayOr(chunk["choices"]).filter(isObject);
     const error = disguisedError(chunk);
+    this.#tier = chunk["service_tier"] ?? this.#tier;
     // An error that comes before the first word begins no answer: another upstream may still give one.
     if (error === undefined || choices.some(saysSomething)) this.#begin(chunk, choices.length > 0);
     const usage = usageOf(chunk);
@@ -108,6 +111,7 @@ class ChunkReader {
       id: id ?? "",
       model: textOf(chunk["model"]) ?? "",
       ...(createdAt === undefined ? {} : { createdAt }),
+      ...servedBy(this.#tier),
       ...this.#vendor(this.#bodyExtras),
     });
   }
@@ -211,6 +215,7 @@ class ChunkReader {
       type: "response-end",
       finish: { reason, ...(raw === undefined ? {} : { raw }) },
       usage: this.#usage ?? {},
+      ...servedBy(this.#tier),
       ...this.#alternatives(),
       ...this.#vendor({
         ...(this.#rawUsage === undefined ? {} : { usage: this.#rawUsage }),

@@ -11,6 +11,7 @@ import type {
 } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
+import { isMarked, loseMark, withMark, writeBreakpoint } from "../shared/cache-mark.ts";
 import { repairConversation } from "../shared/conversation.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
 import { instructionTexts } from "../shared/instructions.ts";
@@ -35,9 +36,10 @@ function writeInstructions(system: readonly TextPart[], context: MessageContext)
   const role = target.traits.systemRole;
   if (!isNative) {
     const texts = instructionTexts(system).filter((part) => part.text.trim() !== "");
-    if (texts.some((part) => part.cache)) context.lose("cache_control", "the upstream caches by itself");
     if (texts.length === 0) return [];
-    return [{ role: role ?? "system", content: texts.map((part) => part.text).join("\n\n") }];
+    const content = texts.map((part) => ({ ...writeText(part), ...markOf(part, context) }));
+    const joined = texts.map((part) => part.text).join("\n\n");
+    return [{ role: role ?? "system", content: content.some(isMarked) ? content : joined }];
   }
   const groups: TextPart[][] = [];
   for (const part of system) {
@@ -114,7 +116,16 @@ function writeSystemMessage(message: Message, context: MessageContext): JsonObje
   if (texts.length === 0 && !context.isNative) return [];
   const form = formOf(message.vendor, CHAT);
   const role = context.target.traits.systemRole ?? textOf(form?.["role"]) ?? "system";
-  return [{ role, content: asContent(texts.map(writeText), isList(message)), ...messageExtras(message) }];
+  return [
+    {
+      role,
+      content: asContent(
+        texts.flatMap((part) => writeUserPart(part, context)),
+        isList(message),
+      ),
+      ...messageExtras(message),
+    },
+  ];
 }
 
 function messageExtras(message: Message): JsonObject {
@@ -141,8 +152,17 @@ function writeUser(message: Message, context: MessageContext): JsonObject[] {
   return [...written, { role: "user", content: asContent(content, isList(message)), ...messageExtras(message) }];
 }
 
+/** What somebody else than the model says may be marked. */
 function writeUserPart(part: Part, context: MessageContext): JsonObject[] {
-  if (part.cache !== undefined && !context.isNative) context.lose("cache_control", "the upstream caches by itself");
+  const written = writePart(part, context);
+  return context.isNative || part.cache === undefined ? written : withMark(written, markOf(part, context));
+}
+
+function markOf({ cache }: Pick<Part, "cache">, { target: { traits }, lose }: MessageContext): JsonObject {
+  return writeBreakpoint(cache, { traits, lose });
+}
+
+function writePart(part: Part, context: MessageContext): JsonObject[] {
   switch (part.type) {
     case "text":
       return part.text === "" && !context.isNative ? [] : [writeText(part)];
@@ -197,9 +217,9 @@ function writeResult(result: ToolResultPart, moved: JsonObject[], context: Messa
     else moved.push({ type: "text", text: `Attached by tool call ${id}:` }, ...written);
   }
   if (result.isError) context.lose("is_error", "chat has no mark for a failed tool");
-  if (result.cache !== undefined && !context.isNative) context.lose("cache_control", "the upstream caches by itself");
+  const mark = context.isNative ? {} : markOf(result, context);
   const extras = { ...fieldsOf(result.vendor, CHAT), ...writeCache(result) };
-  const value = resultContent(content, media.length > 0, context.isNative && isList(result));
+  const value = resultContent(withMark(content, mark), media.length > 0, context.isNative && isList(result));
   if (form?.["legacy"] === true) return { role: "function", name: result.name ?? "", content: value, ...extras };
   const name = form?.["named"] === true && result.name !== undefined ? { name: result.name } : {};
   return { role: "tool", tool_call_id: id, ...name, content: value, ...extras };
@@ -208,7 +228,8 @@ function writeResult(result: ToolResultPart, moved: JsonObject[], context: Messa
 /** Chat's tool messages hold text, so several texts become one; a list of the client's own stays a list. */
 function resultContent(content: readonly JsonObject[], hasMoved: boolean, asList: boolean): JsonObject[] | string {
   if (content.length === 0 && hasMoved) return "The attachment follows in the next message.";
-  if (asList || !content.every((part) => part["type"] === "text")) return asContent(content, asList);
+  const isJoined = content.every((part) => part["type"] === "text" && !isMarked(part));
+  if (asList || !isJoined) return asContent(content, asList);
   return content.map((part) => textOf(part["text"]) ?? "").join("\n");
 }
 
@@ -226,7 +247,10 @@ function writeAssistant(message: Message, context: MessageContext): JsonObject[]
     } else if (part.type === "tool-call") calls.push(part);
     else if (part.type === "refusal" && isNative) refusal = (refusal ?? "") + part.text;
     else if (part.type === "media" && !isNative) context.lose("messages", "an answer cannot hold media");
-    else content.push(...writeUserPart(part, context));
+    else {
+      if (!isNative) loseMark(part.cache, context.lose);
+      content.push(...writePart(part, context));
+    }
   }
   const reasoned = { ...standInFor(calls, context), ...writeReasoning(reasoning, context) };
   const toolCalls = calls.filter((call) => formOf(call.vendor, CHAT)?.["legacy"] !== true);
@@ -254,7 +278,7 @@ function assistantContent(content: readonly JsonObject[], mayBeNull: boolean): J
 }
 
 function writeToolCall(call: ToolCallPart, context: MessageContext): JsonObject {
-  if (call.cache !== undefined && !context.isNative) context.lose("cache_control", "the upstream caches by itself");
+  if (!context.isNative) loseMark(call.cache, context.lose);
   const extras = { ...fieldsOf(call.vendor, CHAT), ...writeCache(call) };
   const id = toolId(call.id, context);
   if (call.custom && context.isNative) {

@@ -1,17 +1,19 @@
 /** Writes a request as chat completions for an upstream, reporting what the dialect cannot say. */
 import type { ChatRequest, Json, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { loseMark } from "../shared/cache-mark.ts";
 import { customToolDescription, customToolNames, customToolSchema } from "../shared/custom-tools.ts";
 import { isObject, objectOr, pick, sameJson } from "../shared/json.ts";
 import { isModeUnsaid, levelFor, withSampling } from "../shared/reasoning.ts";
 import { toolSchema, withObjectRoot } from "../shared/schema/root.ts";
 import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
-import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName, sha256Hex } from "../shared/tool-names.ts";
+import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseChoice, onlyAllowed } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch } from "../shared/web-search.ts";
 import { withAnswer } from "../shared/unsaid.ts";
+import { writeVendorFields } from "../shared/vendor-fields.ts";
 import { type MessageContext, writeMessages } from "./encode-messages.ts";
 import {
   REASONING_FIELDS,
@@ -26,8 +28,6 @@ import { CHAT } from "./wire.ts";
 
 /** OpenAI takes no more stop sequences. */
 const STOP_SEQUENCES_MAX = 4;
-/** Longest `user` OpenAI takes. */
-const USER_CHARS_MAX = 64;
 
 export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
@@ -45,22 +45,20 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     ...writeTools(request, form, context),
     ...writeLimit(request, form, target),
     ...switches,
-    ...writeSampling(request, form, lose),
+    ...writeSampling(request, form, { ...target, lose }),
     ...writeStream(request, form, target),
   };
-  if (request.responseFormat !== undefined) {
-    const written = form?.["response_format"];
-    const isSame = sameJson(readResponseFormat(written), request.responseFormat);
-    body["response_format"] =
-      isSame && isObject(written) ? written : writeResponseFormat(withObjectRoot(request.responseFormat));
-  }
-  // Servers that imitate this dialect would refuse them from a client that cannot know whom it speaks to.
-  if (isNative) Object.assign(body, request.promptCache);
-  else for (const field of Object.keys(request.promptCache ?? {})) lose(field, "few servers of this dialect know it");
-  if (isNative) Object.assign(body, pick(form, ["safety_identifier", "web_search_options"]));
-  const user = request.user === form?.["safety_identifier"] && isNative ? undefined : request.user;
-  if (user !== undefined) body["user"] = isNative || user.length <= USER_CHARS_MAX ? user : sha256Hex(user);
-  return body;
+  const format = writeFormat(request, form);
+  if (format !== undefined) body["response_format"] = format;
+  if (isNative) Object.assign(body, pick(form, ["web_search_options"]));
+  return Object.assign(body, writeVendorFields(request, isNative, { ...target, lose }));
+}
+
+/** As the client wrote it, while that is still what is meant. */
+function writeFormat({ responseFormat }: ChatRequest, form: JsonObject | undefined): JsonObject | undefined {
+  const written = form?.["response_format"];
+  if (isObject(written) && sameJson(readResponseFormat(written), responseFormat)) return written;
+  return responseFormat === undefined ? undefined : writeResponseFormat(withObjectRoot(responseFormat));
 }
 
 /** A request of another dialect, without what the model or the server refuses. */
@@ -97,7 +95,8 @@ function writeReasoningSwitches(
   return {};
 }
 
-function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose: EncodeTarget["lose"]): JsonObject {
+function writeSampling(request: ChatRequest, form: JsonObject | undefined, target: EncodeTarget): JsonObject {
+  const { lose } = target;
   const values: [string, Json | undefined][] = [
     ["temperature", request.temperature],
     ["top_p", request.topP],
@@ -111,7 +110,7 @@ function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose:
     ["logit_bias", request.logitBias],
     ["verbosity", request.verbosity],
     ["metadata", request.metadata],
-    ["service_tier", form === undefined && request.serviceTier === "auto" ? undefined : request.serviceTier],
+    ["service_tier", form === undefined ? writeTier(request, target) : request.serviceTier],
     ["prompt_cache_key", request.promptCacheKey],
   ];
   if (form === undefined && !request.logprobs && request.topLogprobs) {
@@ -123,6 +122,16 @@ function writeSampling(request: ChatRequest, form: JsonObject | undefined, lose:
     else lose("top_k", "chat has no such field");
   }
   return Object.fromEntries(values.filter((entry): entry is [string, Json] => entry[1] !== undefined));
+}
+
+/** Responses has a tier more; servers that imitate chat have the usual one, and few a field to ask for it. */
+function writeTier({ serviceTier }: ChatRequest, { traits, lose }: EncodeTarget): string | undefined {
+  if (serviceTier === "ultrafast") {
+    lose("service_tier", "the upstream's dialect has no such tier");
+    return undefined;
+  }
+  const isThere = serviceTier === "auto" || (serviceTier === "default" && traits.vendorFields === false);
+  return isThere ? undefined : serviceTier;
 }
 
 function writeStop(
@@ -184,7 +193,7 @@ function writeTool(tool: Tool, { isNative, lose }: MessageContext): JsonObject {
   const fields = fieldsOf(tool.vendor, CHAT);
   if (tool.kind === "provider") return objectOr(fields["tool"]);
   const marks = pick(formOf(tool.vendor, CHAT) ?? {}, ["cache_control", "prompt_cache_breakpoint"]);
-  if (tool.cache !== undefined && !isNative) lose("cache_control", "the upstream caches by itself");
+  if (!isNative) loseMark(tool.cache, lose);
   if (tool.kind === "custom" && isNative) return { ...writeCustom(tool, fields), ...marks };
   const { function: extra, ...rest } = fields;
   if (isNative)

@@ -194,7 +194,7 @@ class ChunkWriter implements FrameWriter {
     this.#detailIndex += 1;
   }
 
-  #end({ finish, usage, others, vendor }: EventOf<"response-end">): void {
+  #end({ finish, usage, others, serviceTier = this.#start?.serviceTier, vendor }: EventOf<"response-end">): void {
     const failure = brokenOff(finish);
     if (failure !== undefined) return this.event({ type: "error", error: failure });
     const { request } = this.#context;
@@ -207,6 +207,9 @@ class ChunkWriter implements FrameWriter {
     const isFunction = finish.reason === "tool-calls" && isLegacy(request);
     const word = isFunction ? "function_call" : writeFinishReason(finish);
     const beside = JSON.stringify(extras.choice);
+    if (serviceTier !== undefined && extras.body["service_tier"] === undefined) {
+      this.#before = this.#before.replace(/,"choices":$/, `,"service_tier":${JSON.stringify(serviceTier)},"choices":`);
+    }
     this.#delta("{}", JSON.stringify(word), beside === "{}" ? "" : `,${beside.slice(1, -1)}`);
     const total = writeChatUsage(mergeUsage(this.#start?.usage, usage), extras.usage);
     if (request.includeUsage && total !== undefined) {

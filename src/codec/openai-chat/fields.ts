@@ -194,7 +194,6 @@ export const FORM_FIELDS = [
   "response_format",
   "stream_options",
   "top_k",
-  "safety_identifier",
   "web_search_options",
 ] as const;
 

@@ -10,7 +10,7 @@ import { createStreamEncoder, END_MARK } from "./encode-stream.ts";
 import { decodeError, encodeError, encodeStreamError, readsError } from "./errors.ts";
 import { chatLayout } from "./layout.ts";
 import { mustRewrite } from "./must-rewrite.ts";
-import { decodeResponse, encodeResponse } from "./response.ts";
+import { decodeResponse, encodeResponse, imageOf } from "./response.ts";
 import { skimFacts } from "./skim.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
 import { CHAT } from "./wire.ts";
@@ -23,7 +23,7 @@ export const openaiChat = {
     encodeResponse,
     streamEncoder: createStreamEncoder,
     encodeError,
-    answerMedia: ["image"],
+    showsMedia: (part) => imageOf(part).length > 0,
     encodeStreamError,
     readsError,
     keepAlive: { data: "", comment: "keep-alive" },

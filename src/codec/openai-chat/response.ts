@@ -14,6 +14,7 @@ import type { AnswerContext } from "../../contract/codec.ts";
 import { createCallWriter } from "../shared/answer-calls.ts";
 import { arrayOr, compact, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
 import { sourceOfUrl, toDataUrl } from "../shared/media.ts";
+import { servedBy } from "../shared/service-tier.ts";
 import { inputJsonOf, readToolInput } from "../shared/tool-input.ts";
 import { brokenOff, classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { readChatUsage, writeChatUsage } from "../shared/usage.ts";
@@ -141,6 +142,7 @@ export function decodeResponse(body: JsonObject): ChatResponse {
     ...answer,
     others: others.length === 0 ? undefined : others.map(alternativeOf),
     usage: usageOf(body) ?? {},
+    ...servedBy(body["service_tier"]),
     vendor: vendorOf(CHAT, {
       ...restOf(body, BODY_FIELDS),
       ...(isObject(body["usage"]) ? { usage: body["usage"] } : {}),
@@ -226,6 +228,7 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
     model: response.model || context.request.model,
     choices: [first, ...otherChoices(response.others, extras.choices.filter(isWhole), calls, context)],
     ...(usage === undefined ? {} : { usage }),
+    ...(response.serviceTier === undefined ? {} : { service_tier: response.serviceTier }),
     ...extras.body,
   };
 }

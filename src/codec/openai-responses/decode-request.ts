@@ -2,9 +2,10 @@
 import type { ChatRequest, JsonObject } from "../../contract/chat.ts";
 import type { RequestHints } from "../../contract/codec.ts";
 import { badRequest, fieldReader } from "../shared/check.ts";
-import { compact, pick, restOf, textOf } from "../shared/json.ts";
+import { compact, objectOr, pick, restOf, textOf } from "../shared/json.ts";
+import { checkOpenaiRanges } from "../shared/openai-ranges.ts";
 import { PROMPT_CACHE_FIELDS, readPromptCache } from "../shared/prompt-cache.ts";
-import { vendorOf } from "../shared/vendor.ts";
+import { unreadIf, unreadIn, vendorOf, withUnread } from "../shared/vendor.ts";
 import { missing } from "./content.ts";
 import { readInput } from "./decode-items.ts";
 import { isHostedChoice, readFormat, readReasoningSettings, specialIncludes } from "./fields.ts";
@@ -12,15 +13,7 @@ import { readToolChoice, readTools } from "./tools.ts";
 import { INCLUDE_LOGPROBS, RESPONSES } from "./wire.ts";
 
 /** Remembered as written, for upstreams of the same dialect and for the echo in the answer. */
-const FORM_FIELDS = [
-  "instructions",
-  "text",
-  "reasoning",
-  "tool_choice",
-  "include",
-  "stream_options",
-  "safety_identifier",
-] as const;
+const FORM_FIELDS = ["instructions", "text", "reasoning", "tool_choice", "include", "stream_options"] as const;
 
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...FORM_FIELDS,
@@ -33,6 +26,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   "temperature",
   "top_p",
   "user",
+  "safety_identifier",
   "metadata",
   "service_tier",
   "prompt_cache_key",
@@ -48,6 +42,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     body,
     (param, expected, got) => `Invalid type for '${param}': expected ${expected}, but got ${got} instead.`,
   );
+  checkOpenaiRanges(body);
   const model = read("model", "string") || hints.model;
   if (!model) throw missing("model");
   const { input } = body;
@@ -64,7 +59,9 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
   const choice = body["tool_choice"];
   const toolChoice = readToolChoice(choice);
   const text = read("text", "object");
+  const responseFormat = readFormat(text);
   const include = read("include", "array");
+  const reasoning = readReasoningSettings(read("reasoning", "object"));
   const special = specialIncludes(include);
 
   return compact<ChatRequest>({
@@ -80,10 +77,11 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     topP: read("top_p", "number"),
     logprobs: include?.includes(INCLUDE_LOGPROBS) ? true : undefined,
     topLogprobs: read("top_logprobs", "integer"),
-    responseFormat: readFormat(text),
+    responseFormat,
     verbosity: textOf(text?.["verbosity"]),
-    reasoning: readReasoningSettings(read("reasoning", "object")),
-    user: read("user", "string") ?? read("safety_identifier", "string"),
+    reasoning,
+    user: read("user", "string"),
+    safetyIdentifier: read("safety_identifier", "string"),
     metadata: read("metadata", "object"),
     serviceTier: read("service_tier", "string"),
     promptCacheKey: read("prompt_cache_key", "string"),
@@ -97,7 +95,16 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
         ...(isHostedChoice(choice, toolChoice) && choice !== undefined ? { tool_choice: choice } : {}),
         ...(special.length === 0 ? {} : { include: special }),
       },
-      { ...pick(body, FORM_FIELDS), ...(input === undefined || input === null ? { input: "none" } : {}) },
+      {
+        ...pick(body, FORM_FIELDS),
+        ...withUnread(
+          unreadIn("reasoning", body["reasoning"], ["effort", "summary", "generate_summary"]),
+          unreadIn("text", text, ["format", "verbosity"]),
+          unreadIf("text.format", text?.["format"], responseFormat),
+          unreadIf("reasoning.effort", objectOr(body["reasoning"])["effort"], reasoning?.effort),
+        ),
+        ...(input === undefined || input === null ? { input: "none" } : {}),
+      },
     ),
   });
 }

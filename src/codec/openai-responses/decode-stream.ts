@@ -5,6 +5,7 @@ import { RelayError } from "../../contract/errors.ts";
 import { PartSequencer } from "../order.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, parseJson, textOf } from "../shared/json.ts";
 import { readLogprobs } from "../shared/logprobs.ts";
+import { servedBy } from "../shared/service-tier.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { PARAGRAPH, readSeal } from "./reasoning.ts";
 import { answerExtras, disguisedError, messageEnd, readItem, textTail } from "./response.ts";
@@ -339,6 +340,7 @@ class EventReader {
       type: "response-end",
       finish: readFinish(response, { calls: this.#hasCalls, refusal: this.#hasRefused }),
       usage: readUsage(response["usage"]) ?? {},
+      ...servedBy(response["service_tier"]),
       ...(vendor === undefined ? {} : { vendor }),
     });
   }

@@ -10,6 +10,7 @@ import type {
 } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
+import { isMarked, loseMark, withMark, writeBreakpoint } from "../shared/cache-mark.ts";
 import { instructionTexts } from "../shared/instructions.ts";
 import { isObject, textOf } from "../shared/json.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName } from "../shared/tool-names.ts";
@@ -66,10 +67,15 @@ class ItemWriter {
 
   /** Foreign instructions become one text; those of the client's own stay where it put them. */
   instructions(system: readonly TextPart[]): string | undefined {
-    const { isNative, lose } = this.#context;
+    const { isNative, target } = this.#context;
     if (!isNative) {
       const texts = instructionTexts(system).filter((part) => part.text.trim() !== "");
-      if (texts.some((part) => part.cache)) lose("cache_control", "the upstream caches by itself");
+      const content = texts.map((part) => ({ ...writeText(part, "input_text"), ...this.#mark(part) }));
+      if (content.some(isMarked)) {
+        // The field for instructions is a text, which takes no mark.
+        this.items.push({ type: "message", role: target.traits.systemRole ?? "developer", content });
+        return undefined;
+      }
       return texts.length === 0 ? undefined : texts.map((part) => part.text).join("\n\n");
     }
     let instructions: string | undefined;
@@ -99,7 +105,7 @@ class ItemWriter {
   }
 
   #assistantPart(part: Part): void {
-    this.#noteCache(part);
+    if (!this.#context.isNative) loseMark(part.cache, this.#context.lose);
     const start = formOf(part.vendor, RESPONSES)?.["start"];
     if (isObject(start)) this.#openOwnMessage(part, start);
     switch (part.type) {
@@ -202,7 +208,10 @@ class ItemWriter {
   }
 
   #inputPart(part: Part): JsonObject[] {
-    this.#noteCache(part);
+    return withMark(this.#unmarked(part), this.#mark(part));
+  }
+
+  #unmarked(part: Part): JsonObject[] {
     switch (part.type) {
       case "text":
         return part.text === "" && !this.#context.isNative ? [] : [writeText(part, "input_text")];
@@ -230,11 +239,11 @@ class ItemWriter {
 
   #output(result: ToolResultPart): JsonObject {
     const { isNative, lose } = this.#context;
-    this.#noteCache(result);
     if (result.isError) lose("is_error", "the upstream's dialect has no mark for a failed tool");
     const form = formOf(result.vendor, RESPONSES);
-    const content = result.parts.flatMap((part) => this.#inputPart(part));
-    const isText = content.every((part) => part["type"] === "input_text");
+    const parts = result.parts.flatMap((part) => this.#inputPart(part));
+    const content = withMark(parts, this.#mark(result));
+    const isText = content.every((part) => part["type"] === "input_text" && !isMarked(part));
     const isList = form === undefined ? !isText : form["list"] === true;
     const kind = this.#customIds.has(result.id) ? "custom_tool_call_output" : "function_call_output";
     return {
@@ -245,9 +254,9 @@ class ItemWriter {
     };
   }
 
-  #noteCache(part: Part): void {
-    if (part.cache !== undefined && !this.#context.isNative) {
-      this.#context.lose("cache_control", "the upstream caches by itself");
-    }
+  /** What somebody else than the model says may be marked. */
+  #mark({ cache }: Part): JsonObject {
+    const { isNative, target, lose } = this.#context;
+    return isNative ? {} : writeBreakpoint(cache, { traits: target.traits, lose });
   }
 }

@@ -6,7 +6,7 @@ import { customToolNames } from "../shared/custom-tools.ts";
 import { compact, objectOr, pick, sameJson } from "../shared/json.ts";
 import { withObjectRoot } from "../shared/schema/root.ts";
 import { isModeUnsaid, withSampling } from "../shared/reasoning.ts";
-import { sha256Hex } from "../shared/tool-names.ts";
+import { writeVendorFields } from "../shared/vendor-fields.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
@@ -14,9 +14,6 @@ import { inputString, type ItemContext, writeInput } from "./encode-items.ts";
 import { readFormat, readReasoningSettings, writeFormat, writeReasoningSettings } from "./fields.ts";
 import { isAdditional, isWritable, readToolChoice, writeForeignTool, writeOwnTools, writeToolChoice } from "./tools.ts";
 import { INCLUDE_ENCRYPTED, INCLUDE_LOGPROBS, OUTPUT_TOKENS_MIN, RESPONSES } from "./wire.ts";
-
-/** Longest `user` OpenAI takes. */
-const USER_CHARS_MAX = 64;
 
 export function encodeRequest(asked: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
@@ -48,13 +45,12 @@ export function encodeRequest(asked: ChatRequest, target: EncodeTarget): JsonObj
     }),
     ...writeText(request, form),
     ...reasoning,
-    ...writeUser(request, form),
     ...compact<JsonObject>({
       metadata: request.metadata,
       service_tier: form === undefined && request.serviceTier === "auto" ? undefined : request.serviceTier,
       prompt_cache_key: request.promptCacheKey,
     }),
-    ...request.promptCache,
+    ...writeVendorFields(request, form !== undefined, { ...target, lose }),
     ...(form === undefined ? writeStateless(request, target.traits) : pick(form, ["include", "stream_options"])),
     ...(request.stream ? { stream: true } : form === undefined ? {} : { stream: false }),
   };
@@ -121,13 +117,6 @@ function writeReasoning({ reasoning }: ChatRequest, form: JsonObject | undefined
     target.lose("thinking", "the upstream takes no switch without a level");
   }
   return settings === undefined ? {} : { reasoning: settings };
-}
-
-function writeUser({ user }: ChatRequest, form: JsonObject | undefined): JsonObject {
-  const identifier = form?.["safety_identifier"];
-  const own = identifier === undefined ? {} : { safety_identifier: identifier };
-  if (user === undefined || user === identifier) return own;
-  return { ...own, user: form !== undefined || user.length <= USER_CHARS_MAX ? user : sha256Hex(user) };
 }
 
 /** Nothing is left at the vendor; what a model thought comes back encrypted, from models that think: others refuse. */

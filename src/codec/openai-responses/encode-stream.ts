@@ -310,7 +310,7 @@ class AnswerWriter {
     this.#tell({ status: "failed", error: failureOf(error, this.#context.requestId ?? "") });
   }
 
-  #end({ finish, usage, vendor }: EventOf<"response-end">): void {
+  #end({ finish, usage, serviceTier = this.#start?.serviceTier, vendor }: EventOf<"response-end">): void {
     this.#isDone = true;
     if (this.#start === undefined) this.#begin({ type: "response-start", id: "", model: "" });
     const ending = writeFinish(finish, this.#hasRefusalText);
@@ -321,6 +321,7 @@ class AnswerWriter {
     // Counts the upstream left out are guessed: clients read their absence as a broken answer, and zero as a fact.
     const { inputTokens = inputTokensEstimate, outputTokens = estimateTokens(this.#charsWritten), ...details } = total;
     this.#tell({
+      service_tier: serviceTier ?? "default",
       ...extras.body,
       ...ending,
       error: ending.status === "failed" ? { code: "server_error", message: failureText(finish.raw) } : null,

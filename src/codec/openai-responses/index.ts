@@ -24,7 +24,7 @@ export const openaiResponses = {
     encodeResponse,
     streamEncoder: createStreamEncoder,
     encodeError,
-    answerMedia: ["image"],
+    showsMedia: ({ kind, source }) => kind === "image" && source.type === "base64",
     encodeStreamError,
     readsError,
     ownMark: RELAY_SIGNATURE_PREFIX,

@@ -8,7 +8,8 @@ import { RESPONSES } from "./wire.ts";
 
 /**
  * An answer that has just begun: `in_progress`, without output. What the vendor would fill in with its defaults is
- * null where the relay cannot know them. Nothing is stored here, whatever was asked for.
+ * null where the relay cannot know them. The tier is the one asked for, until it is known which one served. Nothing is
+ * stored here, whatever was asked for.
  */
 export function responseObject(request: ChatRequest, id: string, createdAt: number, model: string): JsonObject {
   const form = formOf(request.vendor, RESPONSES);
@@ -30,8 +31,8 @@ export function responseObject(request: ChatRequest, id: string, createdAt: numb
     previous_response_id: fields["previous_response_id"] ?? null,
     prompt_cache_key: request.promptCacheKey ?? null,
     reasoning: echoReasoning(request, form),
-    safety_identifier: form?.["safety_identifier"] ?? null,
-    service_tier: "default",
+    safety_identifier: request.safetyIdentifier ?? null,
+    service_tier: request.serviceTier ?? "auto",
     store: false,
     temperature: request.temperature ?? null,
     text: echoText(request, form),
@@ -41,7 +42,7 @@ export function responseObject(request: ChatRequest, id: string, createdAt: numb
     top_p: request.topP ?? null,
     truncation: fields["truncation"] ?? "disabled",
     usage: null,
-    ...(request.user === undefined || request.user === form?.["safety_identifier"] ? {} : { user: request.user }),
+    ...(request.user === undefined ? {} : { user: request.user }),
     metadata: request.metadata ?? {},
   };
 }

@@ -4,6 +4,7 @@ import type { RelayError } from "../../contract/errors.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
 import { readLogprobs } from "../shared/logprobs.ts";
 import { sniffMediaType } from "../shared/media.ts";
+import { servedBy } from "../shared/service-tier.ts";
 import { readToolInput } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { fieldsOf, mergeVendor, vendorOf, withVendor } from "../shared/vendor.ts";
@@ -162,6 +163,7 @@ export function decodeResponse(body: JsonObject): ChatResponse {
       refusal: parts.some((part) => part.type === "refusal"),
     }),
     usage: readUsage(body["usage"]) ?? {},
+    ...servedBy(body["service_tier"]),
     vendor: vendor === undefined || isEmpty(vendor) ? undefined : vendor,
   });
 }

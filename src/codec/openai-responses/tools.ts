@@ -1,5 +1,6 @@
 /** Tools, namespaces of tools and tool choice, both ways. */
 import type { Json, JsonObject, Tool, ToolCallPart, ToolChoice } from "../../contract/chat.ts";
+import { loseMark } from "../shared/cache-mark.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolGrammar } from "../shared/custom-tools.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, sameJson, textOf } from "../shared/json.ts";
@@ -127,6 +128,7 @@ export function isAdditional(tool: Tool): boolean {
  * @param lose is told when a schema does not fit the strict mode that was asked for
  */
 export function writeForeignTool(tool: Tool, lose: (field: string, reason: string) => void): JsonObject {
+  loseMark(tool.cache, lose);
   if (isSearch(tool)) return writeResponsesSearch(tool.webSearch, lose);
   const name = safeToolName(tool.name, OPENAI_TOOL_NAME_CHARS_MAX);
   const described = tool.description === undefined ? {} : { description: tool.description };

@@ -41,3 +41,23 @@ export function fieldReader(body: JsonObject, complain: Complaint, prefix = "") 
     return value as Kinds[K];
   };
 }
+
+/** Bounds of numbers by name, both of them allowed. */
+export type Ranges = { readonly [field: string]: readonly [least: number, most: number] };
+
+/**
+ * Refuses what the vendor refuses, before another vendor is asked for something else.
+ * @param say how the vendor words it
+ */
+export function checkRanges(
+  body: JsonObject,
+  ranges: Ranges,
+  say: (param: string, least: number, most: number) => string,
+  prefix = "",
+): void {
+  for (const [name, [least, most]] of Object.entries(ranges)) {
+    const value = body[name];
+    const param = prefix + name;
+    if (typeof value === "number" && (value < least || value > most)) throw badRequest(say(param, least, most), param);
+  }
+}

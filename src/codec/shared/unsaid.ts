@@ -3,6 +3,11 @@ import type { ChatRequest } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "./check.ts";
 
+/** What is served where nobody asks for a tier. */
+export function isUsualTier(tier: string | undefined): boolean {
+  return tier === undefined || tier === "auto" || tier === "default";
+}
+
 /** Fields that may be missing in a dialect without the answer becoming another one, by the name clients know. */
 const ADVISORY = {
   top_k: ({ topK }) => topK,
@@ -14,8 +19,9 @@ const ADVISORY = {
   logit_bias: ({ logitBias }) => logitBias,
   verbosity: ({ verbosity }) => verbosity,
   user: ({ user }) => user,
+  safety_identifier: ({ safetyIdentifier }) => safetyIdentifier,
   metadata: ({ metadata }) => metadata,
-  service_tier: ({ serviceTier }) => (serviceTier === "auto" || serviceTier === "default" ? undefined : serviceTier),
+  service_tier: ({ serviceTier }) => (isUsualTier(serviceTier) ? undefined : serviceTier),
   prompt_cache_key: ({ promptCacheKey }) => promptCacheKey,
 } as const satisfies Record<string, (request: ChatRequest) => unknown>;
 
@@ -45,4 +51,14 @@ export function refuseSeveral({ n }: ChatRequest): void {
   if ((n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
   }
+}
+
+/** Whom the call is for, in dialects with one name for it: as the client says, else whom it is watched for. */
+export function endUser(
+  { user, safetyIdentifier }: Pick<ChatRequest, "user" | "safetyIdentifier">,
+  lose: EncodeTarget["lose"],
+): string | undefined {
+  if (user === undefined) return safetyIdentifier;
+  if (safetyIdentifier !== undefined) lose("safety_identifier", "the upstream has one name for whom a call is for");
+  return user;
 }

@@ -1,8 +1,8 @@
 /** Keeping what only one dialect has: unknown fields, the form in which things were written, and what is lost abroad. */
-import type { JsonObject, OpaquePart, Vendor } from "../../contract/chat.ts";
+import type { Json, JsonObject, OpaquePart, Vendor } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
-import { isEmpty, isObject, textOf } from "./json.ts";
+import { isEmpty, isObject, objectOr, textOf } from "./json.ts";
 
 /**
  * Beside a dialect's own fields (`vendor["openai-chat"]`) its decoder notes in which form the neutral fields were
@@ -10,6 +10,31 @@ import { isEmpty, isObject, textOf } from "./json.ts";
  * dialect's encoder writes them in that form again; for any other dialect nothing is lost by ignoring it.
  */
 const FORM_SUFFIX = "/form";
+
+/** Inside the form: what fields that were read hold beside that, by the name they have, e.g. `reasoning.context`. */
+const UNREAD = "unread";
+
+/** What `value` holds beside `known`, to stand in the form: said again in its own dialect, and named as lost in others. */
+export function unreadIn(name: string, value: Json | undefined, known: readonly string[]): JsonObject {
+  if (!isObject(value)) return {};
+  const entries = Object.entries(value).filter(([field, entry]) => !known.includes(field) && !saysNothing(entry));
+  return Object.fromEntries(entries.map(([field, entry]) => [`${name}.${field}`, entry]));
+}
+
+function saysNothing(value: Json): boolean {
+  return value === null || value === false || value === "auto";
+}
+
+/** The same of a field whose value was not understood, as the house has no word for it (yet). */
+export function unreadIf(name: string, value: Json | undefined, read: unknown): JsonObject {
+  return value === undefined || saysNothing(value) || read !== undefined ? {} : { [name]: value };
+}
+
+/** `{ unread }` to spread into a form, or nothing. */
+export function withUnread(...found: readonly JsonObject[]): JsonObject {
+  const unread: JsonObject = Object.assign({}, ...found);
+  return isEmpty(unread) ? {} : { [UNREAD]: unread };
+}
 
 /** Is this entry of a vendor's about the form things were written in? */
 export function isForm(id: string): boolean {
@@ -103,7 +128,13 @@ function refusal(codecId: string, field: string): RelayError {
  */
 export function loseForeignFields(vendor: Vendor | undefined, codecId: string, lose: EncodeTarget["lose"]): void {
   for (const [id, fields] of Object.entries(vendor ?? {})) {
-    if (id === codecId || id.endsWith(FORM_SUFFIX)) continue;
+    if (isForm(id)) {
+      if (id === codecId + FORM_SUFFIX) continue;
+      for (const field of Object.keys(objectOr(fields[UNREAD])))
+        lose(field, "the upstream's dialect has no such setting");
+      continue;
+    }
+    if (id === codecId) continue;
     for (const [field, value] of Object.entries(fields)) {
       if (CHANGES_MEANING[id]?.[field]?.(value)) throw refusal(id, field);
       if (value === false || HARMLESS[id]?.has(field)) continue;

@@ -1,9 +1,10 @@
 /** What a messages client may ask, how it is understood, and what an Anthropic upstream is told. */
 import { describe, expect, test } from "bun:test";
 import { anthropicMessages } from "../../../src/codec/anthropic-messages/index.ts";
+import { collect } from "../../../src/codec/fold.ts";
 import type { JsonObject } from "../../../src/contract/chat.ts";
 import type { Traits } from "../../../src/contract/codec.ts";
-import { caught, dig, targetOf, translate } from "../support.ts";
+import { caught, dig, eventsOf, framesOfText, namedEvents, targetOf, translate } from "../support.ts";
 
 const { decodeRequest } = anthropicMessages.ingress;
 const user = (content: unknown = "Hi") => ({ role: "user", content }) as JsonObject;
@@ -364,8 +365,26 @@ describe("structured output", () => {
       content: [{ type: "tool_use", id: "t", name, input: { a: "b" } }],
       stop_reason: "tool_use",
     });
-    expect(answer.parts).toEqual([{ type: "text", text: '{"a":"b"}' }]);
+    expect(answer.parts).toEqual([{ type: "text", text: '{"a":"b"}', formed: true }]);
     expect(answer.finish.reason).toBe("stop");
+    // Imitators give it in one piece when the block opens.
+    const streamed = eventsOf(
+      "anthropic-messages",
+      framesOfText(
+        namedEvents(
+          { type: "message_start", message: {} },
+          {
+            type: "content_block_start",
+            index: 0,
+            content_block: { type: "tool_use", id: "t", name, input: { a: "b" } },
+          },
+          { type: "content_block_stop", index: 0 },
+          { type: "message_delta", delta: { stop_reason: "tool_use" } },
+          { type: "message_stop" },
+        ),
+      ),
+    );
+    expect(collect(streamed).parts).toEqual(answer.parts);
   });
 
   test("with a schema that refers to itself falls back to the tool, whose schema may", () => {

@@ -1,5 +1,6 @@
 /** What a Gemini client may ask, and how it is understood. */
 import { describe, expect, test } from "bun:test";
+import { valueReader } from "../../../src/codec/answer-value.ts";
 import { gemini } from "../../../src/codec/gemini/index.ts";
 import type { JsonObject, Part, ToolCallPart, ToolResultPart } from "../../../src/contract/chat.ts";
 import { caught, dig, targetOf, translate } from "../support.ts";
@@ -416,12 +417,63 @@ describe("towards upstreams of other dialects", () => {
     });
   }
 
-  test("words for a choice among words are told as lost", () => {
-    const generationConfig = { responseMimeType: "text/x.enum", responseSchema: { type: "STRING", enum: ["a"] } };
-    expect(translate({ model: "m", ...ask({ generationConfig }) }, "gemini", "openai-chat").lost).toEqual([
-      "responseMimeType",
-      "responseSchema",
-    ]);
+  describe("a choice among words", () => {
+    const choice = {
+      responseMimeType: "text/x.enum",
+      responseSchema: { type: "STRING", format: "enum", enum: ["red", "green"] },
+    };
+    const words = { type: "string", enum: ["red", "green"] };
+    const inside = {
+      type: "object",
+      properties: { monorelay_value: words },
+      required: ["monorelay_value"],
+      additionalProperties: false,
+    };
+    const asked = (generationConfig: JsonObject): JsonObject => ({ model: "m", ...ask({ generationConfig }) });
+
+    test.each([
+      ["openai-chat", ["response_format", "json_schema", "schema"]],
+      ["openai-responses", ["text", "format", "schema"]],
+      ["anthropic-messages", ["output_config", "format", "schema"]],
+    ] as const)("is a schema for %s", (to, path) => {
+      for (const config of [choice, { responseMimeType: "text/x.enum", responseJsonSchema: words }]) {
+        const { sent, lost } = translate(asked(config), "gemini", to);
+        expect(dig(sent, ...path)).toEqual(inside);
+        expect(lost).toEqual([]);
+      }
+    });
+
+    test("stays as it was written for Gemini itself", () => {
+      const { sent, lost } = translate(asked(choice), "gemini", "gemini");
+      expect([sent["generationConfig"], lost]).toEqual([choice, []]);
+    });
+
+    test("without words is none, and is told as lost", () => {
+      const config = { responseMimeType: "text/x.enum", responseSchema: { type: "STRING" } };
+      expect(translate(asked(config), "gemini", "openai-chat").lost).toEqual(["responseMimeType", "responseSchema"]);
+    });
+
+    test.each([
+      ["in the object it travels in", '{"monorelay_value":"red"}', "red"],
+      ["with an escape", '{"monorelay_value": "gr\\u00fcn"}', "grün"],
+      ["as a bare JSON text", '"red"', "red"],
+      ["as it is", "red", "red"],
+      ["cut off", '{"monorelay_value":"re', '"re'],
+    ])("is answered by the bare word, whole and at every cut: %s", (_name, said, given) => {
+      const reader = () => valueReader(decode(asked(choice)))!;
+      const finish = { reason: "stop" } as const;
+      const whole = reader().response({ id: "", model: "", parts: [{ type: "text", text: said }], finish, usage: {} });
+      expect(whole.parts).toEqual([{ type: "text", text: given }]);
+      for (let cut = 1; cut < said.length; cut += 1) {
+        const { event } = reader();
+        const events = [
+          ...event({ type: "part-start", index: 0, head: { type: "text" } }),
+          ...[said.slice(0, cut), said.slice(cut)].flatMap((delta) => event({ type: "part-delta", index: 0, delta })),
+          ...event({ type: "part-end", index: 0 }),
+        ];
+        expect(events.map((told) => (told.type === "part-delta" ? told.delta : "")).join("")).toBe(given);
+      }
+    });
   });
 
   test("function names with dots become valid there and are given back", () => {

@@ -355,7 +355,7 @@ describe("settings", () => {
       logit_bias: {},
       user: "u",
       metadata: { a: "b" },
-      service_tier: "flex",
+      service_tier: "scale",
     });
     expect(configOf(result)).toEqual({
       temperature: 0.5,

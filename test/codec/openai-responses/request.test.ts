@@ -168,7 +168,7 @@ describe("reading", () => {
       // Who does not ask for a summary gets none: that is the dialect's own default.
       reasoning: { effort: "low", summary: "none" },
       toolChoice: { type: "tool", name: "f" },
-      user: "who",
+      safetyIdentifier: "who",
       promptCacheKey: "k",
     });
     expect(request.responseFormat).not.toHaveProperty("description");
