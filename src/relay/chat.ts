@@ -32,7 +32,7 @@ import { inputTokensOf } from "./request-size.ts";
 import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
 import { seedOf } from "./seed.ts";
-import { continuedId, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
+import { type Continued, continuedIn, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
 import { toolsIn, withoutTools } from "./tool-downgrade.ts";
 import {
   type Asked,
@@ -63,7 +63,7 @@ export async function runChat(call: Call, body?: Uint8Array<ArrayBuffer>): Promi
     const found = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
     const resolution = isLimited(call) ? admitChat(call, found, top) : found;
     const work = new ChatWork(call, top);
-    const continued = continuedId(call, top);
+    const continued = continuedIn(call, top);
     if (continued !== undefined) {
       return await withEarlyHeaders(call, continueAnswer(call, continued, resolution, work));
     }
@@ -87,8 +87,13 @@ export async function runChat(call: Call, body?: Uint8Array<ArrayBuffer>): Promi
 }
 
 /** What continues an answer can only be asked where it lies. */
-async function continueAnswer(call: Call, id: string, resolution: Resolution, work: ChatWork): Promise<Response> {
-  const place = await continuedPlace(call, id, resolution);
+async function continueAnswer(
+  call: Call,
+  continued: Continued,
+  resolution: Resolution,
+  work: ChatWork,
+): Promise<Response> {
+  const place = await continuedPlace(call, continued, resolution);
   const target = resolution.targets.find(({ entry }) => entry === place?.entry);
   if (place === undefined || target === undefined) return attempt(call, resolution, work);
   return atPlace(call, place, target.model, () => work.tryOne(target, place.key));
