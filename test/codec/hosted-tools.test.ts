@@ -213,6 +213,49 @@ test("where only tokens are counted a server is left out, for nothing counts it 
   expect(JSON.stringify(body)).not.toContain("mcp");
 });
 
+describe("a choice among some tools", () => {
+  const f = { type: "function", name: "f", parameters: {} };
+  const wiki = responsesServer({ authorization: TOKEN });
+  const maps = responsesServer({ server_label: "maps", server_url: "https://maps.example/mcp" });
+  const among = (...tools: JsonObject[]): JsonObject => ({ type: "allowed_tools", mode: "auto", tools });
+  const asks = (tool_choice: JsonObject) =>
+    send("openai-responses", "anthropic-messages", { tools: [wiki, maps, f], tool_choice });
+
+  test("without a server leaves out the server and its token", () => {
+    const { body, headers } = asks(among({ type: "function", name: "f" }));
+    expect((body["tools"] as JsonObject[]).map(({ name }) => name)).toEqual(["f"]);
+    expect(body).not.toHaveProperty("mcp_servers");
+    expect(headers).toEqual({});
+    expect(JSON.stringify(body)).not.toContain(TOKEN);
+  });
+
+  test("with one server offers that server alone", () => {
+    const { body } = asks(among({ type: "mcp", server_label: "maps" }));
+    expect(body["tools"]).toEqual([{ type: "mcp_toolset", mcp_server_name: "maps" }]);
+    expect(body["mcp_servers"]).toEqual([{ type: "url", name: "maps", url: "https://maps.example/mcp" }]);
+    expect(JSON.stringify(body)).not.toContain(TOKEN);
+  });
+
+  test("with one tool of a server does not open all of the server, nor a function of that name", () => {
+    const { body } = asks(among({ type: "mcp", server_label: "wiki", name: "f" }));
+    expect(body).not.toHaveProperty("tools");
+    expect(body).not.toHaveProperty("mcp_servers");
+  });
+
+  test("with a server is repeated to Responses as it was", () => {
+    const tool_choice = among({ type: "mcp", server_label: "wiki" });
+    const { body } = send("openai-responses", "openai-responses", { tools: [wiki, maps, f], tool_choice });
+    expect(body["tool_choice"]).toEqual(tool_choice);
+  });
+});
+
+test("a request whose tools were taken out names no servers either, nor their tokens", () => {
+  const body = asked("anthropic-messages", { mcp_servers: [messagesServer({ authorization_token: TOKEN })] });
+  const { toolChoice: _choice, ...request } = CODECS["anthropic-messages"].ingress.decodeRequest(body);
+  const sent = CODECS["anthropic-messages"].egress.encodeRequest({ ...request, tools: [] }, targetOf());
+  expect(sent).not.toHaveProperty("mcp_servers");
+});
+
 const FUNCTION = { name: "f", input_schema: { type: "object", properties: {} } };
 const SEARCH = { type: "web_search_20250305", name: "web_search" };
 const CHOSEN: [from: Dialect, choice: JsonObject, to: Upstream, sent: unknown, lost: string[]][] = [
@@ -271,6 +314,18 @@ describe("a tool of the vendor's that must be used", () => {
       tool_choice,
     );
   });
+
+  test.each(["openai-chat", "anthropic-messages", "gemini"] as const)(
+    "gives way to a function of its name that must be called, at %s",
+    (to) => {
+      const tools = [{ type: "web_search" }, { type: "function", name: "web_search", parameters: {} }];
+      const tool_choice = { type: "function", name: "web_search" };
+      const { body, lost } = send("openai-responses", to, { tools, tool_choice });
+      const choice = body["tool_choice"] ?? (body["toolConfig"] as JsonObject)["functionCallingConfig"];
+      expect(JSON.stringify(choice)).toContain('"web_search"');
+      expect(lost).not.toContain("tool_choice");
+    },
+  );
 
   test("that the upstream has not is never chosen there", () => {
     const tools = [{ type: "web_fetch_20250910", name: "web_fetch" }, FUNCTION];

@@ -3,10 +3,10 @@ import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
-import { isObject, objectOr, pick, sameJson } from "../shared/json.ts";
+import { arrayOr, isObject, objectOr, pick, sameJson } from "../shared/json.ts";
 import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { strictSchema } from "../shared/schema/strict.ts";
-import { isForced, loseChoice, loseHostedChoice } from "../shared/tool-choice.ts";
+import { isChosen, isForced, loseChoice, loseHostedChoice } from "../shared/tool-choice.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { endUser } from "../shared/unsaid.ts";
@@ -58,7 +58,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
     ...output.fields,
     ...writeSampling(plan),
     ...writeStops(plan),
-    ...(isNative ? pick(form, ["mcp_servers"]) : writeServers(request.tools)),
+    ...serversFor(request, form),
     ...writeMetadata(plan),
     ...writeServiceTier(plan),
     ...(request.stream ? { stream: true } : isNative ? { stream: false } : {}),
@@ -72,10 +72,10 @@ function writeSystem(blocks: JsonObject[], form: JsonObject | undefined): JsonOb
 
 function writeTools(plan: Plan): JsonObject[] {
   const { request, isNative, lose } = plan;
-  const allowed = request.toolChoice?.type === "allowed" ? new Set(request.toolChoice.names) : undefined;
-  if (allowed !== undefined) lose("tool_choice.allowed_tools", "the other tools were left out instead");
-  return request.tools.flatMap((tool) => {
-    if (allowed !== undefined && !allowed.has(tool.name)) return [];
+  if (request.toolChoice?.type === "allowed") {
+    lose("tool_choice.allowed_tools", "the other tools were left out instead");
+  }
+  return offeredTools(request).flatMap((tool) => {
     const fields = fieldsOf(tool.vendor, MESSAGES);
     const mark = tool.cache === undefined ? {} : { cache_control: writeCache(tool.cache) };
     if (tool.kind === "provider") {
@@ -88,6 +88,18 @@ function writeTools(plan: Plan): JsonObject[] {
     }
     return [{ ...writeTool(tool, isNative, lose), ...mark }];
   });
+}
+
+/** A choice among some of them is said by offering no others. */
+function offeredTools({ tools, toolChoice }: ChatRequest): readonly Tool[] {
+  return toolChoice?.type === "allowed" ? tools.filter((tool) => isChosen(tool, toolChoice.names, tools)) : tools;
+}
+
+/** None without the tools they are there for: whoever takes those out of a request means the servers, too. */
+function serversFor(request: ChatRequest, form: JsonObject | undefined): JsonObject {
+  if (form === undefined) return writeServers(offeredTools(request));
+  const isBare = request.tools.length === 0 && arrayOr(form["mcp_servers"]).length > 0;
+  return isBare ? {} : pick(form, ["mcp_servers"]);
 }
 
 function writeTool(tool: Tool, isNative: boolean, lose: EncodeTarget["lose"]): JsonObject {
@@ -149,7 +161,9 @@ function neutralChoice({ request, isNative, lose }: Plan): JsonObject | undefine
     case "required":
       return { type: "any" };
     case "tool": {
-      const hosted = request.tools.find((tool) => tool.name === choice.name && tool.kind === "provider");
+      const hosted = request.tools.find(
+        (tool) => tool.kind === "provider" && isChosen(tool, [choice.name], request.tools),
+      );
       if (hosted !== undefined && !isNative) return hostedChoice(hosted, lose);
       return { type: "tool", name: isNative ? choice.name : safeToolName(choice.name, ANTHROPIC_TOOL_NAME_CHARS_MAX) };
     }

@@ -8,6 +8,7 @@ import { arrayOr, compact, isObject, objectOr, restOf, sameJson, textOf } from "
 import { toolSchema } from "../shared/schema/root.ts";
 import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
+import { chosenName, isChosen } from "../shared/tool-choice.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, withVendor } from "../shared/vendor.ts";
 import { missing } from "./content.ts";
@@ -162,7 +163,7 @@ export function readToolChoice(value: Json | undefined, tools: readonly Tool[]):
     case "allowed_tools": {
       const names = arrayOr(value["tools"]).flatMap((tool) => {
         const reference = objectOr(tool);
-        return referredName(reference) ?? hostedName(reference, tools) ?? [];
+        return functionName(reference) ?? hostedName(reference, tools) ?? serverName(reference, tools) ?? [];
       });
       return { type: "allowed", names, mode: value["mode"] === "required" ? "required" : "auto" };
     }
@@ -173,9 +174,21 @@ export function readToolChoice(value: Json | undefined, tools: readonly Tool[]):
   }
 }
 
-/** Of several servers one by its name is more than others can be told. */
+/** None where a function has that name as well. The tools of a server cannot be chosen elsewhere, only offered or not. */
 function hostedName({ type }: JsonObject, tools: readonly Tool[]): string | undefined {
-  return tools.find((tool) => tool.name === type && isShared(tool) && tool.mcp === undefined)?.name;
+  const hosted = tools.find((tool) => tool.name === type && isShared(tool) && tool.mcp === undefined);
+  return hosted !== undefined && isChosen(hosted, [hosted.name], tools) ? hosted.name : undefined;
+}
+
+/** All that a server has; one of its tools alone is less than others can be told. */
+function serverName({ type, server_label, name }: JsonObject, tools: readonly Tool[]): string | undefined {
+  const server = type === "mcp" && textOf(name) === undefined ? textOf(server_label) : undefined;
+  const tool = server === undefined ? undefined : tools.find(({ mcp }) => mcp?.name === server);
+  return tool === undefined ? undefined : chosenName(tool);
+}
+
+function functionName(reference: JsonObject): string | undefined {
+  return reference["type"] === "mcp" ? undefined : referredName(reference);
 }
 
 function referredName(reference: JsonObject): string | undefined {
@@ -187,7 +200,7 @@ function referredName(reference: JsonObject): string | undefined {
 export function writeToolChoice(choice: ToolChoice, tools: readonly Tool[]): Json {
   const customNames = customToolNames(tools);
   const reference = (name: string): JsonObject => {
-    const hosted = tools.find((tool) => tool.name === name && tool.kind === "provider");
+    const hosted = tools.find((tool) => tool.kind === "provider" && isChosen(tool, [name], tools));
     if (hosted !== undefined) return hostedReference(hosted);
     return {
       type: customNames.has(name) ? "custom" : "function",

@@ -15,6 +15,24 @@ export function loseChoice(request: ChatRequest, lose: EncodeTarget["lose"]): vo
 }
 
 /**
+ * What a choice calls a tool. The tools of a server are chosen together, by a name that no function can have, as several
+ * servers may stand side by side.
+ */
+export function chosenName({ name, mcp }: Tool): string {
+  return mcp === undefined ? name : `mcp:${mcp.name}`;
+}
+
+/** Is this tool meant by one of these names? Where a function and a tool of the vendor's share a name, the function is. */
+export function isChosen(tool: Tool, names: readonly string[], tools: readonly Tool[]): boolean {
+  if (!names.includes(chosenName(tool))) return false;
+  return tool.kind !== "provider" || !hasFunction(tools, tool.name);
+}
+
+function hasFunction(tools: readonly Tool[], name: string): boolean {
+  return tools.some((tool) => tool.kind !== "provider" && tool.name === name);
+}
+
+/**
  * Without a choice of a tool that runs at the vendor and that the upstream cannot be told to use: the model decides then.
  * @param isOffered which of them can be chosen; by default none
  */
@@ -25,7 +43,7 @@ export function withoutHostedChoice(
 ): ChatRequest {
   const { toolChoice: choice, tools, ...rest } = request;
   const isClients = (name: string) =>
-    !tools.some((tool) => tool.name === name && tool.kind === "provider" && !isOffered(tool));
+    !tools.some((tool) => tool.kind === "provider" && isChosen(tool, [name], tools) && !isOffered(tool));
   const names = choice?.type === "tool" ? [choice.name] : choice?.type === "allowed" ? choice.names : [];
   const left = names.filter(isClients);
   if (choice === undefined || left.length === names.length) return request;
@@ -44,5 +62,5 @@ export function onlyAllowed(request: ChatRequest, lose: EncodeTarget["lose"]): C
   if (toolChoice?.type !== "allowed") return request;
   lose("tool_choice.allowed_tools", "the other tools were left out instead");
   const { names, mode } = toolChoice;
-  return { ...request, tools: tools.filter(({ name }) => names.includes(name)), toolChoice: { type: mode } };
+  return { ...request, tools: tools.filter((tool) => isChosen(tool, names, tools)), toolChoice: { type: mode } };
 }
