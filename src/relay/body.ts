@@ -71,7 +71,9 @@ async function readOther(
   const raw = await (length === undefined ? readChunked(call, limits.maxBody) : readDeclared(call, limits.maxBody));
   call.endStep();
   call.bytesIn = raw.length;
-  return encoding === undefined ? raw : decode(raw, encoding, limits.maxBody, limits.requestEncodings);
+  const bytes = encoding === undefined ? raw : await decode(raw, encoding, limits.maxBody, limits.requestEncodings);
+  call.body = bytes;
+  return bytes;
 }
 
 /** The runtime's own reading knows no deadline; the call's abort ends the wait. */
@@ -83,6 +85,7 @@ function readDeclared(call: Call, limit: number): Promise<Uint8Array<ArrayBuffer
         call.onAbort = undefined;
         call.endStep();
         call.bytesIn = bytes.length;
+        call.body = bytes;
         if (bytes.length > limit) reject(tooLarge(limit, "limits.max_body"));
         else resolve(bytes);
       },

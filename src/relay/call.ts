@@ -8,6 +8,7 @@ import type { CallRecord } from "../store/types.ts";
 import type { Watched } from "./active.ts";
 import type { Ended } from "./ledger.ts";
 import { parseAnswer } from "./answer-text.ts";
+import { hideBodySecrets } from "./body-secrets.ts";
 import { type Booking, book } from "./booking.ts";
 import { callLine } from "./call-line.ts";
 import { isReachable } from "./reach.ts";
@@ -71,6 +72,8 @@ export class Call implements Watched, Ended {
   key: PoolKey | undefined;
   streaming = false;
   attempts = 0;
+  /** As the client sent it: secrets that it holds are looked for in failures. */
+  body: Uint8Array | undefined;
   bytesIn = 0;
   bytesOut = 0;
   usage: Usage | undefined;
@@ -238,7 +241,7 @@ export class Call implements Watched, Ended {
     const isOpen = this.snapshot.config.server.relayHeaders && this.identity.exposeRouting !== false;
     const isShown = isOpen && error.code.startsWith("upstream-");
     if (isShown && this.provider !== "") error.provider ??= this.provider;
-    return error;
+    return hideBodySecrets(error, this.body);
   }
 
   watch(now: number): void {
@@ -306,7 +309,7 @@ export class Call implements Watched, Ended {
     this.failStream = undefined;
     if (this.#isIdleTimerLifted) this.#connection.setIdleTimeout(IDLE_TIMEOUT_S);
     this.#status = status;
-    this.#failure = failure;
+    this.#failure = failure && hideBodySecrets(failure, this.body);
     this.#endedMs = this.services.clock.monotonic();
     this.services.active.remove(this);
     this.admission?.release();

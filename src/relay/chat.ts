@@ -13,7 +13,6 @@ import { lookAt } from "./asked.ts";
 import { AnswerWriter } from "./answer-writer.ts";
 import { attempt, attemptAll, Attempts, type Work } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
-import { hideBodySecrets } from "./body-secrets.ts";
 import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
 import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
@@ -117,7 +116,7 @@ class ChatWork implements Work<Response> {
   /** What ended an attempt, which is over with it. */
   failureOf(cause: unknown): RelayError {
     this.call.abandonAttempt();
-    return hideBodySecrets(failureOf(this.call, cause), this.top);
+    return failureOf(this.call, cause);
   }
 
   /** Sends the request as the operator wants it for this target; lanes that need more than that answer by themselves. */

@@ -1,6 +1,7 @@
 /** What a client is told of a call that failed before its first byte. */
 import { RelayError } from "../plugin/index.ts";
 import { boundedHint, isFinal } from "./attempt.ts";
+import { withoutBodySecrets } from "./body-secrets.ts";
 import type { Call } from "./call.ts";
 import { addRelayHeaders } from "./headers.ts";
 import { verbatimOf } from "./upstream.ts";
@@ -21,7 +22,7 @@ export function failureResponse(call: Call, cause: unknown): Response {
   const verbatim = call.lane === "translate" ? undefined : verbatimOf(error);
   if (verbatim !== undefined) {
     headers["content-type"] = verbatim.contentType;
-    return new Response(verbatim.body, { status, headers });
+    return new Response(withoutBodySecrets(verbatim.body, call.body), { status, headers });
   }
   return new Response(JSON.stringify(call.route.codec.ingress!.encodeError(error, call.id)), { status, headers });
 }

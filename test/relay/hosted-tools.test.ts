@@ -82,6 +82,64 @@ test.each([
   expect(under.logLines.join("\n")).not.toContain(TOKEN);
 });
 
+const PATH_SECRET = "4f9a-secret-in-the-path";
+const QUERY_SECRET = "sec%3Dret";
+const ADDRESS = `https://mcp.example/${PATH_SECRET}/sse?key=${QUERY_SECRET}`;
+const inAddress = { ...ASKED, tools: [{ ...server, server_url: ADDRESS, authorization: "" }] };
+const escaped = JSON.stringify(ASKED).replaceAll('"mcp', '"\\u006dcp');
+const batch = { requests: [{ custom_id: "a", params: NATIVE }] };
+
+test.each([
+  ["whose server's address is the secret", "/v1/responses", JSON.stringify(inAddress)],
+  ["that writes the type in escapes", "/v1/responses", escaped],
+  ["that counts its tokens", "/v1/messages/count_tokens", JSON.stringify(NATIVE)],
+  ["that is a batch", "/v1/messages/batches", JSON.stringify(batch)],
+])("an upstream repeats the token to nobody in the refusal of a call %s", async (_name, path, text) => {
+  const message = `"${TOKEN}" at ${ADDRESS}, also written ${decodeURIComponent(QUERY_SECRET)}, is not accepted`;
+  const { under } = await start({
+    status: 400,
+    json: { type: "error", error: { type: "invalid_request_error", message } },
+  });
+  const answer = await under.post(path, text);
+  expect(answer.status).toBe(400);
+  const [record] = await under.recorded(1);
+  const told = [await answer.text(), JSON.stringify(record), under.logLines.join("\n")].join("\n");
+  expect(record!.error).toContain("is not accepted");
+  for (const secret of path === "/v1/responses" && text.includes(PATH_SECRET)
+    ? [PATH_SECRET, QUERY_SECRET, "sec=ret"]
+    : [TOKEN])
+    expect(told).not.toContain(secret);
+});
+
+test.each([
+  ["translated", "/v1/responses", { ...ASKED, stream: true }],
+  ["passed on", "/v1/messages", { ...NATIVE, stream: true }],
+])(
+  "a stream %s that breaks with the token in its words puts it into no log and no record",
+  async (name, path, body) => {
+    const event = (data: { type: string; [key: string]: unknown }) =>
+      `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
+    const message = { ...ANSWER, content: [], stop_reason: null };
+    const { under } = await start({
+      chunks: [
+        event({ type: "message_start", message }),
+        event({ type: "content_block_start", index: 0, content_block: { type: "text", text: "" } }),
+        event({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "So." } }),
+        event({ type: "error", error: { type: "api_error", message: `the server refused ${TOKEN}` } }),
+      ],
+    });
+    const answer = await under.post(path, body);
+    const text = await answer.text();
+    expect(answer.status).toBe(200);
+    expect(text).toContain("the server refused");
+    const [record] = await under.recorded(1);
+    expect(record!.error).toBe("the server refused [redacted]");
+    expect(JSON.stringify(record) + under.logLines.join("\n")).not.toContain(TOKEN);
+    // What is passed on are the upstream's own bytes, read only by whoever sent the token.
+    expect(text.includes(TOKEN)).toBe(name === "passed on");
+  },
+);
+
 function inHeader() {
   const { authorization, ...rest } = server;
   return { ...ASKED, tools: [{ ...rest, headers: { Authorization: `Bearer ${authorization}` } }] };
