@@ -1,10 +1,15 @@
 /** OpenAI and any service that serves its paths. API: https://platform.openai.com/docs/api-reference */
-import { openaiChat, openaiCompatible, openaiResponses } from "monorelay/plugin";
+import { openaiChat, openaiCompatible, openaiResponses, type Traits } from "monorelay/plugin";
 import { openaiTraits } from "../shared/openai.ts";
 import { openaiPrice } from "../shared/openai-prices.ts";
 
 /** The first party wants the newer name for all models; most compatible servers only know the older one. */
-const FIRST_PARTY = { maxTokensField: "max_completion_tokens", allowedTools: true, vendorFields: true } as const;
+const FIRST_PARTY: Traits = {
+  maxTokensField: "max_completion_tokens",
+  allowedTools: true,
+  vendorFields: true,
+  hosted: ["web-search", "code", "mcp"],
+};
 /** Behind an address of one's own may be OpenRouter or another relay, which take documents by URL. */
 const OTHERS = { maxTokensField: "max_tokens", fileUrls: true } as const;
 

@@ -9,11 +9,14 @@ const FAMILIES: readonly (readonly [pattern: RegExp, traits: Traits])[] = [
   [/^grok-4(-\d{4}|-latest|(-1)?-fast|$)/, { thinking: "adaptive", efforts: [] }],
 ];
 
+/** https://docs.x.ai/docs/guides/tools/overview */
+const HOSTED: Traits = { hosted: ["web-search", "code", "mcp"] };
+
 export default openaiCompatible({
   id: "xai",
   baseUrl: "https://api.x.ai/v1",
   codecs: [openaiChat, openaiResponses],
-  traits: (model) => FAMILIES.find(([pattern]) => pattern.test(model))?.[1] ?? {},
+  traits: (model) => ({ ...HOSTED, ...FAMILIES.find(([pattern]) => pattern.test(model))?.[1] }),
   price: priceList("2026-06", [
     ["grok-4", 3, 15, 0.75],
     ["grok-4-fast-reasoning", 0.2, 0.5, 0.05],

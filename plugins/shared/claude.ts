@@ -11,7 +11,7 @@ const WITHOUT_XHIGH = ["low", "medium", "high", "max"] as const;
 const FAMILIES: readonly (readonly [pattern: RegExp, traits: Traits])[] = [
   [/claude-3-5|claude-3\.5/, { maxOutputTokens: 8192, thinking: "none", sampling: "all" }],
   [/claude-3-7/, { maxOutputTokens: 64_000, thinking: "budget", sampling: "all" }],
-  [/claude-3/, { maxOutputTokens: 4096, thinking: "none", sampling: "all" }],
+  [/claude-3/, { maxOutputTokens: 4096, thinking: "none", sampling: "all", hosted: [] }],
   [/claude-opus-4(-1|-0|-20|$)/, { maxOutputTokens: 32_000, thinking: "budget", sampling: "one" }],
   [/claude-opus-4-5/, { maxOutputTokens: 64_000, thinking: "budget", sampling: "one", structuredOutput: true }],
   [

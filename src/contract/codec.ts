@@ -127,6 +127,11 @@ export interface Traits {
   readonly toolMedia?: boolean;
   /** openai-chat: takes `web_search_options`. Default false: most models refuse them. */
   readonly webSearch?: boolean;
+  /**
+   * anthropic-messages, openai-responses: which of the vendor's own tools clients of other dialects are given; servers that
+   * imitate the dialect have none. Its own clients know what they ask for. Absent: all that the dialect has.
+   */
+  readonly hosted?: readonly HostedWork["kind"][];
   /** openai-chat: tool-call ids must be exactly nine letters or digits. */
   readonly shortToolIds?: boolean;
   /** The model's own maximum of output tokens; used where the dialect demands a limit and the client gave none. */

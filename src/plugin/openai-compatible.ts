@@ -16,6 +16,7 @@ import { anthropicMessages } from "../codec/anthropic-messages/index.ts";
 import { openaiChat } from "../codec/openai-chat/index.ts";
 import { openaiResponses } from "../codec/openai-responses/index.ts";
 import { defineProvider } from "./define.ts";
+import { Type } from "./options.ts";
 
 /** Where each dialect lives below an OpenAI-style base URL. */
 const CHAT_PATHS: Readonly<Record<string, string>> = {
@@ -43,7 +44,9 @@ export const OPENAI_OPERATIONS: ReadonlySet<Operation> = new Set<Operation>([
 ]);
 
 /** What imitations of the first party lack, as it does itself in the second case. */
-const USUAL: Traits = { allowedTools: false, fileUrls: false, vendorFields: false };
+const USUAL: Traits = { allowedTools: false, fileUrls: false, vendorFields: false, hosted: [] };
+
+const HOSTED: Traits = { hosted: ["web-search", "code", "mcp"] };
 
 type Codecs = readonly [Codec, ...Codec[]];
 
@@ -98,7 +101,12 @@ export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
     ...(service.local === undefined ? {} : { local: service.local }),
     ...(service.price === undefined ? {} : { price: service.price }),
     dialects: codecsAt(service.baseUrl ?? "").map(({ id }) => id),
-    setup(_options, host) {
+    options: Type.Object({
+      hostedTools: Type.Optional(
+        Type.Boolean({ description: "Has it search, code and MCP servers of its own in its dialects but chat?" }),
+      ),
+    }),
+    setup({ hostedTools }, host) {
       const base = host.baseUrl;
       if (base === "") throw new Error("it needs a base_url");
       return {
@@ -107,7 +115,10 @@ export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
         operations,
         ...(service.rerank === undefined ? {} : { rerank: service.rerank }),
         ...(service.embeddingWords === undefined ? {} : { embeddingWords: service.embeddingWords }),
-        traits: (model) => traitsOf(model, base),
+        traits: (model) => ({
+          ...traitsOf(model, base),
+          ...(hostedTools === undefined ? {} : hostedTools ? HOSTED : { hosted: [] }),
+        }),
         request(call) {
           const path = call.operation === "chat" ? (CHAT_PATHS[call.codec.id] ?? "/chat/completions") : call.path;
           const url = service.urlOf?.(call, base) ?? base + path + call.query;

@@ -5,7 +5,7 @@ import { cohere } from "../../src/codec/cohere/index.ts";
 import { bedrockInvokeClaude, vertexClaude } from "../../src/codec/hosted-claude/index.ts";
 import type { JsonObject } from "../../src/contract/chat.ts";
 import type { Codec } from "../../src/contract/codec.ts";
-import { CODECS, contextOf, type Dialect, targetOf } from "./support.ts";
+import { CODECS, contextOf, type Dialect, targetOf, translate } from "./support.ts";
 
 const UPSTREAMS = {
   ...CODECS,
@@ -344,6 +344,40 @@ test("an answer repeats a server without what opens its door", () => {
   const answer = { id: "", model: "", parts: [], finish: { reason: "stop" as const }, usage: {} };
   const body = CODECS["openai-responses"].ingress.encodeResponse(answer, contextOf(request));
   expect(body["tools"]).toEqual([responsesServer({ headers: { "x-key": "<redacted>" } })]);
+});
+
+describe("an upstream that is not known to have the tools of its dialect", () => {
+  const tools = [INTERPRETER, responsesServer({ authorization: TOKEN })];
+  test.each(["anthropic-messages", "openai-responses"] as const)(
+    "is given none by clients of others, nor their tokens, in %s",
+    (to) => {
+      const from = to === "openai-responses" ? "anthropic-messages" : "openai-responses";
+      const servers = [messagesServer({ authorization_token: TOKEN })];
+      const extra = from === "openai-responses" ? { tools } : { tools: [EXECUTION], mcp_servers: servers };
+      const sent = translate(asked(from, extra), from, to, { hosted: [] });
+      expect(sent.sent).not.toHaveProperty("tools");
+      expect(sent.sent).not.toHaveProperty("mcp_servers");
+      expect(JSON.stringify(sent.sent)).not.toContain(TOKEN);
+      expect(sent.lost.sort()).toEqual(
+        to === "openai-responses" ? ["code_execution", "mcp_servers"] : ["code_interpreter", "mcp"],
+      );
+    },
+  );
+
+  test("is given those it has", () => {
+    const { sent, lost } = translate(asked("openai-responses", { tools }), "openai-responses", "anthropic-messages", {
+      hosted: ["code"],
+    });
+    expect(sent["tools"]).toEqual([EXECUTION]);
+    expect(lost).toEqual(["mcp"]);
+  });
+
+  test("is asked by its own clients for whatever they like", () => {
+    const { sent } = translate(asked("openai-responses", { tools }), "openai-responses", "openai-responses", {
+      hosted: [],
+    });
+    expect(sent["tools"]).toEqual(tools);
+  });
 });
 
 test("code and servers together ask Anthropic for both betas", () => {

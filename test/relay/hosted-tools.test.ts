@@ -13,7 +13,7 @@ async function start(reply: Reply) {
   open.push(up);
   const under = await startRelay(`
 providers:
-  claude: { base_url: "${up.url}", provider_type: anthropic, keys: [{ key: vendor-key-1 }], models: { include: [claude-a] } }
+  claude: { base_url: "${up.url}", provider_type: anthropic, hosted_tools: true, keys: [{ key: vendor-key-1 }], models: { include: [claude-a] } }
 `);
   open.push(under);
   under.tick(1);
@@ -151,7 +151,7 @@ test("nothing is asked for beside a body that needs nothing", async () => {
   expect(up.received[0]!.headers.has("anthropic-beta")).toBe(false);
 });
 
-const SPEAKS_BOTH = "dialects: [openai-chat, openai-responses]";
+const SPEAKS_BOTH = "dialects: [openai-chat, openai-responses], hosted_tools: true";
 const CHAT_ANSWER = {
   ...{ id: "c", object: "chat.completion", created: 1, model: "gpt-a" },
   choices: [{ index: 0, message: { role: "assistant", content: "So." }, finish_reason: "stop" }],
@@ -170,6 +170,14 @@ const weather = { name: "weather", input_schema: { type: "object", properties: {
 test.each([
   ["a search where both are spoken", "gpt-a", SPEAKS_BOTH, [search, weather], "/v1/responses", null],
   ["a function where both are spoken", "gpt-a", SPEAKS_BOTH, [weather], "/v1/chat/completions", null],
+  [
+    "a search where both are spoken, and nobody says that there is one",
+    "gpt-b",
+    "dialects: [openai-chat, openai-responses]",
+    [search],
+    "/v1/chat/completions",
+    ["web_search"],
+  ],
   [
     "a search where only chat is spoken",
     "gpt-a",

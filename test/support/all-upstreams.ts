@@ -66,9 +66,9 @@ export function startWithAllUpstreams(vendor: string, more: object = {}): Promis
         chat: provider("openai", ["gpt-chat"], { ...openai, ...key("vendor-key-1") }),
         responses: provider("openai", ["gpt-responses"], {
           ...{ ...openai, ...key("vendor-key-2") },
-          dialects: ["openai-responses"],
+          ...{ dialects: ["openai-responses"], hosted_tools: true },
         }),
-        messages: provider("anthropic", ["claude-sonnet-4-6"], key("vendor-key-3")),
+        messages: provider("anthropic", ["claude-sonnet-4-6"], { ...key("vendor-key-3"), hosted_tools: true }),
         gemini: provider("gemini", ["gemini-2.5-flash"], key("vendor-key-4")),
         azure: provider("azure", ["azure-gpt"], {
           ...{ api_version: "2024-10-21", deployments: { "azure-gpt": "team-gpt" } },

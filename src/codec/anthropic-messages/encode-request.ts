@@ -3,6 +3,7 @@ import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
+import { asServed } from "../shared/hosted-tools.ts";
 import { arrayOr, isObject, objectOr, pick, sameJson } from "../shared/json.ts";
 import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { strictSchema } from "../shared/schema/strict.ts";
@@ -25,10 +26,11 @@ interface Plan extends BlockContext {
   readonly thinking: Thinking;
 }
 
-export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject {
+export function encodeRequest(asked: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
-  const form = formOf(request.vendor, MESSAGES);
+  const form = formOf(asked.vendor, MESSAGES);
   const isNative = form !== undefined;
+  const request = isNative ? asked : asServed(asked, target.traits);
   if ((request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
   }

@@ -6,6 +6,7 @@ import { compact, objectOr, pick, sameJson } from "../shared/json.ts";
 import { withObjectRoot } from "../shared/schema/root.ts";
 import { isModeUnsaid, withSampling } from "../shared/reasoning.ts";
 import { writeVendorFields } from "../shared/vendor-fields.ts";
+import { asServed } from "../shared/hosted-tools.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { loseChoice, withoutHostedChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
@@ -22,7 +23,10 @@ export function encodeRequest(asked: ChatRequest, target: EncodeTarget): JsonObj
   const settings = objectOr(reasoning["reasoning"]);
   const request =
     form === undefined
-      ? withSampling(withoutHostedChoice(asked, lose, isWritable), settings, { ...target, lose })
+      ? withSampling(withoutHostedChoice(asServed(asked, target.traits), lose, isWritable), settings, {
+          ...target,
+          lose,
+        })
       : asked;
   const context: ItemContext = { target, lose, isNative: form !== undefined };
   if ((request.n ?? 1) > 1) {
