@@ -198,9 +198,18 @@ function withEntryHeaders(entry: ProviderEntry, headers: Record<string, string>)
   for (const name in extraHeaders) {
     if (HOP_BY_HOP.has(name)) continue;
     if (!isOverriding && CREDENTIALS.has(name)) continue;
-    headers[name] = extraHeaders[name]!;
+    const written = headers[name];
+    const value = extraHeaders[name]!;
+    headers[name] = written !== undefined && LISTS.has(name) ? joined(written, value) : value;
   }
   return headers;
+}
+
+/** Of these each entry switches something on: the body may need those that are there. */
+const LISTS: ReadonlySet<string> = new Set(["anthropic-beta"]);
+
+function joined(...lists: readonly string[]): string {
+  return [...new Set(lists.flatMap((list) => list.split(",")).map((entry) => entry.trim()))].filter(Boolean).join(",");
 }
 
 const CREDENTIALS: ReadonlySet<string> = new Set(["authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"]);

@@ -8,12 +8,12 @@ afterEach(async () => {
   for (const each of open.splice(0)) await each.stop();
 });
 
-async function start(reply: Reply) {
+async function start(reply: Reply, more = "") {
   const up = await startUpstream(reply);
   open.push(up);
   const under = await startRelay(`
 providers:
-  claude: { base_url: "${up.url}", provider_type: anthropic, hosted_tools: true, keys: [{ key: vendor-key-1 }], models: { include: [claude-a] } }
+  claude: { base_url: "${up.url}", provider_type: anthropic, hosted_tools: true, keys: [{ key: vendor-key-1 }], models: { include: [claude-a] }${more} }
 `);
   open.push(under);
   under.tick(1);
@@ -60,6 +60,29 @@ test("a server of a Responses client is asked by Claude, which gets its token an
   expect(record!.droppedParams).toBeNull();
   expect(JSON.stringify(record) + under.logLines.join("\n")).not.toContain(TOKEN);
   expect(up.received).toHaveLength(1);
+});
+
+const BETAS = ', headers: { anthropic-beta: "context-1m-2025-08-07, mcp-client-2025-11-20" }';
+test.each([
+  ["that the body needs", "/v1/responses", ASKED, {}, "mcp-client-2025-11-20,context-1m-2025-08-07"],
+  [
+    "that a client asks for",
+    "/v1/messages",
+    { model: "claude-a", max_tokens: 9, messages: [{ role: "user", content: "Hi" }] },
+    { "anthropic-beta": "files-api-2025-04-14" },
+    "files-api-2025-04-14,context-1m-2025-08-07,mcp-client-2025-11-20",
+  ],
+  [
+    "without others",
+    "/v1/responses",
+    { model: "claude-a", input: "Hi" },
+    {},
+    "context-1m-2025-08-07, mcp-client-2025-11-20",
+  ],
+])("an operator's betas join those %s", async (_name, path, body, headers, betas) => {
+  const { up, under } = await start({ json: ANSWER }, BETAS);
+  expect((await under.post(path, body, headers)).status).toBe(200);
+  expect(up.received.map((received) => received.headers.get("anthropic-beta"))).toEqual([betas]);
 });
 
 const NATIVE = {
