@@ -629,6 +629,44 @@ describe("in a history", () => {
     expect(lost).toEqual([word]);
   });
 
+  const ours = (id: string): JsonObject[] => [
+    { type: "server_tool_use", id: `srvtoolu_${MARK}${id}`, name: "web_search", input: { query: id } },
+    { type: "web_search_tool_result", tool_use_id: `srvtoolu_${MARK}${id}`, content: [] },
+  ];
+  const [c1, r1] = ours("1") as [JsonObject, JsonObject];
+  const [c2, r2] = ours("2") as [JsonObject, JsonObject];
+  const SO = { type: "text", text: "So." };
+  test.each([
+    ["without its result", [c1, SO], ["server_tool_use"]],
+    ["without its call", [r1, SO], ["web_search_tool_result"]],
+    ["beside another, results behind both", [c1, c2, r1, r2, SO], ["server_tool_use", "web_search_tool_result"]],
+    ["with its result", [c1, r1, SO], ["server_tool_use"]],
+  ])("a call that we made %s is left out for Anthropic, and named", (_name, content, lost) => {
+    const messages = [
+      { role: "user", content: "a" },
+      { role: "assistant", content },
+      { role: "user", content: "b" },
+    ];
+    const { sent, lost: named } = translate(
+      { model: "m", max_tokens: 9, messages },
+      "anthropic-messages",
+      "anthropic-messages",
+    );
+    expect((sent["messages"] as JsonObject[])[1]).toEqual({ role: "assistant", content: [SO] });
+    expect(JSON.stringify(sent)).not.toContain(MARK);
+    expect([...new Set(named)].sort()).toEqual([...new Set(lost)].sort());
+  });
+
+  test("a turn of which nothing is left is not sent empty", () => {
+    const messages = [
+      { role: "user", content: "a" },
+      { role: "assistant", content: [c1, r1] },
+      { role: "user", content: "b" },
+    ];
+    const { sent } = translate({ model: "m", max_tokens: 9, messages }, "anthropic-messages", "anthropic-messages");
+    expect(sent["messages"]).toEqual([messages[0]!, messages[2]!]);
+  });
+
   test("a call never reaches Anthropic without its result", () => {
     const { sent } = translate(
       history("openai-responses", [mcpItem({ output: "y" })]),

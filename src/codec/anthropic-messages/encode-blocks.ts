@@ -9,7 +9,7 @@ import { decodeBase64Text, isTextual, mediaTypeOf } from "../shared/media.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, loseForeignPart, loseHosted } from "../shared/vendor.ts";
 import { writeCache } from "./content.ts";
-import { blocksForVendor } from "./hosted.ts";
+import { blocksForVendor, isOurs } from "./hosted.ts";
 import { isSignedForAnthropic } from "./thinking.ts";
 import { MESSAGES } from "./wire.ts";
 
@@ -54,7 +54,7 @@ function writeUnmarked(part: Part, context: BlockContext): JsonObject[] {
       return own === undefined ? [] : own.map((block) => ({ ...block }));
     }
     case "opaque":
-      if (part.codecId === MESSAGES) return [{ ...part.value }];
+      if (part.codecId === MESSAGES && !isOurs(part.value)) return [{ ...part.value }];
       loseForeignPart(part, context.lose);
       return [];
   }

@@ -36,14 +36,16 @@ function writeAsWritten(
     system: [...system, ...moved].flatMap((part) => writePart(part, context)),
     messages: messages
       .filter((message) => !hoists || message.role !== "system")
-      .map((message) => {
+      .flatMap((message) => {
         const blocks = message.parts.flatMap((part) => writePart(part, context));
+        // A turn that held nothing but what is not sent back would be refused as empty.
+        if (blocks.length === 0 && message.parts.length > 0) return [];
         const isList = formOf(message.vendor, MESSAGES)?.["list"] === true;
         return {
           role: message.role,
           content: isList ? blocks : asContent(blocks),
           ...fieldsOf(message.vendor, MESSAGES),
-        };
+        } satisfies JsonObject;
       }),
   };
 }

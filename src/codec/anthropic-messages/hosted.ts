@@ -112,9 +112,9 @@ function textsOf(content: Json | undefined): string {
     .join("\n");
 }
 
-/** Of another vendor's call Anthropic has neither the pages nor the container. */
-function isOurs({ id }: JsonObject): boolean {
-  return textOf(id)?.includes(RELAY_SIGNATURE_PREFIX) === true;
+/** Part of another vendor's call, of which Anthropic has neither the pages nor the container: with or without its half. */
+export function isOurs({ id, tool_use_id: callId }: JsonObject): boolean {
+  return textOf(id ?? callId)?.includes(RELAY_SIGNATURE_PREFIX) === true;
 }
 
 /** The blocks for Anthropic itself, as it wrote them; `undefined` also for what we made of another vendor's call. */
