@@ -156,6 +156,8 @@ export interface HostedCallPart extends PartBase {
   /** What its dialect calls it, e.g. `web_search_call`. */
   raw: string;
   work: HostedWork;
+  /** It made files or pictures, which are in the form of its own dialect alone. */
+  holdsFiles?: true;
   /** Why it failed, in the vendor's words; a code where it has one. */
   error?: string;
 }

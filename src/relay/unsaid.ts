@@ -15,7 +15,8 @@ export function noteUnsaid(call: Call, part: Part | PartHead): void {
     // An upstream's word, which stands in a header of ours.
     name = typeof type === "string" && /^\w{1,40}$/.test(type) ? type : "part";
   } else if (part.type === "hosted-call") {
-    if (codec.ingress?.answerHosted?.includes(part.work.kind) === true) return;
+    const isShown = codec.ingress?.answerHosted?.includes(part.work.kind) === true;
+    if (isShown && (part.holdsFiles !== true || part.vendor?.[codec.id] !== undefined)) return;
     name = part.raw;
   } else return;
   noteLeftOut(call, name);

@@ -435,6 +435,27 @@ describe("a client of another dialect sees it in the words of its own", () => {
     expect(dig(printed, 0, "outputs")).toEqual([{ type: "logs", logs: "1\n" }]);
   });
 
+  test.each([
+    ["a picture", [{ type: "image", url: "data:image/png;base64,AA==" }], true],
+    [
+      "words and a picture",
+      [
+        { type: "logs", logs: "1" },
+        { type: "image", url: "https://a.example/1.png" },
+      ],
+      true,
+    ],
+    ["words", [{ type: "logs", logs: "1" }], undefined],
+    ["what is not told", null, undefined],
+  ])("code at Responses that made %s says whether that is more than words", (_name, outputs, holds) => {
+    const output = [{ type: "code_interpreter_call", id: "ci_1", status: "completed", code: "1", outputs }];
+    const { parts } = CODECS["openai-responses"].egress.decodeResponse({
+      ...{ id: "resp_1", object: "response", created_at: 1, model: "m", status: "completed" },
+      output,
+    });
+    expect((parts[0] as HostedCallPart).holdsFiles).toBe(holds as never);
+  });
+
   test("searches are counted for a client of Anthropic's, and not a second time where Anthropic has counted", () => {
     const of = (name: string) =>
       dig(CODECS["anthropic-messages"].ingress.encodeResponse(read(TOLD[name]!), contextOf()), "usage");

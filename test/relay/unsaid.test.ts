@@ -60,6 +60,13 @@ const RUN = {
     { type: "text", text: "Found." },
   ],
 };
+const WITH_FILE = JSON.parse(
+  JSON.stringify(RUN).replace(
+    '"return_code":0,"content":[]',
+    '"return_code":0,"content":[{"type":"code_execution_output","file_id":"file_1"}]',
+  ),
+);
+const RESPONSES = { path: "/v1/responses", body: { model: "seeker", input: "hello" } };
 const messages = [{ role: "user", content: "hello" }];
 const MESSAGES = { path: "/v1/messages", body: { model: "painter", max_tokens: 99, messages } };
 const CHAT = { path: "/v1/chat/completions", body: { model: "painter", messages } };
@@ -79,6 +86,9 @@ test.each([
     ["answer.server_tool_use"],
   ],
   ["a search and code to a client of Gemini, which shows both", GEMINI, { json: RUN }, null],
+  ["a file that code has made to a client of Gemini", GEMINI, { json: WITH_FILE }, ["answer.server_tool_use"]],
+  ["a file that code has made to a client of Responses", RESPONSES, { json: WITH_FILE }, ["answer.server_tool_use"]],
+  ["code without a file to a client of Responses", RESPONSES, { json: RUN }, null],
   [
     "the same to a client of chat, which shows a search by what it cites",
     SEEKING,

@@ -67,6 +67,7 @@ export function readHosted(call: JsonObject, result: JsonObject | undefined): Ho
     id: textOf(call["id"]) ?? "",
     raw,
     work,
+    holdsFiles: arrayOr(objectOr(content)["content"]).length > 0 || undefined,
     error: result["is_error"] === true ? "failed" : textOf(objectOr(content)["error_code"]),
     ...withVendor(MESSAGES, { blocks: [call, result] }, isOurs(call) ? { ours: true } : undefined),
   });

@@ -19,6 +19,7 @@ export function readHosted(item: JsonObject): HostedCallPart | undefined {
     id: textOf(item["id"]) ?? "",
     raw,
     work,
+    holdsFiles: arrayOr(item["outputs"]).some((output) => objectOr(output)["type"] !== "logs") || undefined,
     error: hasFailed ? (errorText(error) ?? "failed") : undefined,
     ...withVendor(RESPONSES, { item }, isOurs(item) ? { ours: true } : undefined),
   });
