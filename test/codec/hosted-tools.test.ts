@@ -70,6 +70,37 @@ describe("code that the vendor runs", () => {
     expect(sent.lost).toEqual(["code_interpreter"]);
   });
 
+  test.each([
+    [
+      "code kept from the network",
+      { ...INTERPRETER, container: { type: "auto", network_policy: { type: "disabled" } } },
+    ],
+    ["a search kept from the live web", { type: "web_search", external_web_access: false }],
+  ])("and %s: not done elsewhere without that, but named", (_name, tool) => {
+    for (const to of ["anthropic-messages", "gemini"] as const) {
+      const sent = send("openai-responses", to, { tools: [tool] });
+      expect(sent.body).not.toHaveProperty("tools");
+      expect(sent.lost).toEqual([String(tool.type)]);
+    }
+    expect(send("openai-responses", "openai-responses", { tools: [tool] }).body["tools"]).toEqual([tool]);
+  });
+
+  test.each([
+    [{ ...INTERPRETER, container: { type: "auto", memory_limit: "4g" } }, ["tools[].container.memory_limit"]],
+    [
+      responsesServer({ server_description: "All about it", defer_loading: true }),
+      ["tools[].server_description", "tools[].defer_loading"],
+    ],
+    [
+      { type: "web_search", search_context_size: null, external_web_access: true, return_token_budget: 9 },
+      ["tools[].return_token_budget"],
+    ],
+  ])("a setting that only its own dialect has is named elsewhere: %j", (tool, lost) => {
+    expect(send("openai-responses", "anthropic-messages", { tools: [tool] }).lost).toEqual(lost);
+    const own = send("openai-responses", "openai-responses", { tools: [tool] });
+    expect([own.body["tools"], own.lost]).toEqual([[tool], []]);
+  });
+
   test("at Gemini only where no function stands beside it", () => {
     const tools = [INTERPRETER, { type: "function", name: "f", parameters: null }];
     const sent = send("openai-responses", "gemini", { tools });

@@ -9,6 +9,7 @@ import { unreadIf, unreadIn, vendorOf, withUnread } from "../shared/vendor.ts";
 import { missing } from "./content.ts";
 import { readInput } from "./decode-items.ts";
 import { isHostedChoice, readFormat, readReasoningSettings, specialIncludes } from "./fields.ts";
+import { unreadInTools } from "./hosted-tools.ts";
 import { readToolChoice, readTools } from "./tools.ts";
 import { INCLUDE_LOGPROBS, RESPONSES } from "./wire.ts";
 
@@ -101,6 +102,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
         ...withUnread(
           unreadIn("reasoning", body["reasoning"], ["effort", "summary", "generate_summary"]),
           unreadIn("text", text, ["format", "verbosity"]),
+          unreadInTools(tools),
           unreadIf("text.format", text?.["format"], responseFormat),
           unreadIf("reasoning.effort", objectOr(body["reasoning"])["effort"], reasoning?.effort),
         ),

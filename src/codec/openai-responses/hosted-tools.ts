@@ -4,24 +4,50 @@ import type { EncodeTarget } from "../../contract/codec.ts";
 import type { HostedTool } from "../shared/hosted-tools.ts";
 import { arrayOr, compact, isEmpty, isObject, objectOr, textOf } from "../shared/json.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
+import { fieldsOf, unreadIn } from "../shared/vendor.ts";
 import { readWebSearch, writeResponsesSearch } from "../shared/web-search.ts";
+import { RESPONSES } from "./wire.ts";
 
 /** Also under the names of its earlier versions. */
 const SEARCH = /^web_search(_|$)/;
 
 /** What of the definition other dialects can say; nothing for one that would mean another thing there. */
 export function readHostedTool(type: string, definition: JsonObject): HostedTool {
-  if (SEARCH.test(type)) return { webSearch: readWebSearch(definition) };
+  if (SEARCH.test(type)) {
+    // Elsewhere it would go out to the web all the same.
+    return definition["external_web_access"] === false ? {} : { webSearch: readWebSearch(definition) };
+  }
   if (type === "code_interpreter") return isFreshContainer(definition["container"]) ? { runsCode: true } : {};
   const mcp = type === "mcp" ? readServer(definition) : undefined;
   return mcp === undefined ? {} : { mcp };
 }
 
-/** One without files, which lie at OpenAI. */
+const KNOWN: { readonly [Kind in keyof HostedTool]-?: readonly string[] } = {
+  webSearch: ["type", "filters", "user_location", "search_context_size", "external_web_access"],
+  runsCode: ["type", "container"],
+  mcp: ["type", "server_label", "server_url", "authorization", "headers", "allowed_tools", "require_approval"],
+};
+
+/** What other dialects are not told of definitions that they can be told of, by the names that the fields have. */
+export function unreadInTools(tools: readonly Tool[]): JsonObject {
+  return Object.assign(
+    {},
+    ...tools.map(({ vendor, webSearch, runsCode, mcp }) => {
+      const definition = objectOr(fieldsOf(vendor, RESPONSES)["tool"]);
+      if (webSearch !== undefined) return unreadIn("tools[]", definition, KNOWN.webSearch);
+      if (mcp !== undefined) return unreadIn("tools[]", definition, KNOWN.mcp);
+      if (!runsCode) return {};
+      const inContainer = unreadIn("tools[].container", definition["container"], ["type", "file_ids"]);
+      return { ...unreadIn("tools[]", definition, KNOWN.runsCode), ...inContainer };
+    }),
+  );
+}
+
+/** One without files, which lie at OpenAI, and without rules for its network, which others do not keep. */
 function isFreshContainer(container: Json | undefined): boolean {
   if (container === undefined || container === null) return true;
-  const { type, file_ids: files } = objectOr(container);
-  return type === "auto" && arrayOr(files).length === 0;
+  const { type, file_ids: files, network_policy: rules = null } = objectOr(container);
+  return type === "auto" && arrayOr(files).length === 0 && rules === null;
 }
 
 /**
