@@ -244,6 +244,25 @@ test("where only tokens are counted a server is left out, for nothing counts it 
   expect(JSON.stringify(body)).not.toContain("mcp");
 });
 
+test.each([
+  [
+    "a function",
+    [{ functionDeclarations: [{ name: "code_execution", description: "ours" }] }, { codeExecution: {} }],
+    "gemini",
+    "codeExecution",
+  ],
+  [
+    "another search",
+    [{ type: "web_search" }, { type: "web_search_preview" }],
+    "openai-responses",
+    "web_search_preview",
+  ],
+] as const)("a tool of the vendor's gives way to %s of the name that it would have", (_name, tools, from, lost) => {
+  const sent = send(from, "anthropic-messages", { tools: tools as unknown as JsonObject[] });
+  expect((sent.body["tools"] as JsonObject[]).map(({ name }) => name)).toHaveLength(1);
+  expect(sent.lost).toEqual([lost]);
+});
+
 describe("a choice among some tools", () => {
   const f = { type: "function", name: "f", parameters: {} };
   const wiki = responsesServer({ authorization: TOKEN });

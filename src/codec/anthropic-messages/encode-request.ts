@@ -4,7 +4,7 @@ import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
 import { asServed } from "../shared/hosted-tools.ts";
-import { arrayOr, isObject, objectOr, pick, sameJson } from "../shared/json.ts";
+import { arrayOr, isObject, objectOr, pick, sameJson, textOf } from "../shared/json.ts";
 import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { strictSchema } from "../shared/schema/strict.ts";
 import { isChosen, isForced, loseChoice, loseHostedChoice } from "../shared/tool-choice.ts";
@@ -77,19 +77,31 @@ function writeTools(plan: Plan): JsonObject[] {
   if (request.toolChoice?.type === "allowed") {
     lose("tool_choice.allowed_tools", "the other tools were left out instead");
   }
-  return offeredTools(request).flatMap((tool) => {
+  const offered = offeredTools(request);
+  const taken = new Set(offered.filter(({ kind }) => kind !== "provider").map(writtenName));
+  return offered.flatMap((tool) => {
     const fields = fieldsOf(tool.vendor, MESSAGES);
     const mark = tool.cache === undefined ? {} : { cache_control: writeCache(tool.cache) };
     if (tool.kind === "provider") {
       if (isObject(fields["tool"])) return [{ ...fields["tool"], ...mark }];
       if (isServer(tool)) return [];
       const hosted = writeHostedTool(tool, lose);
+      const name = textOf(hosted?.["name"]);
+      if (name !== undefined && taken.has(name)) {
+        lose(tool.name, "another tool has the name that it has at the upstream");
+        return [];
+      }
+      if (name !== undefined) taken.add(name);
       if (hosted !== undefined) return [hosted];
       lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
       return [];
     }
     return [{ ...writeTool(tool, isNative, lose), ...mark }];
   });
+}
+
+function writtenName({ name }: Tool): string {
+  return safeToolName(name, ANTHROPIC_TOOL_NAME_CHARS_MAX);
 }
 
 /** A choice among some of them is said by offering no others. */
