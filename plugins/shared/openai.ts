@@ -14,7 +14,7 @@ const thinks = (...efforts: NonNullable<Traits["efforts"]>): Traits => ({
  * Models from 5.1 on think only when told to, and take sampling parameters while they do not.
  */
 const FAMILIES: readonly (readonly [pattern: RegExp, traits: Traits])[] = [
-  [/^gpt-4o(-mini)?-search/, { ...NO_THINKING, sampling: "none" }],
+  [/^(gpt-4o(-mini)?|gpt-5)-search/, { ...NO_THINKING, sampling: "none", webSearch: true }],
   [/^(gpt-3\.5|gpt-4|chatgpt-4o|gpt-5-chat)/, NO_THINKING],
   [/^o1-(mini|preview)/, thinks()],
   [/^o[34].*-deep-research/, thinks("medium")],

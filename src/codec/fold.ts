@@ -133,6 +133,7 @@ function fromPart(part: Part): { head: PartHead; text: string; tail?: PartTail }
       return { head, text: inputJson === "{}" && !custom ? "" : inputJson, ...tailOf(part) };
     }
     case "media":
+    case "hosted-call":
     case "opaque":
       return { head: part, text: "" };
     case "tool-result":

@@ -23,6 +23,7 @@ export interface Signature {
   readonly value: string;
 }
 
+/** A page on which a text rests, or the words from `startIndex` to `endIndex` of it (in its own characters). */
 export interface Annotation {
   readonly type: "url-citation";
   readonly url: string;
@@ -121,7 +122,53 @@ export interface OpaquePart extends PartBase {
   value: JsonObject;
 }
 
-export type Part = TextPart | ReasoningPart | MediaPart | ToolCallPart | ToolResultPart | RefusalPart | OpaquePart;
+/** A page that a search found. */
+export interface WebSource {
+  readonly url: string;
+  readonly title?: string;
+}
+
+/** What a tool of the vendor's own was asked, and what came of it; what is absent the vendor did not say. */
+export type HostedWork =
+  | { readonly kind: "web-search"; readonly queries: readonly string[]; readonly sources?: readonly WebSource[] }
+  /** `output`: what the code printed, errors included; `exitCode` 0 = it ran through. */
+  | {
+      readonly kind: "code";
+      readonly language: "python" | "shell";
+      readonly code: string;
+      readonly output?: string;
+      readonly exitCode?: number;
+    }
+  /** A tool of an MCP server that the vendor spoke to; `inputJson` as for tool calls. */
+  | {
+      readonly kind: "mcp";
+      readonly server: string;
+      readonly name: string;
+      readonly inputJson: string;
+      readonly output?: string;
+    };
+
+/** A tool that ran at the vendor while it answered. Its own dialect's form is in `vendor` and is repeated there as it was. */
+export interface HostedCallPart extends PartBase {
+  type: "hosted-call";
+  /** The vendor's; empty where it gives none. */
+  id: string;
+  /** What its dialect calls it, e.g. `web_search_call`. */
+  raw: string;
+  work: HostedWork;
+  /** Why it failed, in the vendor's words; a code where it has one. */
+  error?: string;
+}
+
+export type Part =
+  | TextPart
+  | ReasoningPart
+  | MediaPart
+  | ToolCallPart
+  | ToolResultPart
+  | RefusalPart
+  | HostedCallPart
+  | OpaquePart;
 
 export interface Message {
   /** `system` here is an instruction in the middle of the conversation; leading ones are in `ChatRequest.system`. */
@@ -139,6 +186,18 @@ export interface WebSearch {
   readonly blockedDomains?: readonly string[];
   /** Roughly where the user is: `city`, `region`, `country`, `timezone`. */
   readonly userLocation?: JsonObject;
+  /** How much of the pages is read, in OpenAI's words: `low`, `medium`, `high`. */
+  readonly contextSize?: string;
+}
+
+/** A server of tools to which the vendor speaks by itself, without asking anybody before a call. */
+export interface McpServer {
+  readonly name: string;
+  readonly url: string;
+  /** Bearer token for the server. A secret: in requests alone, never in answers, logs or records. */
+  readonly token?: string;
+  /** Absent = all of its tools. */
+  readonly allowedTools?: readonly string[];
 }
 
 export interface Tool {
@@ -151,6 +210,10 @@ export interface Tool {
   strict?: boolean;
   /** Of a tool that runs at the vendor: it is a search of the web, which several vendors have. */
   webSearch?: WebSearch;
+  /** The same: the model writes code, and the vendor runs it in a container without files. */
+  runsCode?: true;
+  /** The same: the tools of a server. */
+  mcp?: McpServer;
   cache?: CacheMark;
   vendor?: Vendor;
 }
@@ -284,13 +347,14 @@ export interface ChatResponse {
   vendor?: Vendor;
 }
 
-/** What is known of a part when it opens. `media` and `opaque` arrive whole in their head. */
+/** What is known of a part when it opens. `media`, `hosted-call` and `opaque` arrive whole in their head. */
 export type PartHead =
   | { type: "text"; formed?: true }
   | { type: "reasoning"; kind?: "full" | "summary" }
   | { type: "refusal" }
   | { type: "tool-call"; id: string; name: string; custom?: true }
   | MediaPart
+  | HostedCallPart
   | OpaquePart;
 
 /** What is known of a part only when it closes. */

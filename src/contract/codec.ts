@@ -1,5 +1,15 @@
 /** What a wire format promises; codecs are pure and synchronous, only the lanes touch streams. */
-import type { ChatEvent, ChatRequest, ChatResponse, Effort, Finish, JsonObject, MediaPart, Usage } from "./chat.ts";
+import type {
+  ChatEvent,
+  ChatRequest,
+  ChatResponse,
+  Effort,
+  Finish,
+  HostedWork,
+  JsonObject,
+  MediaPart,
+  Usage,
+} from "./chat.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { RelayError } from "./errors.ts";
 import type { RequestLayout } from "./layout.ts";
@@ -76,6 +86,8 @@ export interface Ingress {
   readonly endMark?: Frame;
   /** Whether an answer of this dialect can hold it; default: no media at all. */
   showsMedia?(part: MediaPart): boolean;
+  /** Tools of the vendor's own that answers of this dialect can show at work; default: none. */
+  readonly answerHosted?: readonly HostedWork["kind"][];
 }
 
 /**
@@ -109,6 +121,8 @@ export interface Traits {
   readonly reasoningHistory?: "reasoning_content" | "reasoning_details" | "none";
   /** openai-chat: may tool messages hold image parts? Default false: images move to a user message after them. */
   readonly toolMedia?: boolean;
+  /** openai-chat: takes `web_search_options`. Default false: most models refuse them. */
+  readonly webSearch?: boolean;
   /** openai-chat: tool-call ids must be exactly nine letters or digits. */
   readonly shortToolIds?: boolean;
   /** The model's own maximum of output tokens; used where the dialect demands a limit and the client gave none. */
@@ -187,6 +201,10 @@ export interface Egress {
    */
   mustRewrite?(body: Uint8Array, traitsOf: (model: string) => Traits, model: string): boolean;
   encodeRequest(request: ChatRequest, target: EncodeTarget): JsonObject;
+  /** Tools of the vendor's own that it can be asked for; default: none. */
+  readonly hosted?: readonly HostedWork["kind"][];
+  /** Headers, lower case, without which the upstream would refuse a body that was written from another dialect's. */
+  headersFor?(body: JsonObject): Readonly<Record<string, string>>;
   /** Throws `upstream-malformed` when the body is not an answer, or the decoded error when it is one in disguise. */
   decodeResponse(body: JsonObject): ChatResponse;
   /** The dialect has no stop sequences: the relay ends answers at them. */

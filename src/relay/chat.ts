@@ -12,12 +12,14 @@ import { amendBody, amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
 import { attempt, attemptAll, Attempts, type Work } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
+import { hideBodySecrets } from "./body-secrets.ts";
 import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
 import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
 import { inputGuess, noteEvent, noteResponse } from "./estimated-usage.ts";
 import { failureResponse } from "./failure-response.ts";
+import { fittingCodec } from "./fitting-codec.ts";
 import { forwardedHeaders } from "./headers.ts";
 import { keepAnswer, keepingEncoder, recalled } from "./kept-answers.ts";
 import { Losses } from "./losses.ts";
@@ -119,7 +121,7 @@ class ChatWork implements Work<Response> {
   /** What ended an attempt, which is over with it. */
   failureOf(cause: unknown): RelayError {
     this.call.abandonAttempt();
-    return failureOf(this.call, cause);
+    return hideBodySecrets(failureOf(this.call, cause), this.top);
   }
 
   /** Sends the request as the operator wants it for this target; lanes that need more than that answer by themselves. */
@@ -162,9 +164,14 @@ class ChatWork implements Work<Response> {
     if (entry.provider.answer !== undefined) return this.#answerLocally(target);
     const codecs = entry.codecsOf === undefined ? entry.codecs : entry.codecsOf(target.model);
     const same = codecOf(codecs, ingress.id);
-    if (same === undefined) return this.#translate(target, key, codecs[0]!);
+    if (same === undefined) return this.#translate(target, key, this.#fitting(codecs, target));
     const mustTranslate = this.#losesTools() || mayNotPass(this.top.bytes, ingress, same, target);
     return mustTranslate ? this.#translate(target, key, same) : this.#passThrough(target, key, same);
+  }
+
+  #fitting(codecs: readonly Codec[], { entry, model }: Target): Codec {
+    const [first, ...others] = codecs as [Codec, ...Codec[]];
+    return others.length === 0 ? first : fittingCodec([first, ...others], this.request, entry.traits(model));
   }
 
   #passThrough(target: Target, key: PoolKey, codec: Codec): Sent {
@@ -251,7 +258,7 @@ class ChatWork implements Work<Response> {
     const sent = this.#encode(request, target, codec);
     const body = encoder.encode(JSON.stringify(sent)) as Uint8Array<ArrayBuffer>;
     const isSame = codec.id === call.route.codec.id;
-    const headers = isSame ? this.#headers() : {};
+    const headers = isSame ? this.#headers() : (codec.egress!.headersFor?.(sent) ?? {});
     const shape = this.#shape(codec, model, isSame ? call.query : "", body, headers, key);
     const asked = askedOf(call, this.request, sent);
     try {

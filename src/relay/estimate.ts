@@ -36,6 +36,9 @@ function textTokens(parts: readonly Part[]): number {
       case "media":
         tokens += part.source.type === "text" ? bytesTokens(part.source.text) : MEDIA_TOKENS;
         break;
+      case "hosted-call":
+        tokens += bytesTokens(JSON.stringify(part.work));
+        break;
       case "opaque":
         tokens += bytesTokens(JSON.stringify(part.value));
     }

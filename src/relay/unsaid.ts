@@ -14,6 +14,9 @@ export function noteUnsaid(call: Call, part: Part | PartHead): void {
     const { type } = part.value;
     // An upstream's word, which stands in a header of ours.
     name = typeof type === "string" && /^\w{1,40}$/.test(type) ? type : "part";
+  } else if (part.type === "hosted-call") {
+    if (codec.ingress?.answerHosted?.includes(part.work.kind) === true) return;
+    name = part.raw;
   } else return;
   noteLeftOut(call, name);
 }

@@ -275,11 +275,11 @@ function responsesProblems(frames: readonly Frame[]): string[] {
         open.part = undefined;
       } else if (type.endsWith(".delta")) {
         if (body.delta === "") problems.push("empty delta");
-        if (open.part === undefined && !/_(call|input|arguments)\b|arguments|input/.test(type))
+        if (open.part === undefined && !/_(call|input|arguments|code)\b|arguments|input/.test(type))
           problems.push(`${type} outside content`);
         open.text += body.delta;
       } else if (type.endsWith(".done")) {
-        const text = body.text ?? body.refusal ?? body.arguments ?? body.input;
+        const text = body.text ?? body.refusal ?? body.arguments ?? body.input ?? body.code;
         if (text !== open.text) problems.push(`${type} differs from its deltas`);
       }
     }

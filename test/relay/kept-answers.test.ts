@@ -46,6 +46,21 @@ const outputsOf = ({ output }: Answer): object[] =>
     .map(({ call_id }, index) => ({ type: "function_call_output", call_id, output: RESULTS[index] }));
 
 describe.each([false, true])("after an answer (streamed: %p)", (stream) => {
+  test("tools that ran at another vendor are not brought to one that did not run them", async () => {
+    const { up, under } = await start();
+    const first = await ask(under, { model: "gemini-2.5-flash", stream, input: "use your own tools" });
+    expect(first.output.map(({ type }) => type).toSorted()).toEqual([
+      "code_interpreter_call",
+      "message",
+      "web_search_call",
+    ]);
+    up.forget();
+    await ask(under, { model: "gpt-responses", stream, previous_response_id: first.id, input: "and now?" });
+    const [sent] = up.received;
+    expect(sent!.text).toContain(ANSWER.text);
+    expect(sent!.text).not.toMatch(/web_search_call|code_interpreter_call|monorelay/);
+  });
+
   test.each(["gpt-chat", "gemini-2.5-flash"])("previous_response_id brings the conversation: %s", async (model) => {
     const { up, under } = await start();
     const first = await ask(under, { model, stream, input: "the first words" });

@@ -47,9 +47,23 @@ const FOUND = {
   stop_sequence: null,
   usage: { input_tokens: 3, output_tokens: 4 },
 };
+const RUN = {
+  ...FOUND,
+  content: [
+    { type: "server_tool_use", id: "srvtoolu_1", name: "web_search", input: { query: "x" } },
+    { type: "web_search_tool_result", tool_use_id: "srvtoolu_1", content: [] },
+    { type: "server_tool_use", id: "srvtoolu_2", name: "code_execution", input: { code: "1" } },
+    {
+      ...{ type: "code_execution_tool_result", tool_use_id: "srvtoolu_2" },
+      content: { type: "code_execution_result", stdout: "1", stderr: "", return_code: 0, content: [] },
+    },
+    { type: "text", text: "Found." },
+  ],
+};
 const messages = [{ role: "user", content: "hello" }];
 const MESSAGES = { path: "/v1/messages", body: { model: "painter", max_tokens: 99, messages } };
 const CHAT = { path: "/v1/chat/completions", body: { model: "painter", messages } };
+const SEEKING = { path: "/v1/chat/completions", body: { model: "seeker", messages } };
 const GEMINI = {
   path: "/v1beta/models/seeker:generateContent",
   body: { contents: [{ role: "user", parts: [{ text: "hello" }] }] },
@@ -58,7 +72,19 @@ const GEMINI = {
 test.each([
   ["a picture to a client of messages", MESSAGES, { json: PICTURE }, ["answer.image"]],
   ["a picture to a client of chat, which shows it", CHAT, { json: PICTURE }, null],
-  ["a server's own tool to a client of Gemini", GEMINI, { json: FOUND }, ["answer.server_tool_use"]],
+  [
+    "a search that still waits for its result to a client of Gemini",
+    GEMINI,
+    { json: FOUND },
+    ["answer.server_tool_use"],
+  ],
+  ["a search and code to a client of Gemini, which shows both", GEMINI, { json: RUN }, null],
+  [
+    "the same to a client of chat, which shows a search by what it cites",
+    SEEKING,
+    { json: RUN },
+    ["answer.server_tool_use"],
+  ],
 ])("%s", async (_name, { path, body }, reply, named) => {
   const under = await start(reply as Reply);
   const answer = await under.post(path, body);

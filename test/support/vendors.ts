@@ -37,7 +37,7 @@ const OUTPUT_TOOL = "monorelay_structured_output";
  * Offered tools are called, both of them, after a few words; without any, or once results are told, words are all.
  * "fail with NNN" fails with that status, "break off" breaks the stream after its first words, "hang on" falls silent
  * there, "think first" tells thoughts before the words, "as an object" is answered in JSON, "stop early" ends at the
- * limit of output, "decline" is refused by the model.
+ * limit of output, "decline" is refused by the model, "use your own tools" lets those of the vendor run before the words.
  */
 export function startVendors(): Promise<Upstream> {
   return startUpstream(answer);
@@ -88,6 +88,9 @@ function chosen(text: string): Said {
   if (text.includes("decline")) return { ...counts, text: ANSWER.refusal, calls: [], isRefused: true };
   if (text.includes("as an object")) return { ...counts, ...reasoning, text: JSON.stringify(ANSWER.json), calls: [] };
   if (text.includes(RESULTS[0])) return { ...counts, ...reasoning, text: ANSWER.after, calls: [] };
+  if (text.includes("use your own tools")) {
+    return { ...counts, ...reasoning, text: ANSWER.text, calls: [], hasHosted: true };
+  }
   const body = JSON.parse(text) as Body;
   const hasTools = (body.tools ?? []).length > 0 || body.toolConfig !== undefined;
   const calls = hasTools ? ANSWER.calls.map(([name, input]) => ({ name, input })) : [];

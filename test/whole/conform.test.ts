@@ -161,7 +161,17 @@ describe.skipIf(missing !== undefined)(`schemas${missing === undefined ? "" : ` 
       ...{ kit: KIT, relay: relay.url, key: ACCESS_KEY },
       models: [...UPSTREAMS.map(({ model }) => model), ...echoes.map((end) => `echo${end}`), "no-such-model"],
       words: [
-        ...["hello", "", "think first", "as an object", RESULTS[0], "stop early", "decline", "break off"],
+        ...[
+          "hello",
+          "",
+          "think first",
+          "as an object",
+          RESULTS[0],
+          "stop early",
+          "decline",
+          "break off",
+          "use your own tools",
+        ],
         ...[400, 401, 403, 404, 413, 422, 429, 500, 503, 529].map((status) => `fail with ${status}`),
       ],
     });

@@ -14,6 +14,7 @@ import { arrayOr, compact, isObject, objectOr, restOf, textOf } from "../shared/
 import { cleanBase64, cleanMediaType } from "../shared/media.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { withVendor } from "../shared/vendor.ts";
+import { readHosted } from "./hosted.ts";
 import { MESSAGES } from "./wire.ts";
 
 export function readCache(block: JsonObject): { cache?: CacheMark } {
@@ -197,7 +198,16 @@ export function listForm(content: Json | undefined): JsonObject {
 /** A string, a list of blocks, or nothing. */
 export function readBlocks(content: Json | undefined): Part[] {
   if (typeof content === "string") return content === "" ? [] : [{ type: "text", text: content }];
-  return arrayOr(content).filter(isObject).map(readBlock);
+  const blocks = arrayOr(content).filter(isObject);
+  const parts: Part[] = [];
+  for (let at = 0; at < blocks.length; at += 1) {
+    const block = blocks[at]!;
+    // Only where the result is next: blocks of a history keep their places.
+    const call = readHosted(block, blocks[at + 1]);
+    parts.push(call ?? readBlock(block));
+    if (call !== undefined) at += 1;
+  }
+  return parts;
 }
 
 /** Does this call wait for the client? Those made by code that runs at the vendor have been answered there. */

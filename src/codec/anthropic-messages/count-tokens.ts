@@ -16,7 +16,9 @@ export const messagesCounting: TokenCounting = {
     return decodeRequest({ max_tokens: 1, ...body }, hints);
   },
   encodeRequest(request, target): JsonObject {
-    return pick(encodeRequest(request, target), FIELDS);
+    // What stands for a server's tools means nothing without the server, and is refused without its beta.
+    const tools = request.tools.filter(({ mcp }) => mcp === undefined);
+    return pick(encodeRequest({ ...request, tools }, target), FIELDS);
   },
   decodeCount(body: JsonObject): number {
     const error = disguisedError(body);

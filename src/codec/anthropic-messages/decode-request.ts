@@ -14,8 +14,8 @@ import { badRequest, checkRanges, fieldReader, type Ranges } from "../shared/che
 import { compact, isObject, objectOr, pick, restOf, textOf } from "../shared/json.ts";
 import { isEffort } from "../shared/reasoning.ts";
 import { unreadIf, unreadIn, vendorOf, withUnread, withVendor } from "../shared/vendor.ts";
-import { readWebSearch } from "../shared/web-search.ts";
 import { listForm, readBlock, readBlocks, readCache } from "./content.ts";
+import { readHostedTool, serversAsTools } from "./hosted-tools.ts";
 import { MESSAGES } from "./wire.ts";
 
 /** Remembered as written, for upstreams of the same dialect. */
@@ -26,6 +26,7 @@ export const FORM_FIELDS = [
   "metadata",
   "tool_choice",
   "service_tier",
+  "mcp_servers",
 ] as const;
 
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
@@ -80,6 +81,8 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
   const choice = read("tool_choice", "object");
   const metadata = read("metadata", "object");
   const stop = read("stop_sequences", "array");
+  const tools = read("tools", "array") ?? [];
+  const servers = read("mcp_servers", "array");
   const reasoning = readReasoning(read("thinking", "object"), read("output_config", "object"));
   const parallel = choice?.["disable_parallel_tool_use"];
 
@@ -88,7 +91,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     stream: read("stream", "boolean") ?? hints.stream ?? false,
     system: readSystem(body["system"]),
     messages: messages.map(readMessage),
-    tools: (read("tools", "array") ?? []).map(readTool),
+    tools: [...tools.map((tool, index) => readTool(tool, index, servers)), ...serversAsTools(servers, tools)],
     toolChoice: readToolChoice(choice),
     parallelToolCalls: typeof parallel === "boolean" ? !parallel : undefined,
     maxOutputTokens,
@@ -164,15 +167,15 @@ function checkBlock(block: Json, param: string): void {
 
 const TOOL_FIELDS = new Set(["type", "name", "description", "input_schema", "strict", "cache_control"]);
 
-function readTool(value: Json, index: number): Tool {
+function readTool(value: Json, index: number, servers: Json[] | undefined): Tool {
   const param = `tools[${index}]`;
   if (!isObject(value)) throw badRequest(complain(param, "object"), param);
   const name = textOf(value["name"]);
   const type = textOf(value["type"]);
   if (type !== undefined && type !== "custom") {
     const { cache_control: _mark, ...tool } = value;
-    const search = type.startsWith("web_search_") ? { webSearch: readWebSearch(value) } : {};
-    return { kind: "provider", name: name ?? type, ...search, ...readCache(value), ...withVendor(MESSAGES, { tool }) };
+    const hosted = readHostedTool(type, value, servers);
+    return { kind: "provider", name: name ?? type, ...hosted, ...readCache(value), ...withVendor(MESSAGES, { tool }) };
   }
   if (name === undefined) throw missing(`${param}.name`);
   return compact<Tool>({

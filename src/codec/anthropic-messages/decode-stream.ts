@@ -1,5 +1,5 @@
 /** Reads a stream of Anthropic events, from Anthropic or from servers that imitate it. */
-import type { Annotation, ChatEvent, JsonObject, PartTail } from "../../contract/chat.ts";
+import type { Annotation, ChatEvent, JsonObject, Part, PartTail } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
 import { PartSequencer } from "../order.ts";
@@ -9,7 +9,8 @@ import { inputJsonOf } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { vendorOf } from "../shared/vendor.ts";
 import { isOpenCall, readAnnotations } from "./content.ts";
-import { BODY_FIELDS, readAnswerBlock, readFinish, readStopDetails } from "./response.ts";
+import { HostedPairs } from "./hosted.ts";
+import { BODY_FIELDS, readAnswerBlock, readAnswerPart, readFinish, readStopDetails } from "./response.ts";
 import { mergeReports, readUsage } from "./usage.ts";
 import { MESSAGES, OUTPUT_TOOL } from "./wire.ts";
 
@@ -51,6 +52,7 @@ class EventReader {
   #stopReason: string | undefined;
   #stopSequence: string | undefined;
   #stopDetails: unknown;
+  readonly #hosted = new HostedPairs();
 
   frame({ event, data }: Frame): void {
     if (this.#isDone || event === "ping") return;
@@ -123,6 +125,7 @@ class EventReader {
     this.#blockCount += 1;
     const block: Block = { key, kind: kindOf(value), value, input: "", citations: [], signature: "" };
     this.#blocks.set(index, block);
+    if (block.kind !== "whole") this.#give(this.#hosted.end());
     switch (block.kind) {
       case "text":
         this.#parts.endText();
@@ -229,17 +232,24 @@ class EventReader {
   /** Blocks without a name of their own here are given out complete, with the input that trickled in. */
   #whole({ value, input }: Block): void {
     const streamed = parseJson(input);
-    const part = readAnswerBlock(streamed === undefined ? value : { ...value, input: streamed })[0];
-    if (part?.type === "reasoning") {
+    this.#give(this.#hosted.add(streamed === undefined ? value : { ...value, input: streamed }));
+  }
+
+  #give(told: ReturnType<HostedPairs["add"]>): void {
+    for (const part of told.flatMap(readAnswerPart)) this.#givePart(part);
+  }
+
+  #givePart(part: Part): void {
+    if (part.type === "reasoning") {
       this.#parts.whole(
         { type: "reasoning" },
         compact<PartTail>({ signature: part.signature, redacted: part.redacted }),
       );
-    } else if (part?.type === "text") {
+    } else if (part.type === "text") {
       this.#parts.text({ type: "text" }, part.text);
       if (part.vendor !== undefined) this.#parts.textTail({ type: "text" }, { vendor: part.vendor });
       this.#parts.endText();
-    } else if (part?.type === "opaque" || part?.type === "media") {
+    } else if (part.type === "hosted-call" || part.type === "opaque" || part.type === "media") {
       this.#parts.whole(part);
     }
   }
@@ -263,6 +273,7 @@ class EventReader {
       return;
     }
     for (const index of [...this.#blocks.keys()]) this.#closeBlock(index);
+    this.#give(this.#hosted.end());
     for (const part of readStopDetails(this.#stopDetails)) {
       if (part.type !== "refusal") continue;
       const tail = part.vendor === undefined ? {} : { vendor: part.vendor };

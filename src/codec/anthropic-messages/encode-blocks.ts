@@ -7,8 +7,9 @@ import { inputObject } from "../shared/input-object.ts";
 import { isObject } from "../shared/json.ts";
 import { decodeBase64Text, isTextual, mediaTypeOf } from "../shared/media.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName } from "../shared/tool-names.ts";
-import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
+import { fieldsOf, formOf, loseForeignPart, loseHosted } from "../shared/vendor.ts";
 import { writeCache } from "./content.ts";
+import { blocksForVendor } from "./hosted.ts";
 import { isSignedForAnthropic } from "./thinking.ts";
 import { MESSAGES } from "./wire.ts";
 
@@ -47,6 +48,11 @@ function writeUnmarked(part: Part, context: BlockContext): JsonObject[] {
       return [writeToolUse(part, context)];
     case "tool-result":
       return [writeToolResult(part, context)];
+    case "hosted-call": {
+      const own = blocksForVendor(part);
+      if (own === undefined) loseHosted(part, context.lose);
+      return own === undefined ? [] : own.map((block) => ({ ...block }));
+    }
     case "opaque":
       if (part.codecId === MESSAGES) return [{ ...part.value }];
       loseForeignPart(part, context.lose);

@@ -3,19 +3,19 @@ import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
-import { isObject, objectOr, sameJson } from "../shared/json.ts";
+import { isObject, objectOr, pick, sameJson } from "../shared/json.ts";
 import { answerSchema, toolSchema } from "../shared/schema/root.ts";
 import { strictSchema } from "../shared/schema/strict.ts";
-import { isForced, loseChoice } from "../shared/tool-choice.ts";
+import { isForced, loseChoice, loseHostedChoice } from "../shared/tool-choice.ts";
 import { ANTHROPIC_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { endUser } from "../shared/unsaid.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
-import { isSearch, writeAnthropicSearch } from "../shared/web-search.ts";
 import { writeCache } from "./content.ts";
 import { readOutputFormat, readToolChoice } from "./decode-request.ts";
 import { asContent, type BlockContext } from "./encode-blocks.ts";
 import { type Conversation, writeConversation } from "./encode-messages.ts";
+import { isServer, writeHostedTool, writeServers } from "./hosted-tools.ts";
 import { planThinking, type Thinking } from "./thinking.ts";
 import { CACHE_MARKS_MAX, MESSAGES, OUTPUT_TOOL } from "./wire.ts";
 
@@ -58,6 +58,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): JsonO
     ...output.fields,
     ...writeSampling(plan),
     ...writeStops(plan),
+    ...(isNative ? pick(form, ["mcp_servers"]) : writeServers(request.tools)),
     ...writeMetadata(plan),
     ...writeServiceTier(plan),
     ...(request.stream ? { stream: true } : isNative ? { stream: false } : {}),
@@ -79,7 +80,9 @@ function writeTools(plan: Plan): JsonObject[] {
     const mark = tool.cache === undefined ? {} : { cache_control: writeCache(tool.cache) };
     if (tool.kind === "provider") {
       if (isObject(fields["tool"])) return [{ ...fields["tool"], ...mark }];
-      if (isSearch(tool)) return [writeAnthropicSearch(tool.webSearch)];
+      if (isServer(tool)) return [];
+      const hosted = writeHostedTool(tool, lose);
+      if (hosted !== undefined) return [hosted];
       lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
       return [];
     }
@@ -137,7 +140,7 @@ function writeToolChoice(plan: Plan, hasTools: boolean): JsonObject | undefined 
   return withParallel(neutralChoice(plan), request);
 }
 
-function neutralChoice({ request, isNative }: Plan): JsonObject | undefined {
+function neutralChoice({ request, isNative, lose }: Plan): JsonObject | undefined {
   const choice = request.toolChoice;
   switch (choice?.type) {
     case "auto":
@@ -145,13 +148,24 @@ function neutralChoice({ request, isNative }: Plan): JsonObject | undefined {
       return { type: choice.type };
     case "required":
       return { type: "any" };
-    case "tool":
+    case "tool": {
+      const hosted = request.tools.find((tool) => tool.name === choice.name && tool.kind === "provider");
+      if (hosted !== undefined && !isNative) return hostedChoice(hosted, lose);
       return { type: "tool", name: isNative ? choice.name : safeToolName(choice.name, ANTHROPIC_TOOL_NAME_CHARS_MAX) };
+    }
     case "allowed":
       return { type: choice.mode === "required" ? "any" : "auto" };
     default:
       return undefined;
   }
+}
+
+/** A search and code are tools with a name, the tools of a server are not one. */
+function hostedChoice(tool: Tool, lose: EncodeTarget["lose"]): JsonObject | undefined {
+  const name = writeHostedTool(tool, () => {})?.["name"];
+  if (name !== undefined) return { type: "tool", name };
+  loseHostedChoice(lose);
+  return undefined;
 }
 
 /** Calls one at a time: a switch inside the choice, which is made for it if need be. */

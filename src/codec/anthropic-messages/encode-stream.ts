@@ -7,6 +7,7 @@ import { brokenOff } from "../shared/upstream-error.ts";
 import { estimateTokens, mergeUsage } from "../shared/usage.ts";
 import { fieldsOf, mergeVendor } from "../shared/vendor.ts";
 import { encodeStreamError } from "./errors.ts";
+import { HostedWriter } from "./hosted.ts";
 import { callWriter, citationsOf, hiddenThinking, isStopDetail, ownExtras, signatureFor } from "./response.ts";
 import { writeFullUsage, writeUsage } from "./usage.ts";
 import { MESSAGES, writeStopReason } from "./wire.ts";
@@ -19,6 +20,7 @@ class EventWriter implements FrameWriter {
   frames: Frame[] = [];
   readonly #context: AnswerContext;
   readonly #calls: ReturnType<typeof callWriter>;
+  readonly #hosted: HostedWriter;
   #start: EventOf<"response-start"> | undefined;
   #head: PartHead | undefined;
   #partText = "";
@@ -31,6 +33,7 @@ class EventWriter implements FrameWriter {
   constructor(context: AnswerContext) {
     this.#context = context;
     this.#calls = callWriter(context);
+    this.#hosted = new HostedWriter(context.seed);
   }
 
   event(event: ChatEvent): void {
@@ -93,6 +96,8 @@ class EventWriter implements FrameWriter {
       this.#openBlock(block);
     } else if (head.type === "opaque" && head.codecId === MESSAGES) {
       this.#writeWhole(head.value);
+    } else if (head.type === "hosted-call") {
+      for (const block of this.#hosted.write(head)) this.#writeWhole(block);
     }
   }
 
@@ -214,7 +219,7 @@ class EventWriter implements FrameWriter {
         ...(this.#stopDetails === undefined ? {} : { stop_details: this.#stopDetails }),
         ...(extras.body["container"] === undefined ? {} : { container: extras.body["container"] }),
       },
-      usage: writeUsage({ ...total, outputTokens }, extras.usage),
+      usage: { ...writeUsage({ ...total, outputTokens }, extras.usage), ...this.#hosted.usage(extras.usage) },
       ...(extras.body["context_management"] === undefined
         ? {}
         : { context_management: extras.body["context_management"] }),

@@ -12,6 +12,7 @@ import { messagesLayout } from "./layout.ts";
 import { decodeResponse, encodeResponse } from "./response.ts";
 import { holdsUnsignedThinking } from "./unsigned.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
+import { headersFor } from "./hosted-tools.ts";
 import { MESSAGES } from "./wire.ts";
 
 export const anthropicMessages = {
@@ -25,10 +26,13 @@ export const anthropicMessages = {
     encodeStreamError,
     readsError,
     ownMark: RELAY_SIGNATURE_PREFIX,
+    answerHosted: ["web-search", "code", "mcp"],
     keepAlive: { event: "ping", data: '{"type":"ping"}' },
   },
   egress: {
     encodeRequest,
+    headersFor,
+    hosted: ["web-search", "code", "mcp"],
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,

@@ -1,6 +1,7 @@
 /** Whole Anthropic answers, both ways. */
 import type {
   ChatResponse,
+  HostedCallPart,
   JsonObject,
   Part,
   PartTail,
@@ -20,6 +21,7 @@ import { brokenOff, classifyError, malformed, readErrorFacts } from "../shared/u
 import { estimateTokens } from "../shared/usage.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
 import { isOpenCall, readBlock, writeCitation } from "./content.ts";
+import { HostedPairs, HostedWriter } from "./hosted.ts";
 import { readUsage, writeFullUsage } from "./usage.ts";
 import { MESSAGES, OUTPUT_TOOL, readStopReason, writeStopReason } from "./wire.ts";
 
@@ -58,12 +60,26 @@ export function readAnswerBlock(block: JsonObject): Part[] {
   return [part];
 }
 
+/** One block, or a call of a tool that ran at the vendor. */
+export function readAnswerPart(told: HostedCallPart | JsonObject): Part[] {
+  return isHostedCall(told) ? [told] : readAnswerBlock(told);
+}
+
+function isHostedCall(told: HostedCallPart | JsonObject): told is HostedCallPart {
+  return told["type"] === "hosted-call";
+}
+
+function readAnswerBlocks(blocks: readonly JsonObject[]): Part[] {
+  const pairs = new HostedPairs();
+  return [...blocks.flatMap((block) => pairs.add(block)), ...pairs.end()].flatMap(readAnswerPart);
+}
+
 export function decodeResponse(body: JsonObject): ChatResponse {
   const error = disguisedError(body);
   if (error !== undefined) throw error;
   if (!Array.isArray(body["content"])) throw malformed("The upstream's answer holds no content.");
   const blocks = body["content"].filter(isObject);
-  const parts = [...blocks.flatMap(readAnswerBlock), ...readStopDetails(body["stop_details"])];
+  const parts = [...readAnswerBlocks(blocks), ...readStopDetails(body["stop_details"])];
   const isOutput = blocks.some((block) => block["name"] === OUTPUT_TOOL);
   const hasCalls = blocks.some((block) => isOpenCall(block) && block["name"] !== OUTPUT_TOOL);
   const raw = textOf(body["stop_reason"]);
@@ -119,16 +135,20 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
   if (failure !== undefined) throw failure;
   const { body, usage } = ownExtras(response.vendor);
   const calls = callWriter(context);
+  const hosted = new HostedWriter(context.seed);
   return {
     id: response.id || `msg_${context.seed}`,
     type: "message",
     role: "assistant",
     model: response.model || context.request.model,
-    content: response.parts.flatMap((part) => writeAnswerPart(part, calls)),
+    content: response.parts.flatMap((part) => writeAnswerPart(part, calls, hosted)),
     stop_reason: writeStopReason(response.finish),
     stop_sequence: response.finish.stopSequence ?? null,
     ...stopDetailsOf(response.parts),
-    usage: writeFullUsage(withEstimates(response, context), usage, response.serviceTier),
+    usage: {
+      ...writeFullUsage(withEstimates(response, context), usage, response.serviceTier),
+      ...hosted.usage(usage),
+    },
     ...body,
   };
 }
@@ -152,7 +172,7 @@ function stopDetailsOf(parts: readonly Part[]): JsonObject {
   return details === undefined ? {} : { stop_details: details };
 }
 
-function writeAnswerPart(part: Part, calls: ReturnType<typeof callWriter>): JsonObject[] {
+function writeAnswerPart(part: Part, calls: ReturnType<typeof callWriter>, hosted: HostedWriter): JsonObject[] {
   switch (part.type) {
     case "text":
       return part.text === "" ? [] : [writeText(part)];
@@ -162,6 +182,8 @@ function writeAnswerPart(part: Part, calls: ReturnType<typeof callWriter>): Json
       return part.text === "" || isStopDetail(part) ? [] : [{ type: "text", text: part.text }];
     case "tool-call":
       return [toolUse(part, calls)];
+    case "hosted-call":
+      return hosted.write(part);
     case "opaque":
       return part.codecId === MESSAGES ? [part.value] : [];
     default:

@@ -6,7 +6,7 @@ import type { Conversation, Turn } from "../shared/conversation.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
 import { inputObject } from "../shared/input-object.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName } from "../shared/tool-names.ts";
-import { loseForeignPart } from "../shared/vendor.ts";
+import { loseForeignPart, loseHosted } from "../shared/vendor.ts";
 import { DocumentNames, writeMedia } from "./media.ts";
 import { CACHE_POINTS_MAX, CONVERSE } from "./wire.ts";
 
@@ -142,6 +142,9 @@ class BlockWriter {
         return [this.#call(part)];
       case "tool-result":
         return [this.#result(part)];
+      case "hosted-call":
+        loseHosted(part, lose);
+        return [];
       case "opaque":
         if (part.codecId === CONVERSE) return [part.value];
         loseForeignPart(part, lose);

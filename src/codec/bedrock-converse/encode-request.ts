@@ -1,6 +1,7 @@
 /** Writes a request for Bedrock's Converse, reporting what the dialect cannot say. */
 import type { ChatRequest, JsonObject, ReasoningPart } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { withoutHostedChoice } from "../shared/tool-choice.ts";
 import { isSignedForAnthropic, planThinking, type Thinking } from "../anthropic-messages/thinking.ts";
 import { repairConversation } from "../shared/conversation.ts";
 import { compact, isEmpty } from "../shared/json.ts";
@@ -18,7 +19,7 @@ const STOP_SEQUENCES_MAX = 2500;
 
 export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
-  const request = withAnswer(given, lose);
+  const request = withAnswer(withoutHostedChoice(given, lose), lose);
   const bounded: EncodeTarget = { ...target, lose };
   refuseSeveral(request);
   loseForeign(request, CONVERSE, lose);

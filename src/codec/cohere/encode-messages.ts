@@ -8,7 +8,7 @@ import { wrapCustomInput } from "../shared/custom-tools.ts";
 import { inputObject } from "../shared/input-object.ts";
 import { decodeBase64Text, isTextual, mediaTypeOf, toDataUrl } from "../shared/media.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName } from "../shared/tool-names.ts";
-import { loseForeignPart } from "../shared/vendor.ts";
+import { loseForeignPart, loseHosted } from "../shared/vendor.ts";
 
 type Lose = EncodeTarget["lose"];
 
@@ -50,6 +50,9 @@ function writeAssistant(parts: readonly Part[], lose: Lose): JsonObject[] {
         break;
       case "media":
         lose("messages", "only the user can send media");
+        break;
+      case "hosted-call":
+        loseHosted(part, lose);
         break;
       case "opaque":
         loseForeignPart(part, lose);
@@ -116,6 +119,9 @@ function writePart(part: Part, target: EncodeTarget, lose: Lose): JsonObject[] {
       return part.text.trim() === "" ? [] : [{ type: "text", text: part.text }];
     case "media":
       return [writeMedia(part, target)];
+    case "hosted-call":
+      loseHosted(part, lose);
+      return [];
     case "opaque":
       loseForeignPart(part, lose);
       return [];

@@ -1,6 +1,7 @@
 /** Writes a request for Cohere's chat, reporting what it cannot say. */
 import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { withoutHostedChoice } from "../shared/tool-choice.ts";
 import { loseMark } from "../shared/cache-mark.ts";
 import { repairConversation } from "../shared/conversation.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
@@ -22,7 +23,7 @@ const TOP_K_MAX = 500;
 
 export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
-  const request = withAnswer(given, lose);
+  const request = withAnswer(withoutHostedChoice(given, lose), lose);
   refuseSeveral(request);
   loseForeign(request, "cohere", lose);
   const { tools, choice } = writeTools(request, lose);

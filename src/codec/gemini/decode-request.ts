@@ -8,6 +8,7 @@ import { sha256Hex } from "../shared/tool-names.ts";
 import { formOf, unreadIn, vendorOf, withUnread, withVendor } from "../shared/vendor.ts";
 import { readPart } from "./content.ts";
 import { complain, configExtras, readConfig, readToolChoice, readTools } from "./fields.ts";
+import { readExecution } from "./hosted.ts";
 import { asList, camelFields, GEMINI } from "./wire.ts";
 
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
@@ -87,12 +88,21 @@ export function textOfParts(parts: Json | undefined): string {
 }
 
 function readParts(value: Json | undefined, param: string, idOf: (part: JsonObject, index: number) => string): Part[] {
-  return asList(value).map((part, index) => {
-    if (typeof part === "string") return { type: "text", text: part };
+  const parts: Part[] = [];
+  const values = asList(value);
+  for (let index = 0; index < values.length; index += 1) {
+    const part = values[index]!;
     const place = `${param}.parts[${index}]`;
-    if (!isObject(part)) throw badRequest(complain(place, "object"), place);
-    return readPart(part, idOf(camelFields(part), index));
-  });
+    const next = values[index + 1];
+    if (typeof part === "string") parts.push({ type: "text", text: part });
+    else if (!isObject(part)) throw badRequest(complain(place, "object"), place);
+    else {
+      const execution = readExecution(part, isObject(next) ? next : undefined);
+      parts.push(execution ?? readPart(part, idOf(camelFields(part), index)));
+      if (execution !== undefined) index += 1;
+    }
+  }
+  return parts;
 }
 
 const ROLES: { readonly [role: string]: Message["role"] } = {

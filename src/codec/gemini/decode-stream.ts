@@ -1,11 +1,10 @@
 /** Reads answers of Gemini, chunk by chunk; a whole answer is a stream of one chunk. */
 import type {
   Alternative,
-  Annotation,
   ChatEvent,
-  Json,
   JsonObject,
   Part,
+  PartHead,
   PartTail,
   TokenLogprob,
 } from "../../contract/chat.ts";
@@ -19,7 +18,9 @@ import { inputJsonOf } from "../shared/tool-input.ts";
 import { servedBy } from "../shared/service-tier.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { fieldsOf, vendorOf } from "../shared/vendor.ts";
+import { citationKey, readSources } from "./citations.ts";
 import { readPart } from "./content.ts";
+import { awaitsOutcome, readExecution, readGrounding } from "./hosted.ts";
 import { readLogprobsResult } from "./logprobs.ts";
 import { PartialArgs } from "./partial-args.ts";
 import { isGeminis } from "./signatures.ts";
@@ -99,6 +100,10 @@ class AnswerReader {
   /** Of several answers each has a reader; the first one's is this. */
   readonly #readers = new Map<number, AnswerReader>();
   readonly #cited = new Set<string>();
+  /** The text, while it is one. */
+  #said: string | undefined = "";
+  /** Code that has run at the vendor: its outcome is the next part, if it comes at all. */
+  #code: JsonObject | undefined;
 
   frame(data: string): void {
     if (this.#isDone) return;
@@ -172,6 +177,35 @@ class AnswerReader {
   }
 
   #part(raw: JsonObject): void {
+    const execution = this.#code === undefined ? undefined : readExecution(this.#code, raw);
+    if (execution !== undefined) {
+      this.#code = undefined;
+      this.#whole(execution);
+      return;
+    }
+    this.#releaseCode();
+    if (awaitsOutcome(raw)) {
+      this.#code = raw;
+      return;
+    }
+    this.#ordinary(raw);
+  }
+
+  /** Code without an outcome is the vendor's own affair. */
+  #releaseCode(): void {
+    const code = this.#code;
+    this.#code = undefined;
+    if (code !== undefined) this.#ordinary(code);
+  }
+
+  #whole(part: Extract<PartHead, Part>): void {
+    this.#interrupt();
+    this.#hasSaid = true;
+    this.#before = undefined;
+    this.#parts.whole(part);
+  }
+
+  #ordinary(raw: JsonObject): void {
     const call = camelFields(raw)["functionCall"];
     const part = readPart(raw);
     if (isObject(call)) {
@@ -187,15 +221,21 @@ class AnswerReader {
       case "media":
       case "opaque": {
         const { vendor: _vendor, ...bare } = part;
-        this.#before = undefined;
-        this.#parts.whole({ ...bare, ...own(part) } as typeof part);
+        this.#whole({ ...bare, ...own(part) } as typeof part);
       }
     }
+  }
+
+  /** What comes behind is another text than what was said before. */
+  #interrupt(): void {
+    if (this.#said !== "") this.#said = undefined;
   }
 
   /** A signature without text of its own belongs to the text before it. */
   #text(part: Extract<Part, { type: "text" | "reasoning" }>): void {
     this.#closeSigned();
+    if (part.type === "reasoning") this.#interrupt();
+    else if (this.#said !== undefined) this.#said += part.text;
     const head = { type: part.type };
     const tail = tailOf(part);
     const hasText = part.text !== "" || this.#before === part.type;
@@ -212,6 +252,7 @@ class AnswerReader {
   #closeSigned(): void {
     if (this.#before !== "signed") return;
     this.#parts.endText();
+    this.#interrupt();
     this.#before = undefined;
   }
 
@@ -238,6 +279,7 @@ class AnswerReader {
   #openCall(name: string, id: string, tail: PartTail): void {
     this.#closeCall();
     this.#closeSigned();
+    this.#interrupt();
     this.#before = undefined;
     this.#hasSaid = true;
     // Dialects without a place for it at the call carry the signature on the reasoning before the call.
@@ -258,9 +300,10 @@ class AnswerReader {
 
   /** Sources found by a search, told once each. */
   #cite(candidate: JsonObject): void {
-    const annotations = readSources(candidate).filter(({ url }) => !this.#cited.has(url));
+    const sources = readSources(candidate, this.#said);
+    const annotations = sources.filter((source) => !this.#cited.has(citationKey(source)));
     if (annotations.length === 0) return;
-    for (const { url } of annotations) this.#cited.add(url);
+    for (const source of annotations) this.#cited.add(citationKey(source));
     this.#parts.textTail({ type: "text" }, { annotations });
   }
 
@@ -281,7 +324,10 @@ class AnswerReader {
       return;
     }
     this.#begin();
+    this.#releaseCode();
     this.#closeCall();
+    const search = readGrounding(this.#candidate);
+    if (search !== undefined) this.#whole(search);
     this.#parts.end();
     this.#isDone = true;
     const vendor = vendorOf(GEMINI, {
@@ -329,16 +375,4 @@ function tailOf(part: Part): PartTail {
 function own({ vendor }: Part): Pick<PartTail, "vendor"> {
   const fields = vendorOf(GEMINI, fieldsOf(vendor, GEMINI));
   return fields === undefined ? {} : { vendor: fields };
-}
-
-/** Pages the answer rests on, from a search or from the model's memory. */
-function readSources(candidate: JsonObject): Annotation[] {
-  const chunks = arrayOr(objectOr(candidate["groundingMetadata"])["groundingChunks"]);
-  const pages = chunks.flatMap((chunk): Json[] => Object.values(objectOr(chunk)));
-  const citation = objectOr(candidate["citationMetadata"]);
-  return [...pages, ...arrayOr(citation["citationSources"] ?? citation["citations"])].flatMap((page): Annotation[] => {
-    const url = textOf(objectOr(page)["uri"]);
-    if (url === undefined || !/^https?:\/\//i.test(url)) return [];
-    return [compact<Annotation>({ type: "url-citation", url, title: textOf(objectOr(page)["title"]) })];
-  });
 }

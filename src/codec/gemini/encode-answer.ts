@@ -1,14 +1,5 @@
 /** What whole and streamed Gemini answers have in common: parts, candidates, counts. */
-import type {
-  Alternative,
-  Annotation,
-  ChatResponse,
-  Finish,
-  JsonObject,
-  Part,
-  ReasoningPart,
-  Usage,
-} from "../../contract/chat.ts";
+import type { Alternative, ChatResponse, Finish, JsonObject, Part, ReasoningPart, Usage } from "../../contract/chat.ts";
 import type { AnswerContext } from "../../contract/codec.ts";
 import { createCallWriter } from "../shared/answer-calls.ts";
 import { wrapCustomInput } from "../shared/custom-tools.ts";
@@ -16,7 +7,9 @@ import { inputObject } from "../shared/input-object.ts";
 import { arrayOr, isObject, objectOr } from "../shared/json.ts";
 import { writeStandardTier } from "../shared/service-tier.ts";
 import { fieldsOf } from "../shared/vendor.ts";
+import { Grounding } from "./citations.ts";
 import { writeMedia } from "./encode-parts.ts";
+import { writeHosted } from "./hosted.ts";
 import { besideCandidate, meanLogprob } from "./logprobs.ts";
 import { CarriedSignatures, isGeminis, sealSignature } from "./signatures.ts";
 import { writeUsage } from "./usage.ts";
@@ -56,6 +49,8 @@ export class AnswerPartWriter {
         return [this.#call(part)];
       case "media":
         return isForeignFile(part) ? [] : [writeMedia(part, AS_IS)];
+      case "hosted-call":
+        return writeHosted(part);
       case "opaque":
         return part.codecId === GEMINI ? [part.value] : [];
       case "tool-result":
@@ -115,13 +110,6 @@ export function ownExtras(vendor: ChatResponse["vendor"]) {
   };
 }
 
-/** Sources of the answer in the form of a search. */
-export function grounding(annotations: readonly Annotation[]): JsonObject {
-  if (annotations.length === 0) return {};
-  const groundingChunks = annotations.map(({ url, title }) => ({ web: { uri: url, title: title ?? "" } }));
-  return { groundingMetadata: { groundingChunks } };
-}
-
 /** The answer's candidates; of a refused prompt none is left. */
 export function writeCandidates(
   first: JsonObject,
@@ -145,12 +133,17 @@ export function writeCandidate(
   index: number,
   written: readonly JsonObject[],
 ): JsonObject {
-  const annotations = parts.flatMap((part) => (part.type === "text" ? (part.annotations ?? []) : []));
+  const grounding = new Grounding();
+  for (const part of parts) {
+    if (part.type === "text") grounding.text(part.text, part.annotations);
+    else if (part.type === "refusal") grounding.text(part.text);
+    else if (part.type === "hosted-call") grounding.call(part.work);
+  }
   const logprobs = parts.flatMap((part) =>
     part.type === "text" || part.type === "refusal" ? (part.logprobs ?? []) : [],
   );
   return candidateOf(written, finish, index, {
-    ...grounding(annotations),
+    ...grounding.write(),
     ...meanLogprob(logprobs),
     ...besideCandidate(logprobs),
   });

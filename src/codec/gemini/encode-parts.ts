@@ -9,8 +9,9 @@ import { parseToolJson } from "../shared/exact-json.ts";
 import { isObject, objectOr, textOf } from "../shared/json.ts";
 import { cleanBase64, mediaTypeOf } from "../shared/media.ts";
 import { geminiToolName } from "../shared/tool-names.ts";
-import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
+import { fieldsOf, formOf, loseForeignPart, loseHosted } from "../shared/vendor.ts";
 import { isReadableAddress } from "./content.ts";
+import { partsForVendor } from "./hosted.ts";
 import { CarriedSignatures, isGeminis, SIGNATURE_STAND_IN } from "./signatures.ts";
 import { GEMINI, type GeminiTraits } from "./wire.ts";
 
@@ -64,6 +65,11 @@ export class PartWriter {
         return [this.#call(part)];
       case "tool-result":
         return writeResult(part, this.#context);
+      case "hosted-call": {
+        const own = partsForVendor(part);
+        if (own === undefined) loseHosted(part, lose);
+        return own ?? [];
+      }
       case "opaque":
         if (part.codecId === GEMINI) return [part.value];
         loseForeignPart(part, lose);

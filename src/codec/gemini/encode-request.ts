@@ -8,7 +8,7 @@ import { toolSchema } from "../shared/schema/root.ts";
 import { geminiToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
 import { readServedTier, writeStandardTier } from "../shared/service-tier.ts";
-import { loseChoice } from "../shared/tool-choice.ts";
+import { loseChoice, withoutHostedChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch, loseBounds, SEARCH_BOUNDS } from "../shared/web-search.ts";
 import { isUsualTier, withAnswer } from "../shared/unsaid.ts";
@@ -33,7 +33,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const lose = loseOnce(target.lose);
   const form = formOf(given.vendor, GEMINI);
   const isNative = form !== undefined;
-  const request = isNative ? given : withAnswer(given, lose);
+  const request = isNative ? given : withAnswer(withoutHostedChoice(given, lose), lose);
   loseForeign(request, GEMINI, lose);
   const bounded: EncodeTarget = { ...target, lose };
   const traits: GeminiTraits = target.traits;
@@ -86,10 +86,14 @@ function writeTools(plan: Plan): JsonObject[] {
       loseBounds(tool.webSearch, SEARCH_BOUNDS, lose);
       continue;
     }
+    if (tool.runsCode && functions.length === 0) continue;
     lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool, or not beside functions");
   }
   if (declarations.length > 0) return [{ functionDeclarations: declarations }];
-  return searches.length > 0 ? [{ googleSearch: {} }] : [];
+  return [
+    ...(searches.length > 0 ? [{ googleSearch: {} }] : []),
+    ...(request.tools.some(({ runsCode }) => runsCode) ? [{ codeExecution: {} }] : []),
+  ];
 }
 
 function writeToolsAsWritten(tools: readonly Tool[], plan: Plan): JsonObject[] {

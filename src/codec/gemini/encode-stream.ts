@@ -1,11 +1,12 @@
 /** Writes an answer as a stream of Gemini chunks, each in the form of an answer. */
-import type { Annotation, ChatEvent, JsonObject, Part, PartHead, PartTail, TokenLogprob } from "../../contract/chat.ts";
+import type { ChatEvent, JsonObject, Part, PartHead, PartTail, TokenLogprob } from "../../contract/chat.ts";
 import type { AnswerContext, Frame, StreamEncoder } from "../../contract/codec.ts";
 import { type EventOf, encoderOf, type FrameWriter } from "../shared/frame-writer.ts";
 import { isEmpty } from "../shared/json.ts";
 import { mergeUsage } from "../shared/usage.ts";
 import { mergeVendor } from "../shared/vendor.ts";
-import { AnswerPartWriter, candidateOf, grounding, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
+import { AnswerPartWriter, candidateOf, ownExtras, writeCandidates, writeCounts } from "./encode-answer.ts";
+import { Grounding } from "./citations.ts";
 import { encodeStreamError } from "./errors.ts";
 import { besideCandidate, meanLogprob } from "./logprobs.ts";
 import { isGeminis } from "./signatures.ts";
@@ -28,7 +29,7 @@ class ChunkWriter implements FrameWriter {
   #partText = "";
   /** Whole parts written last: they wait, because the last of them stands beside the finish reason. */
   #held: JsonObject[] = [];
-  readonly #annotations: Annotation[] = [];
+  readonly #grounding = new Grounding();
   /** Of tokens whose chunk is still to be written, and of all others. */
   readonly #untold: TokenLogprob[] = [];
   readonly #told: TokenLogprob[] = [];
@@ -100,6 +101,7 @@ class ChunkWriter implements FrameWriter {
     switch (this.#head?.type) {
       case "text":
       case "refusal":
+        this.#partText += delta;
         this.#chunk(`{"text":${JSON.stringify(delta)}}`);
         break;
       case "reasoning":
@@ -116,8 +118,11 @@ class ChunkWriter implements FrameWriter {
     this.#untold.push(...(tail.logprobs ?? []));
     switch (head?.type) {
       case "text":
-        this.#annotations.push(...(tail.annotations ?? []));
+        this.#grounding.text(this.#partText, tail.annotations);
         if (isGeminis(tail.signature)) this.#hold({ type: "text", text: "", ...tail });
+        break;
+      case "refusal":
+        this.#grounding.text(this.#partText);
         break;
       case "reasoning":
         // What was said has been sent; behind it only its signature is left.
@@ -125,6 +130,10 @@ class ChunkWriter implements FrameWriter {
         break;
       case "tool-call":
         this.#hold({ ...head, ...tail, inputJson: this.#partText === "" ? "{}" : this.#partText });
+        break;
+      case "hosted-call":
+        this.#grounding.call(head.work);
+        this.#hold(head);
         break;
       case "media":
       case "opaque":
@@ -140,7 +149,7 @@ class ChunkWriter implements FrameWriter {
     const extras = ownExtras(mergeVendor(this.#start?.vendor, vendor));
     const total = mergeUsage(this.#start?.usage, usage);
     const logprobs = this.#takeLogprobs();
-    const beside = { ...grounding(this.#annotations), ...meanLogprob(this.#told), ...logprobs };
+    const beside = { ...this.#grounding.write(), ...meanLogprob(this.#told), ...logprobs };
     // Clients that keep a history want a content in every chunk.
     const parts = this.#held.length === 0 && this.#hasWritten ? [{ text: "" }] : this.#held;
     const body = {

@@ -159,7 +159,8 @@ export function readTools(value: Json | undefined): Tool[] {
       if (kind !== "functionDeclarations") {
         const search = SEARCHES.has(kind) ? { webSearch: readSearch(objectOr(definition)) } : {};
         const vendor = withVendor(GEMINI, { tool: { [kind]: definition } }, { group });
-        return [{ kind: "provider", name: kind, ...search, ...vendor }];
+        const code = kind === "codeExecution" ? { runsCode: true as const } : {};
+        return [{ kind: "provider", name: kind, ...search, ...code, ...vendor }];
       }
       return asList(definition).map((declaration, position) =>
         readDeclaration(declaration, group, `${param}.functionDeclarations[${position}]`),

@@ -25,6 +25,7 @@ export const gemini = {
     streamEncoder: createStreamEncoder,
     encodeError,
     showsMedia: (part) => !isForeignFile(part),
+    answerHosted: ["web-search", "code"],
     encodeStreamError,
     readsError,
     ownMark: OWN_SIGNATURE_MARK,
@@ -32,6 +33,7 @@ export const gemini = {
   },
   egress: {
     encodeRequest,
+    hosted: ["web-search", "code"],
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,

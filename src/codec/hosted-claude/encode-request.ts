@@ -1,12 +1,14 @@
 /** Writes Anthropic messages for a cloud that refuses a request over one field it does not know. */
-import type { ChatRequest, Json, JsonObject, Message } from "../../contract/chat.ts";
+import type { ChatRequest, Json, JsonObject, Message, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { SILENT_USER } from "../anthropic-messages/encode-messages.ts";
 import { encodeRequest } from "../anthropic-messages/encode-request.ts";
 import { MESSAGES } from "../anthropic-messages/wire.ts";
+import { isShared } from "../shared/hosted-tools.ts";
 import { instructionTexts } from "../shared/instructions.ts";
 import { arrayOr, isObject, pick, restOf } from "../shared/json.ts";
 import { formOf, loseOnce } from "../shared/vendor.ts";
+import { withoutHostedChoice } from "../shared/tool-choice.ts";
 import { isSearch } from "../shared/web-search.ts";
 
 export interface HostedForm {
@@ -48,7 +50,7 @@ export function hostedRequestEncoder({ version, hasStream, hasBetas, hasSearch }
   const known: ReadonlySet<string> = new Set([...FIELDS, ...(hasStream ? ["stream"] : [])]);
   return (request: ChatRequest, target: EncodeTarget): JsonObject => {
     const lose = loseOnce(target.lose);
-    const offered = hasSearch ? request : withoutSearch(request, lose);
+    const offered = onlyOffered(request, hasSearch === true, lose);
     const written = encodeRequest(inTurn(offered), { ...target, lose });
     // The usual tier is the only one, so that it is there for whoever asked for it in other words.
     const isUsual = (tier: Json) => tier === "auto" || formOf(request.vendor, MESSAGES) === undefined;
@@ -77,10 +79,13 @@ function dropScopes(blocks: Json | undefined): void {
   }
 }
 
-function withoutSearch(request: ChatRequest, lose: EncodeTarget["lose"]): ChatRequest {
-  const searches = request.tools.filter(isSearch);
-  for (const { name } of searches) lose(name, "the cloud does not offer the maker's search");
-  return searches.length === 0 ? request : { ...request, tools: request.tools.filter((tool) => !isSearch(tool)) };
+/** Without those of the maker's own tools that the cloud does not run. */
+function onlyOffered(request: ChatRequest, hasSearch: boolean, lose: EncodeTarget["lose"]): ChatRequest {
+  const missing = request.tools.filter((tool) => isShared(tool) && !(hasSearch && isSearch(tool)));
+  for (const { name } of missing) lose(name, "the cloud does not offer this tool of the maker's");
+  if (missing.length === 0) return request;
+  const isOffered = (tool: Tool) => !missing.includes(tool);
+  return { ...withoutHostedChoice(request, lose, isOffered), tools: request.tools.filter(isOffered) };
 }
 
 /**

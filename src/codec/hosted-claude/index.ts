@@ -46,6 +46,7 @@ export const vertexClaude = {
   framing: sse,
   egress: {
     encodeRequest: encodeForVertex,
+    hosted: ["web-search"],
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,

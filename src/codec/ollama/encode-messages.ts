@@ -8,7 +8,7 @@ import { wrapCustomInput } from "../shared/custom-tools.ts";
 import { inputObject } from "../shared/input-object.ts";
 import { decodeBase64Text, isTextual, mediaTypeOf } from "../shared/media.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
-import { loseForeignPart } from "../shared/vendor.ts";
+import { loseForeignPart, loseHosted } from "../shared/vendor.ts";
 
 type Lose = EncodeTarget["lose"];
 
@@ -102,6 +102,9 @@ class Said {
         break;
       case "media":
         this.#media(part);
+        break;
+      case "hosted-call":
+        loseHosted(part, this.lose);
         break;
       case "opaque":
         loseForeignPart(part, this.lose);

@@ -1,6 +1,7 @@
 /** Writes a request for Ollama's chat path, reporting what it cannot say. */
 import type { ChatRequest, JsonObject, Tool } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { withoutHostedChoice } from "../shared/tool-choice.ts";
 import { loseMark } from "../shared/cache-mark.ts";
 import { repairConversation } from "../shared/conversation.ts";
 import { customToolDescription, customToolSchema } from "../shared/custom-tools.ts";
@@ -15,7 +16,7 @@ import { writeMessages } from "./encode-messages.ts";
 
 export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObject {
   const lose = loseOnce(target.lose);
-  const request = withAnswer(given, lose);
+  const request = withAnswer(withoutHostedChoice(given, lose), lose);
   refuseSeveral(request);
   loseForeign(request, "ollama", lose);
   const tools = writeTools(request, lose);

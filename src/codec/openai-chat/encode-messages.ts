@@ -18,7 +18,7 @@ import { instructionTexts } from "../shared/instructions.ts";
 import { isObject, objectOr, pick, textOf } from "../shared/json.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName, shortToolId } from "../shared/tool-names.ts";
 import { pairToolResults } from "../shared/turns.ts";
-import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
+import { fieldsOf, formOf, loseForeignPart, loseHosted } from "../shared/vendor.ts";
 import { readsUrl, writeCache, writeMedia, writeText } from "./content.ts";
 import { standInFor, writeReasoning } from "./encode-reasoning.ts";
 import { CHAT } from "./wire.ts";
@@ -187,6 +187,9 @@ function writePart(part: Part, context: MessageContext): JsonObject[] {
         throw badRequest(`This kind of ${part.kind} cannot be sent to the upstream.`, "messages");
       return [media];
     }
+    case "hosted-call":
+      loseHosted(part, context.lose);
+      return [];
     case "opaque":
       if (part.codecId === CHAT) return [part.value];
       loseForeignPart(part, context.lose);

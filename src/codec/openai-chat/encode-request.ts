@@ -9,9 +9,9 @@ import { toolSchema, withObjectRoot } from "../shared/schema/root.ts";
 import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { loseForeign } from "../shared/extras.ts";
-import { loseChoice, onlyAllowed } from "../shared/tool-choice.ts";
+import { loseChoice, onlyAllowed, withoutHostedChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
-import { isSearch } from "../shared/web-search.ts";
+import { isSearch, writeSearchOptions } from "../shared/web-search.ts";
 import { withAnswer } from "../shared/unsaid.ts";
 import { writeVendorFields } from "../shared/vendor-fields.ts";
 import { type MessageContext, writeMessages } from "./encode-messages.ts";
@@ -43,6 +43,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     model: target.model,
     messages: writeMessages(request.system, request.messages, context),
     ...writeTools(request, form, context),
+    ...writeSearch(request, context),
     ...writeLimit(request, form, target),
     ...switches,
     ...writeSampling(request, form, { ...target, lose }),
@@ -63,7 +64,8 @@ function writeFormat({ responseFormat }: ChatRequest, form: JsonObject | undefin
 
 /** A request of another dialect, without what the model or the server refuses. */
 function adapted(given: ChatRequest, switches: JsonObject, target: EncodeTarget): ChatRequest {
-  const offered = target.traits.allowedTools === false ? onlyAllowed(given, target.lose) : given;
+  const chosen = withoutHostedChoice(given, target.lose);
+  const offered = target.traits.allowedTools === false ? onlyAllowed(chosen, target.lose) : chosen;
   return withAnswer(withSampling(offered, switches, target), target.lose);
 }
 
@@ -157,7 +159,9 @@ function writeTools(request: ChatRequest, form: JsonObject | undefined, context:
   const { isNative, lose } = context;
   const tools = request.tools.filter((tool) => {
     if (tool.kind !== "provider" || fieldsOf(tool.vendor, CHAT)["tool"] !== undefined) return true;
-    if (form?.["web_search_options"] !== undefined && isSearch(tool)) return false;
+    const isWritten =
+      form?.["web_search_options"] !== undefined || (!isNative && context.target.traits.webSearch === true);
+    if (isWritten && isSearch(tool)) return false;
     lose(tool.name === "" ? "tools" : tool.name, "the upstream has no such built-in tool");
     return false;
   });
@@ -180,6 +184,12 @@ function writeTools(request: ChatRequest, form: JsonObject | undefined, context:
   }
   if (request.parallelToolCalls !== undefined) body["parallel_tool_calls"] = request.parallelToolCalls;
   return body;
+}
+
+/** Another dialect's search, for the few models that take one. */
+function writeSearch({ tools }: ChatRequest, { isNative, lose, target }: MessageContext): JsonObject {
+  const search = isNative || target.traits.webSearch !== true ? undefined : tools.find(isSearch)?.webSearch;
+  return search === undefined ? {} : { web_search_options: writeSearchOptions(search, lose) };
 }
 
 function renamed(choice: NonNullable<ChatRequest["toolChoice"]>, isNative: boolean) {

@@ -24,6 +24,8 @@ export const openaiChat = {
     streamEncoder: createStreamEncoder,
     encodeError,
     showsMedia: (part) => imageOf(part).length > 0,
+    // By the pages that it cites, as the vendor does.
+    answerHosted: ["web-search"],
     encodeStreamError,
     readsError,
     keepAlive: { data: "", comment: "keep-alive" },

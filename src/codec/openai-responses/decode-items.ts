@@ -4,6 +4,7 @@ import { badRequest } from "../shared/check.ts";
 import { arrayOr, isObject, restOf, textOf } from "../shared/json.ts";
 import { mergeVendor, vendorOf, withVendor } from "../shared/vendor.ts";
 import { missing, readContent } from "./content.ts";
+import { readHosted } from "./hosted.ts";
 import { readOwnReasoning } from "./reasoning.ts";
 import { readCall, readTools } from "./tools.ts";
 import { RESPONSES } from "./wire.ts";
@@ -112,10 +113,11 @@ class ItemReader implements Conversation {
   /** Items that only this dialect knows: what the vendor's models did is the assistant's, the rest the user's. */
   #other(value: JsonObject, param: string): void {
     const type = typeOf(value);
-    const part: Part = {
+    const item = { ...value, type };
+    const part: Part = readHosted(item) ?? {
       type: "opaque",
       codecId: RESPONSES,
-      value: { ...value, type },
+      value: item,
       ...withVendor(RESPONSES, {}, { item: true }),
     };
     if (type === "additional_tools" || type === "tool_search_output") {

@@ -55,9 +55,10 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     throw badRequest("Invalid 'input': empty array. Expected an array with minimum length 1.", "input");
   }
 
-  const { system, messages, tools } = readInput(read("instructions", "string"), input);
+  const { system, messages, tools: declared } = readInput(read("instructions", "string"), input);
+  const tools = [...readTools(read("tools", "array") ?? [], "tools"), ...declared];
   const choice = body["tool_choice"];
-  const toolChoice = readToolChoice(choice);
+  const toolChoice = readToolChoice(choice, tools);
   const text = read("text", "object");
   const responseFormat = readFormat(text);
   const include = read("include", "array");
@@ -69,7 +70,7 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     stream: read("stream", "boolean") ?? hints.stream ?? false,
     system,
     messages,
-    tools: [...readTools(read("tools", "array") ?? [], "tools"), ...tools],
+    tools,
     toolChoice,
     parallelToolCalls: read("parallel_tool_calls", "boolean"),
     maxOutputTokens: read("max_output_tokens", "integer"),

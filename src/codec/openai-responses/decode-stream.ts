@@ -303,6 +303,7 @@ class EventReader {
         break;
       }
       case "media":
+      case "hosted-call":
       case "opaque":
         this.#parts.whole(part);
     }

@@ -15,8 +15,9 @@ import { instructionTexts } from "../shared/instructions.ts";
 import { isObject, textOf } from "../shared/json.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolId, safeToolName } from "../shared/tool-names.ts";
 import { pairToolResults } from "../shared/turns.ts";
-import { fieldsOf, formOf, loseForeignPart } from "../shared/vendor.ts";
+import { fieldsOf, formOf, loseForeignPart, loseHosted } from "../shared/vendor.ts";
 import { writeMedia, writeText } from "./content.ts";
+import { itemForVendor } from "./hosted.ts";
 import { isInside, writeReasoningItem } from "./reasoning.ts";
 import { RESPONSES } from "./wire.ts";
 
@@ -125,6 +126,9 @@ class ItemWriter {
       case "opaque":
         this.#opaque(part);
         break;
+      case "hosted-call":
+        this.#hosted(part);
+        break;
       case "media":
         if (this.#context.isNative) this.#say(this.#media(part));
         else this.#context.lose("messages", "an answer cannot hold media");
@@ -184,6 +188,13 @@ class ItemWriter {
       this.#open = undefined;
       this.items.push(part.value);
     }
+  }
+
+  #hosted(part: Extract<Part, { type: "hosted-call" }>): void {
+    const item = itemForVendor(part);
+    if (item === undefined) return loseHosted(part, this.#context.lose);
+    this.#open = undefined;
+    this.items.push(item);
   }
 
   /** What a user or an instruction says, behind the outputs of tools that stand in the same message. */

@@ -2,16 +2,16 @@
 import type { ChatRequest, Json, JsonObject } from "../../contract/chat.ts";
 import type { EncodeTarget, Traits } from "../../contract/codec.ts";
 import { badRequest } from "../shared/check.ts";
-import { customToolNames } from "../shared/custom-tools.ts";
 import { compact, objectOr, pick, sameJson } from "../shared/json.ts";
 import { withObjectRoot } from "../shared/schema/root.ts";
 import { isModeUnsaid, withSampling } from "../shared/reasoning.ts";
 import { writeVendorFields } from "../shared/vendor-fields.ts";
 import { loseForeign } from "../shared/extras.ts";
-import { loseChoice } from "../shared/tool-choice.ts";
+import { loseChoice, withoutHostedChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { inputString, type ItemContext, writeInput } from "./encode-items.ts";
 import { readFormat, readReasoningSettings, writeFormat, writeReasoningSettings } from "./fields.ts";
+import { includesFor } from "./hosted-tools.ts";
 import { isAdditional, isWritable, readToolChoice, writeForeignTool, writeOwnTools, writeToolChoice } from "./tools.ts";
 import { INCLUDE_ENCRYPTED, INCLUDE_LOGPROBS, OUTPUT_TOKENS_MIN, RESPONSES } from "./wire.ts";
 
@@ -20,7 +20,10 @@ export function encodeRequest(asked: ChatRequest, target: EncodeTarget): JsonObj
   const form = formOf(asked.vendor, RESPONSES);
   const reasoning = writeReasoning(asked, form, { ...target, lose });
   const settings = objectOr(reasoning["reasoning"]);
-  const request = form === undefined ? withSampling(asked, settings, { ...target, lose }) : asked;
+  const request =
+    form === undefined
+      ? withSampling(withoutHostedChoice(asked, lose, isWritable), settings, { ...target, lose })
+      : asked;
   const context: ItemContext = { target, lose, isNative: form !== undefined };
   if ((request.n ?? 1) > 1) {
     throw badRequest("Several answers at once ('n') are not supported by the upstream chosen for this model.", "n");
@@ -81,10 +84,9 @@ function writeTools(request: ChatRequest, form: JsonObject | undefined, { lose }
 /** In the client's own words while they are still meant; they also name tools that only this dialect has. */
 function writeChoice(request: ChatRequest, form: JsonObject | undefined): Json | undefined {
   const written = form?.["tool_choice"];
-  if (written !== undefined && sameJson(readToolChoice(written), request.toolChoice)) return written;
-  return request.toolChoice === undefined
-    ? undefined
-    : writeToolChoice(request.toolChoice, customToolNames(request.tools));
+  const { toolChoice, tools } = request;
+  if (written !== undefined && sameJson(readToolChoice(written, tools), toolChoice)) return written;
+  return toolChoice === undefined ? undefined : writeToolChoice(toolChoice, tools);
 }
 
 function writeLimit({ maxOutputTokens }: ChatRequest, { target, lose, isNative }: ItemContext): JsonObject {
@@ -124,6 +126,7 @@ function writeStateless(request: ChatRequest, traits: Traits): JsonObject {
   const include = [
     ...(isThinking(request, traits) ? [INCLUDE_ENCRYPTED] : []),
     ...(request.logprobs ? [INCLUDE_LOGPROBS] : []),
+    ...includesFor(request.tools),
   ];
   return { store: false, ...(include.length === 0 ? {} : { include }) };
 }

@@ -12,6 +12,7 @@ import { estimateTokens, mergeUsage } from "../shared/usage.ts";
 import { fieldsOf, formOf, mergeVendor } from "../shared/vendor.ts";
 import { writeAnnotation } from "./content.ts";
 import { failureOf } from "./errors.ts";
+import { begunHosted, HOSTED_TYPES, hostedEvents, ownItem, writeHosted } from "./hosted.ts";
 import { ItemWriter } from "./item-writer.ts";
 import { sealFor } from "./reasoning.ts";
 import { ownExtras } from "./response.ts";
@@ -123,6 +124,7 @@ class AnswerWriter {
     this.#custom = undefined;
     if (head.type === "tool-call") this.#openCall(head);
     else if (head.type === "media") this.#image(head);
+    else if (head.type === "hosted-call") this.#hosted(head);
     else if (head.type === "opaque" && head.codecId === RESPONSES) {
       this.#items.whole({ ...head.value, id: textOf(head.value["id"]) ?? this.#items.id("other") });
     }
@@ -151,6 +153,14 @@ class AnswerWriter {
       { ...fieldsOf(head.vendor, RESPONSES), ...item },
       { ...item, status: "in_progress", result: null },
     );
+  }
+
+  #hosted(head: HeadOf<"hosted-call">): void {
+    const own = ownItem(head);
+    const id = textOf(own?.["id"]) ?? this.#items.id(HOSTED_TYPES[head.work.kind]);
+    const item =
+      own === undefined ? writeHosted(head, id, formOf(this.#context.request.vendor, RESPONSES)) : { ...own, id };
+    this.#items.whole(item, begunHosted(item), hostedEvents(item));
   }
 
   #delta(delta: string, logprobs: readonly TokenLogprob[] = []): void {

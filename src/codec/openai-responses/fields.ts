@@ -1,6 +1,7 @@
 /** Top-level Responses fields that need more than copying: output format, reasoning, what to include. */
 import type { ChatRequest, Json, JsonObject, Reasoning, ResponseFormat } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
+import { WITH_OUTPUTS, WITH_SOURCES } from "./hosted-tools.ts";
 import { arrayOr, compact, isObject, objectOr, textOf } from "../shared/json.ts";
 import { isEffort, levelFor } from "../shared/reasoning.ts";
 import { INCLUDE_ENCRYPTED, INCLUDE_LOGPROBS } from "./wire.ts";
@@ -76,9 +77,11 @@ export function writeReasoningSettings(
   return Object.keys(settings).length === 0 ? undefined : settings;
 }
 
+const GIVEN: ReadonlySet<Json> = new Set([INCLUDE_ENCRYPTED, INCLUDE_LOGPROBS, WITH_SOURCES, WITH_OUTPUTS]);
+
 /** Entries of `include` that other dialects have no word for and the relay does not give anyway. */
 export function specialIncludes(include: Json | undefined): Json[] {
-  return arrayOr(include).filter((entry) => entry !== INCLUDE_ENCRYPTED && entry !== INCLUDE_LOGPROBS);
+  return arrayOr(include).filter((entry) => !GIVEN.has(entry));
 }
 
 /** Is the choice one of a built-in tool, which other dialects cannot be told? */

@@ -22,6 +22,7 @@ export const openaiResponses = {
     streamEncoder: createStreamEncoder,
     encodeError,
     showsMedia: ({ kind, source }) => kind === "image" && source.type === "base64",
+    answerHosted: ["web-search", "code", "mcp"],
     encodeStreamError,
     readsError,
     ownMark: RELAY_SIGNATURE_PREFIX,
@@ -31,6 +32,7 @@ export const openaiResponses = {
   egress: {
     encodeRequest,
     lacksStop: true,
+    hosted: ["web-search", "code", "mcp"],
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,

@@ -82,9 +82,18 @@ export class ItemWriter {
     this.#open = undefined;
   }
 
-  /** An item that is complete at once. */
-  whole(item: JsonObject, before: JsonObject = item): void {
-    this.emit("response.output_item.added", { output_index: this.output.length, item: before });
+  /**
+   * An item that is complete at once.
+   * @param between what happens to it meanwhile: events of its own by their types
+   */
+  whole(
+    item: JsonObject,
+    before: JsonObject = item,
+    between: readonly [type: string, fields: JsonObject][] = [],
+  ): void {
+    const output_index = this.output.length;
+    this.emit("response.output_item.added", { output_index, item: before });
+    for (const [type, fields] of between) this.emit(type, { item_id: item["id"] ?? null, output_index, ...fields });
     this.emit("response.output_item.done", { output_index: this.output.length, item });
     this.output.push(item);
   }

@@ -3,6 +3,7 @@ import type { ChatRequest, Json, JsonObject } from "../../contract/chat.ts";
 import { compact, isObject, objectOr } from "../shared/json.ts";
 import { fieldsOf, formOf } from "../shared/vendor.ts";
 import { writeFormat, writeReasoningSettings } from "./fields.ts";
+import { withoutSecrets } from "./hosted-tools.ts";
 import { isAdditional, isWritable, writeForeignTool, writeOwnTools, writeToolChoice } from "./tools.ts";
 import { RESPONSES } from "./wire.ts";
 
@@ -59,19 +60,21 @@ function echoText({ responseFormat, verbosity }: ChatRequest, form: JsonObject |
   return compact<JsonObject>({ verbosity, ...written, format });
 }
 
-function echoChoice({ toolChoice }: ChatRequest, form: JsonObject | undefined): Json {
+function echoChoice({ toolChoice, tools }: ChatRequest, form: JsonObject | undefined): Json {
   const written = form?.["tool_choice"];
   if (written !== undefined) return written;
-  return toolChoice === undefined ? "auto" : writeToolChoice(toolChoice, new Set());
+  return toolChoice === undefined ? "auto" : writeToolChoice(toolChoice, tools);
 }
 
 /** With what the vendor adds to a function that leaves it out. */
 function echoTools({ tools }: ChatRequest, form: JsonObject | undefined): JsonObject[] {
   const listed = tools.filter((tool) => isWritable(tool) && !isAdditional(tool));
   const written = form === undefined ? listed.map((tool) => writeForeignTool(tool, () => {})) : writeOwnTools(listed);
-  return written.map((tool) =>
-    tool["type"] === "function"
-      ? { ...tool, parameters: tool["parameters"] ?? {}, strict: tool["strict"] ?? true }
-      : tool,
-  );
+  return written
+    .map(withoutSecrets)
+    .map((tool) =>
+      tool["type"] === "function"
+        ? { ...tool, parameters: tool["parameters"] ?? {}, strict: tool["strict"] ?? true }
+        : tool,
+    );
 }

@@ -9,6 +9,7 @@ import { readToolInput } from "../shared/tool-input.ts";
 import { classifyError, malformed, readErrorFacts } from "../shared/upstream-error.ts";
 import { fieldsOf, mergeVendor, vendorOf, withVendor } from "../shared/vendor.ts";
 import { readAnnotations } from "./content.ts";
+import { readHosted } from "./hosted.ts";
 import { readReasoning } from "./reasoning.ts";
 import { readCall } from "./tools.ts";
 import { readUsage } from "./usage.ts";
@@ -131,7 +132,7 @@ export function readItem(item: JsonObject): Part[] {
     case "image_generation_call":
       return [readImage(item) ?? { type: "opaque", codecId: RESPONSES, value: item }];
     default:
-      return [{ type: "opaque", codecId: RESPONSES, value: item }];
+      return [readHosted(item) ?? { type: "opaque", codecId: RESPONSES, value: item }];
   }
 }
 

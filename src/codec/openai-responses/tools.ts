@@ -2,19 +2,17 @@
 import type { Json, JsonObject, Tool, ToolCallPart, ToolChoice } from "../../contract/chat.ts";
 import { loseMark } from "../shared/cache-mark.ts";
 import { badRequest } from "../shared/check.ts";
-import { customToolGrammar } from "../shared/custom-tools.ts";
+import { customToolGrammar, customToolNames } from "../shared/custom-tools.ts";
+import { isShared } from "../shared/hosted-tools.ts";
 import { arrayOr, compact, isObject, objectOr, restOf, sameJson, textOf } from "../shared/json.ts";
 import { toolSchema } from "../shared/schema/root.ts";
 import { fitsOpenAiStrict } from "../shared/schema/strict.ts";
 import { inputJsonOf } from "../shared/tool-input.ts";
 import { OPENAI_TOOL_NAME_CHARS_MAX, safeToolName } from "../shared/tool-names.ts";
 import { fieldsOf, formOf, withVendor } from "../shared/vendor.ts";
-import { isSearch, readWebSearch, writeResponsesSearch } from "../shared/web-search.ts";
 import { missing } from "./content.ts";
+import { hostedReference, readHostedTool, writeHostedTool } from "./hosted-tools.ts";
 import { RESPONSES } from "./wire.ts";
-
-/** Also under the names of its earlier versions. */
-const SEARCH = /^web_search(_|$)/;
 
 const FUNCTION_FIELDS = new Set(["type", "name", "description", "parameters", "strict"]);
 const CUSTOM_FIELDS = new Set(["type", "name", "description"]);
@@ -70,8 +68,12 @@ function readTool(value: JsonObject, param: string, form: JsonObject): Tool {
     default: {
       const type = textOf(value["type"]);
       if (type === undefined) throw missing(`${param}.type`);
-      const search = SEARCH.test(type) ? { webSearch: readWebSearch(value) } : {};
-      return { kind: "provider", name: type, ...search, ...withVendor(RESPONSES, { tool: value }, form) };
+      return {
+        kind: "provider",
+        name: type,
+        ...readHostedTool(type, value),
+        ...withVendor(RESPONSES, { tool: value }, form),
+      };
     }
   }
 }
@@ -115,7 +117,7 @@ function writeOwnTool(tool: Tool, name: string): JsonObject {
 
 /** Has this tool a form in this dialect? */
 export function isWritable(tool: Tool): boolean {
-  return tool.kind !== "provider" || isSearch(tool) || fieldsOf(tool.vendor, RESPONSES)["tool"] !== undefined;
+  return tool.kind !== "provider" || isShared(tool) || fieldsOf(tool.vendor, RESPONSES)["tool"] !== undefined;
 }
 
 /** Was it declared inside the input, and is written there again? */
@@ -129,7 +131,8 @@ export function isAdditional(tool: Tool): boolean {
  */
 export function writeForeignTool(tool: Tool, lose: (field: string, reason: string) => void): JsonObject {
   loseMark(tool.cache, lose);
-  if (isSearch(tool)) return writeResponsesSearch(tool.webSearch, lose);
+  const hosted = writeHostedTool(tool, lose);
+  if (hosted !== undefined) return hosted;
   const name = safeToolName(tool.name, OPENAI_TOOL_NAME_CHARS_MAX);
   const described = tool.description === undefined ? {} : { description: tool.description };
   if (tool.kind === "custom") {
@@ -143,8 +146,11 @@ export function writeForeignTool(tool: Tool, lose: (field: string, reason: strin
   return { type: "function", name, ...described, parameters, strict: isStrict };
 }
 
-/** `undefined` for none, and for a built-in tool, which only this dialect can be told to use. */
-export function readToolChoice(value: Json | undefined): ToolChoice | undefined {
+/**
+ * `undefined` for none, and for a built-in tool that only this dialect can be told to use; others stand by the name that
+ * they have among `tools`.
+ */
+export function readToolChoice(value: Json | undefined, tools: readonly Tool[]): ToolChoice | undefined {
   if (value === "auto" || value === "none" || value === "required") return { type: value };
   if (!isObject(value)) return undefined;
   switch (value["type"]) {
@@ -154,12 +160,22 @@ export function readToolChoice(value: Json | undefined): ToolChoice | undefined 
       return name === undefined ? undefined : { type: "tool", name };
     }
     case "allowed_tools": {
-      const names = arrayOr(value["tools"]).flatMap((tool) => referredName(objectOr(tool)) ?? []);
+      const names = arrayOr(value["tools"]).flatMap((tool) => {
+        const reference = objectOr(tool);
+        return referredName(reference) ?? hostedName(reference, tools) ?? [];
+      });
       return { type: "allowed", names, mode: value["mode"] === "required" ? "required" : "auto" };
     }
-    default:
-      return undefined;
+    default: {
+      const name = hostedName(value, tools);
+      return name === undefined ? undefined : { type: "tool", name };
+    }
   }
+}
+
+/** Of several servers one by its name is more than others can be told. */
+function hostedName({ type }: JsonObject, tools: readonly Tool[]): string | undefined {
+  return tools.find((tool) => tool.name === type && isShared(tool) && tool.mcp === undefined)?.name;
 }
 
 function referredName(reference: JsonObject): string | undefined {
@@ -167,12 +183,17 @@ function referredName(reference: JsonObject): string | undefined {
   return name === undefined ? undefined : flatName(textOf(reference["namespace"]), name);
 }
 
-/** @param customNames the tools that are freeform, by the names used in `choice` */
-export function writeToolChoice(choice: ToolChoice, customNames: ReadonlySet<string>): Json {
-  const reference = (name: string): JsonObject => ({
-    type: customNames.has(name) ? "custom" : "function",
-    name: safeToolName(name, OPENAI_TOOL_NAME_CHARS_MAX),
-  });
+/** @param tools those that are chosen among, by the names used in `choice` */
+export function writeToolChoice(choice: ToolChoice, tools: readonly Tool[]): Json {
+  const customNames = customToolNames(tools);
+  const reference = (name: string): JsonObject => {
+    const hosted = tools.find((tool) => tool.name === name && tool.kind === "provider");
+    if (hosted !== undefined) return hostedReference(hosted);
+    return {
+      type: customNames.has(name) ? "custom" : "function",
+      name: safeToolName(name, OPENAI_TOOL_NAME_CHARS_MAX),
+    };
+  };
   switch (choice.type) {
     case "tool":
       return reference(choice.name);

@@ -1,5 +1,6 @@
 /** The fixed words of OpenAI Responses. */
 import type { Finish, FinishReason, JsonObject } from "../../contract/chat.ts";
+import { RELAY_SIGNATURE_PREFIX } from "../shared/envelope.ts";
 import { objectOr, textOf } from "../shared/json.ts";
 
 /** API: https://platform.openai.com/docs/api-reference/responses */
@@ -21,6 +22,10 @@ export const ID_PREFIXES = {
   function_call: "fc_",
   custom_tool_call: "ctc_",
   image_generation_call: "ig_",
+  // Marked, so that another vendor's call never travels to OpenAI as if it were from there.
+  web_search_call: `ws_${RELAY_SIGNATURE_PREFIX}`,
+  code_interpreter_call: `ci_${RELAY_SIGNATURE_PREFIX}`,
+  mcp_call: `mcp_${RELAY_SIGNATURE_PREFIX}`,
   other: "item_",
 } as const;
 

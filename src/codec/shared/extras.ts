@@ -58,7 +58,7 @@ function loseOfMessage(message: Message, codecId: string, lose: EncodeTarget["lo
 
 function loseOfPart(part: Part, codecId: string, lose: EncodeTarget["lose"]): void {
   // Whose reasoning may be sent, and what has no name here, is told where it is left out.
-  if (part.type === "reasoning" || part.type === "opaque") return;
+  if (part.type === "reasoning" || part.type === "hosted-call" || part.type === "opaque") return;
   if (part.type === "tool-result") for (const inner of part.parts) loseOfPart(inner, codecId, lose);
   if (part.type === "media" && part.detail !== undefined && part.detail !== "auto" && !OPENAI.has(codecId)) {
     lose("messages[].content[].detail", REASON);

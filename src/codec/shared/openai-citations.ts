@@ -26,5 +26,10 @@ export function readCitations(value: Json | undefined, fieldsOf: (entry: Json) =
  */
 export function citationFields(annotation: Annotation, start: number, end: number): JsonObject {
   const { url, title, startIndex, endIndex } = annotation;
-  return { url, title: title ?? "", start_index: startIndex ?? start, end_index: endIndex ?? end };
+  return {
+    url,
+    title: title ?? "",
+    start_index: start + (startIndex ?? 0),
+    end_index: endIndex === undefined ? end : start + endIndex,
+  };
 }

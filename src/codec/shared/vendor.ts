@@ -1,5 +1,5 @@
 /** Keeping what only one dialect has: unknown fields, the form in which things were written, and what is lost abroad. */
-import type { Json, JsonObject, OpaquePart, Vendor } from "../../contract/chat.ts";
+import type { HostedCallPart, Json, JsonObject, OpaquePart, Vendor } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
 import { isEmpty, isObject, objectOr, textOf } from "./json.ts";
@@ -152,6 +152,11 @@ export function loseForeignPart({ codecId, value }: OpaquePart, lose: EncodeTarg
   if (STANDS_FOR_MORE[codecId]?.has(type)) throw refusal(codecId, type);
   if (READ_ELSEWHERE[codecId]?.has(type)) return;
   lose(type, "the upstream's dialect has no such content");
+}
+
+/** Reports a tool at work at another vendor as lost: its sources and results mean nothing to this one. */
+export function loseHosted({ raw }: HostedCallPart, lose: EncodeTarget["lose"]): void {
+  lose(raw, "a call of another vendor's own tool cannot be sent to the upstream");
 }
 
 /** A `lose` that reports each field once, however many messages show it. */

@@ -1,7 +1,7 @@
 /** The vendors' own web search, which several have under other names: read from each, written for each. */
 import type { Json, JsonObject, Tool, WebSearch } from "../../contract/chat.ts";
 import type { EncodeTarget } from "../../contract/codec.ts";
-import { arrayOr, compact, isEmpty, numberOf, objectOr, pick } from "./json.ts";
+import { arrayOr, compact, isEmpty, numberOf, objectOr, pick, textOf } from "./json.ts";
 
 const PLACE = ["city", "region", "country", "timezone"] as const;
 
@@ -13,6 +13,7 @@ export function readWebSearch(definition: JsonObject): WebSearch {
     allowedDomains: domains(definition["allowed_domains"] ?? objectOr(definition["filters"])["allowed_domains"]),
     blockedDomains: domains(definition["blocked_domains"] ?? objectOr(definition["filters"])["blocked_domains"]),
     userLocation: isEmpty(place) ? undefined : place,
+    contextSize: textOf(definition["search_context_size"]),
   });
 }
 
@@ -24,11 +25,25 @@ function domains(value: Json | undefined): string[] | undefined {
 /** Chat's `web_search_options`. */
 export function readSearchOptions(options: JsonObject): WebSearch {
   const place = pick(objectOr(objectOr(options["user_location"])["approximate"]), PLACE);
-  return isEmpty(place) ? {} : { userLocation: place };
+  return compact<WebSearch>({
+    userLocation: isEmpty(place) ? undefined : place,
+    contextSize: textOf(options["search_context_size"]),
+  });
+}
+
+export function writeSearchOptions(search: WebSearch, lose: EncodeTarget["lose"]): JsonObject {
+  const { userLocation, contextSize } = search;
+  loseBounds(search, ["maxUses", "allowedDomains", "blockedDomains"], lose);
+  return compact<JsonObject>({
+    search_context_size: contextSize,
+    user_location: userLocation === undefined ? undefined : { type: "approximate", approximate: userLocation },
+  });
 }
 
 /** https://docs.claude.com/en/docs/agents-and-tools/tool-use/web-search-tool */
-export function writeAnthropicSearch({ maxUses, allowedDomains, blockedDomains, userLocation }: WebSearch): JsonObject {
+export function writeAnthropicSearch(search: WebSearch, lose: EncodeTarget["lose"]): JsonObject {
+  const { maxUses, allowedDomains, blockedDomains, userLocation } = search;
+  loseBounds(search, ["contextSize"], lose);
   return compact<JsonObject>({
     type: "web_search_20250305",
     name: "web_search",
@@ -42,12 +57,13 @@ export function writeAnthropicSearch({ maxUses, allowedDomains, blockedDomains, 
 
 /** https://platform.openai.com/docs/guides/tools-web-search */
 export function writeResponsesSearch(search: WebSearch, lose: EncodeTarget["lose"]): JsonObject {
-  const { allowedDomains, userLocation } = search;
+  const { allowedDomains, userLocation, contextSize } = search;
   loseBounds(search, ["maxUses", "blockedDomains"], lose);
   return compact<JsonObject>({
     type: "web_search",
     filters: allowedDomains === undefined ? undefined : { allowed_domains: [...allowedDomains] },
     user_location: userLocation === undefined ? undefined : { type: "approximate", ...userLocation },
+    search_context_size: contextSize,
   });
 }
 
@@ -56,6 +72,7 @@ const NAMES = {
   allowedDomains: "allowed_domains",
   blockedDomains: "blocked_domains",
   userLocation: "user_location",
+  contextSize: "search_context_size",
 } as const satisfies { readonly [Bound in keyof WebSearch]-?: string };
 
 /** Names what the search is asked for and the upstream's has no word for. */

@@ -1,6 +1,7 @@
 /** Claude, as its maker and two clouds say it: one message, three envelopes. */
 import { awsEventStream } from "../../../src/wire/aws-event-stream.ts";
 import { events } from "../upstream.ts";
+import { HOSTED_BLOCKS } from "./hosted.ts";
 import { callId, pieces, type Said, SIGNATURE, type Voice } from "./voice.ts";
 
 type Event = { readonly type: string; readonly [field: string]: unknown };
@@ -23,6 +24,7 @@ function whole(said: Said): object {
     model: "claude-upstream",
     content: [
       ...(said.reasoning === undefined ? [] : [{ type: "thinking", thinking: said.reasoning, signature: SIGNATURE }]),
+      ...(said.hasHosted ? HOSTED_BLOCKS : []),
       ...(said.text === "" ? [] : [{ type: "text", text: said.text }]),
       ...said.calls.map((call, index) => ({
         ...{ type: "tool_use", id: callId("toolu_", call, index), name: call.name, input: call.input },
@@ -54,6 +56,12 @@ function eventsOf(said: Said): Event[] {
           ...pieces(said.reasoning).map((thinking) => ({ type: "thinking_delta", thinking })),
           { type: "signature_delta", signature: SIGNATURE },
         ])),
+    ...(said.hasHosted ? HOSTED_BLOCKS : []).flatMap((each) => {
+      const { input, ...rest } = each as { input?: object };
+      if (input === undefined) return block(each, []);
+      const deltas = pieces(JSON.stringify(input)).map((partial_json) => ({ type: "input_json_delta", partial_json }));
+      return block({ ...rest, input: {} }, deltas);
+    }),
     ...(said.text === ""
       ? []
       : block(

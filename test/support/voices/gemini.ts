@@ -1,4 +1,5 @@
 /** Gemini, as a vendor says it. */
+import { GROUNDING, HOSTED_PARTS } from "./hosted.ts";
 import { pieces, type Said, SIGNATURE, tokens, type Voice } from "./voice.ts";
 
 const chunk = ({ inputTokens, outputTokens }: Said, parts: readonly object[], rest: object = {}) => ({
@@ -33,17 +34,19 @@ export const geminiVoice: Voice = {
       said,
       [
         ...(said.reasoning === undefined ? [] : [{ text: said.reasoning, thought: true }]),
+        ...(said.hasHosted ? HOSTED_PARTS : []),
         ...(said.text === "" ? [] : [{ text: said.text }]),
         ...partsOf(said),
       ],
-      { finishReason: finishOf(said), ...beside(said) },
+      { finishReason: finishOf(said), ...beside(said), ...(said.hasHosted ? GROUNDING : {}) },
     ),
   stream: (said) =>
     [
       ...pieces(said.reasoning ?? "").map((text) => chunk(said, [{ text, thought: true }])),
+      ...(said.hasHosted ? HOSTED_PARTS : []).map((part) => chunk(said, [part])),
       ...pieces(said.text).map((text, at) => chunk(said, [{ text }], beside(said, at, at + 1))),
       ...partsOf(said).map((part) => chunk(said, [part])),
-      chunk(said, [{ text: "" }], { finishReason: finishOf(said) }),
+      chunk(said, [{ text: "" }], { finishReason: finishOf(said), ...(said.hasHosted ? GROUNDING : {}) }),
     ].map((each) => `data: ${JSON.stringify(each)}\r\n\r\n`),
   failure(status, message) {
     const word = status === 429 ? "RESOURCE_EXHAUSTED" : status >= 500 ? "UNAVAILABLE" : "INVALID_ARGUMENT";

@@ -1,5 +1,6 @@
 /** OpenAI's responses, as a vendor says them. */
 import { events } from "../upstream.ts";
+import { HOSTED_ITEMS } from "./hosted.ts";
 import { openaiFailure } from "./openai-chat.ts";
 import { type Call, callId, pieces, type Said, SIGNATURE, tokens, type Voice } from "./voice.ts";
 
@@ -27,6 +28,7 @@ function itemsOf(said: Said): Item[] {
     ...(said.reasoning === undefined
       ? []
       : [{ id: "rs_9", type: "reasoning", summary, encrypted_content: `${ORIGIN}-${SIGNATURE}` }]),
+    ...(said.hasHosted ? HOSTED_ITEMS : []),
     ...(said.text === "" ? [] : [{ id: "msg_9", type: "message", role: "assistant", status: "completed", content }]),
     ...said.calls.map(itemOf),
   ];
@@ -94,6 +96,17 @@ function told(said: Said, index: number, item: Item): object[] {
         { type: "response.reasoning_summary_part.done", ...text, part: { ...part, text: said.reasoning } },
       ];
     }
+    case "web_search_call":
+    case "mcp_call":
+      return [added({ status: "in_progress" }), { type: `response.${item.type}.in_progress`, ...place }];
+    case "code_interpreter_call":
+      return [
+        added({ status: "in_progress", code: "", outputs: null }),
+        ...pieces(String(item["code"])).map((delta) => ({
+          ...{ type: "response.code_interpreter_call_code.delta", ...place, delta },
+        })),
+        { type: "response.code_interpreter_call_code.done", ...place, code: item["code"] },
+      ];
     case "custom_tool_call":
       return [
         added({ status: "in_progress", input: "" }),

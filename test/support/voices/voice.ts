@@ -24,6 +24,8 @@ export interface Said {
   readonly reasoning?: string;
   readonly text: string;
   readonly calls: readonly Call[];
+  /** Tools of the vendor's own have run before the text, where it has any. */
+  readonly hasHosted?: true;
   /** It ended at the limit of output. */
   readonly isCut?: true;
   /** The vendor declines, in these words where its dialect has a place for them; Ollama and Cohere just say them. */
