@@ -5,8 +5,8 @@ import { claudePrice } from "../shared/claude-prices.ts";
 
 const DEFAULT_VERSION = "2023-06-01";
 
-/** What the messages paths offer beside chat. */
-const OPERATIONS = new Set<Operation>(["count-tokens", "batches"]);
+/** What its paths offer beside chat. */
+const OPERATIONS = new Set<Operation>(["count-tokens", "batches", "files"]);
 
 export default defineProvider({
   id: "anthropic",

@@ -24,6 +24,7 @@ const OPERATIONS: ReadonlySet<Operation> = new Set([
   "fine-tuning",
   "assistants",
   "responses",
+  "videos",
 ]);
 
 /** Operators copy the resource's address with or without one of its paths. */

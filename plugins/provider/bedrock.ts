@@ -35,6 +35,20 @@ const EMBEDDINGS: readonly (readonly [model: RegExp, codec: Codec])[] = [
   [/(^|[./])cohere\.embed/, bedrockCohereEmbed],
 ];
 
+/** A profile of one's own; those that the house offers have the model's name in theirs. */
+const OPAQUE =
+  /^arn:[^/]*:(?:application-inference-profile|provisioned-model|imported-model|custom-model-deployment)\//;
+
+function embeddingsIn(model: string): Codec | undefined {
+  const found = EMBEDDINGS.find(([pattern]) => pattern.test(model))?.[1];
+  if (found !== undefined || !OPAQUE.test(model)) return found;
+  throw new RelayError(
+    "bad-request",
+    "Whose vectors this ARN stands for is not told by it: the provider's entry has to name its model in `inference_profiles`.",
+    { param: "model" },
+  );
+}
+
 function traitsOf(model: string, betas: readonly string[]): Traits {
   if (CLAUDE.test(model)) return { ...hostedClaudeTraits(model), family: "claude", betas };
   if (/(^|[./])amazon\.nova-2/.test(model)) return { family: "nova", thinking: "adaptive", mediaUrls: false };
@@ -72,6 +86,11 @@ export default defineProvider({
       default: [],
       description: "Betas that every call of Claude asks for; clients' own are not passed on, as many are refused here",
     }),
+    inferenceProfiles: Type.Optional(
+      Type.Record(Type.String(), Type.String({ minLength: 1 }), {
+        description: "What is called for a model instead of its name: an inference profile's ARN or id",
+      }),
+    ),
     roleArn: Type.Optional(
       Type.String({
         pattern: "^arn:[a-z-]+:iam::\\d+:role/.+$",
@@ -121,16 +140,23 @@ export default defineProvider({
       return signAws({ ...request, service: "bedrock", region, credentials: credential.pair, now: host.now() });
     };
 
+    const profiles = new Map(Object.entries(options.inferenceProfiles ?? {}));
+    /** Only models themselves count tokens, no profiles. */
+    const calledFor = ({ operation, model }: UpstreamCall): string => {
+      if (operation === "count-tokens") return model.replace(REGIONS, "");
+      return profiles.get(model) ?? model;
+    };
+
     return {
       operations: OPERATIONS,
       codecs: [bedrockConverse, bedrockInvokeClaude],
       // The maker's own form is the more faithful one: nothing of it has to be said in other words.
       codecsFor: (model) => (CLAUDE.test(model) ? [bedrockInvokeClaude, bedrockConverse] : [bedrockConverse]),
-      embeddingsIn: (model) => EMBEDDINGS.find(([pattern]) => pattern.test(model))?.[1],
+      embeddingsIn,
       traits: (model) => traitsOf(model, options.anthropicBeta),
       async request(call) {
         const body = bytesOf(call);
-        const url = `${base}/model/${encodeURIComponent(modelOf(call))}${verbOf(call)}`;
+        const url = `${base}/model/${encodeURIComponent(calledFor(call))}${verbOf(call)}`;
         const headers = {
           accept: call.stream ? EVENT_STREAM : "application/json",
           "content-type": call.contentType,
@@ -172,10 +198,8 @@ function verbOf({ operation, codec, stream, path }: UpstreamCall): string {
   return stream ? "/converse-stream" : "/converse";
 }
 
-/** Only models themselves count; the profiles that spread calls over regions do not. */
-function modelOf({ operation, model }: UpstreamCall): string {
-  return operation !== "count-tokens" ? model : model.replace(/^(?:us|us-gov|eu|apac|jp|au|ca|global)\./, "");
-}
+/** How profiles that spread calls over regions begin. */
+const REGIONS = /^(?:us|us-gov|eu|apac|jp|au|ca|global)\./;
 
 function bytesOf({ body }: UpstreamCall): string | Uint8Array<ArrayBuffer> {
   if (typeof body === "string" || body instanceof Uint8Array) return body;

@@ -3,8 +3,8 @@ import { defineProvider, gemini, type Operation, Type, type UpstreamCall } from 
 import { geminiTraits } from "../shared/gemini.ts";
 import { geminiPrice } from "../shared/gemini-prices.ts";
 
-/** What the models offer beside answers. */
-const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings"]);
+/** What it offers beside answers. */
+const OPERATIONS = new Set<Operation>(["count-tokens", "embeddings", "files", "batches"]);
 
 export default defineProvider({
   id: "gemini",
@@ -16,13 +16,19 @@ export default defineProvider({
   }),
   setup({ apiVersion }, host) {
     const root = `${host.baseUrl}/${apiVersion}`;
+    // What lies there has a path of its own; everything else is a verb of a model.
+    const urlOf = (call: UpstreamCall): string => {
+      const { path, model } = call;
+      if (path.startsWith("/upload/")) return `${host.baseUrl}/upload/${apiVersion}${path.slice("/upload".length)}`;
+      return path.startsWith("/") ? root + path : `${root}/${modelPath(model)}${verbOf(call)}`;
+    };
     return {
       codecs: [gemini],
       operations: OPERATIONS,
       // By address it reads its own files and what its maker hosts, which the dialect knows.
       traits: (model) => ({ ...geminiTraits(model), mediaUrls: false }),
       request: (call) => ({
-        url: `${root}/${modelPath(call.model)}${verbOf(call)}${queryOf(call)}`,
+        url: urlOf(call) + queryOf(call),
         method: call.method,
         headers: {
           ...call.headers,

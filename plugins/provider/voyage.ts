@@ -6,5 +6,10 @@ export default openaiCompatible({
   baseUrl: "https://api.voyageai.com/v1",
   codecs: [openaiChat],
   operations: ["embeddings", "rerank"],
+  embeddingWords: {
+    dimensions: "output_dimension",
+    isFloatUnsaid: true,
+    inputTypes: { RETRIEVAL_QUERY: "query", RETRIEVAL_DOCUMENT: "document" },
+  },
   rerank: voyageRerank,
 });

@@ -8,8 +8,11 @@ import type { Store } from "../store/types.ts";
 const PRUNE_INTERVAL_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** Vendors keep answers for 30 days; whose they were is nobody's business after that. */
-const KEPT_ANSWER_DAYS = 31;
+/**
+ * Vendors keep answers for 30 days, and uploads that were begun for one or two; whose they were is nobody's business
+ * after that.
+ */
+const KEPT_DAYS: Readonly<Record<string, number>> = { response: 31, "gemini-upload": 3 };
 
 export function prunePeriodically(
   store: Store,
@@ -19,9 +22,11 @@ export function prunePeriodically(
 ): () => void {
   const prune = (): void => {
     accounts.prune().catch((error) => log.warn("ended sessions could not be removed", { error }));
-    store.objects
-      .prune("response", Date.now() - KEPT_ANSWER_DAYS * DAY_MS)
-      .catch((error) => log.warn("the owners of old answers could not be removed", { error }));
+    for (const [kind, days] of Object.entries(KEPT_DAYS)) {
+      store.objects
+        .prune(kind, Date.now() - days * DAY_MS)
+        .catch((error) => log.warn("the owners of what is gone could not be removed", { kind, error }));
+    }
     const { maxAgeDays } = holder.current.config.logging;
     if (maxAgeDays === 0) return;
     store.calls

@@ -71,8 +71,12 @@ export interface Ingress {
   streamEncoder(context: AnswerContext): StreamEncoder;
   /** The error body before the first byte. */
   encodeError(error: RelayError, requestId: string): JsonObject;
-  /** The same inside a stream that has begun, as frames (the pass-through lane appends them). */
-  encodeStreamError(error: RelayError, requestId: string): Frame[];
+  /**
+   * The same inside a stream that has begun, as frames (the pass-through lane appends them).
+   * @param told what the client has read of it, for dialects whose failure names the answer that failed: the first
+   *   events and the last ones, in order; some in between may be missing, and of a very large last one its beginning
+   */
+  encodeStreamError(error: RelayError, requestId: string, told?: readonly Frame[]): Frame[];
   /** Whether clients of this dialect find the message in this parsed error body, so that it may reach them unchanged. */
   readsError(body: unknown): boolean;
   /** Written between frames after a silence; clients of the dialect ignore it, but their idle timers do not. */
@@ -257,6 +261,8 @@ export interface Codec {
   readonly egress?: Egress;
   /** The vendor keeps answers unless told otherwise, and later calls may continue them by their ids. */
   readonly keepsAnswers?: true;
+  /** Fields of requests that name what lies with the vendor and is gone on from; such a call is asked where it lies. */
+  readonly goesOnFrom?: readonly string[];
   /** Dialects that clients speak have one. */
   readonly layout?: RequestLayout;
   /** Absent: the dialect cannot ask for a count. */

@@ -18,10 +18,22 @@ export interface EmbeddingRequest {
   readonly isSingle?: true;
 }
 
+/** In what a service differs that takes a dialect's requests for vectors otherwise. Absent = as the dialect has it. */
+export interface EmbeddingWords {
+  /** Its name of the field for the length of the vectors. */
+  readonly dimensions?: string;
+  /** It gives numbers when nothing else is asked for, and refuses to be asked for them. */
+  readonly isFloatUnsaid?: true;
+  /** What it takes as `input_type`, by `taskType`. */
+  readonly inputTypes?: { readonly [taskType: string]: string | undefined };
+}
+
 /** Where a dialect says only what is asked: what its halves are told beside the request. */
 export interface EmbeddingTarget {
   /** The upstream's own model name. */
   readonly model: string;
+  /** Of the service that is asked, where they are its own. */
+  readonly words?: EmbeddingWords;
   /** Called once per field that the target cannot express. */
   lose(field: string, reason: string): void;
 }

@@ -2,6 +2,7 @@
 import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import type { ChatEvent, ChatRequest } from "./chat.ts";
 import type { Codec, Framing, Traits } from "./codec.ts";
+import type { EmbeddingWords } from "./embeddings.ts";
 import type { ProviderHost } from "./host.ts";
 import type { ModelPrice } from "./prices.ts";
 import type { Rerank } from "./rerank.ts";
@@ -21,6 +22,7 @@ export type Operation =
   | "fine-tuning"
   | "assistants"
   | "responses"
+  | "videos"
   | "credits"
   | "realtime";
 
@@ -86,8 +88,11 @@ export interface Provider {
   /**
    * Where vectors are asked for in a dialect of their own: the one for this model; `undefined`: it has none. Default: the
    * first of `rawCodecs`, else `codecs`, that has embeddings, the client's own before all.
+   * @throws RelayError `bad-request` where it cannot be told for this model; clients see it when nobody else has vectors
    */
   embeddingsIn?: (model: string) => Codec | undefined;
+  /** How it differs in requests for vectors from the dialect that it takes them in. */
+  readonly embeddingWords?: EmbeddingWords;
   /** How it is asked to sort documents. Default: in the form that most servers share, as the client wrote it. */
   readonly rerank?: Rerank;
   /** Dialects whose other operations this upstream takes as well, though its chat speaks another. */

@@ -215,8 +215,9 @@ async function dispatch(
   query: string,
   requestId: string,
   connection: ConnectionInfo,
-  family: Family,
+  usualFamily: Family,
 ): Promise<Response> {
+  let family = usualFamily;
   try {
     const { method } = request;
     if (method === "OPTIONS" && isInference(path)) return preflight(request, snapshot);
@@ -228,14 +229,17 @@ async function dispatch(
       if (wantsWebSocket(request)) throw noWebSocket();
       throw wrongMethod(["POST"]);
     }
-    const found = findRelayRoute(path, method, query);
+    const found = findRelayRoute(path, method, query, request.headers);
     if (found !== undefined) {
       if (!("route" in found)) throw wrongMethod(found);
       if (found.route.operation === "realtime") {
         const withKey = { ...found, queryKey: protocolKey(request.headers) };
         return await relay(services, snapshot, found.route, request, requestId, query, connection, family, withKey);
       }
-      return await relay(services, snapshot, found.route, request, requestId, found.query, connection, family, found);
+      const { route: its } = found;
+      if (its.codec.id === "anthropic-messages") family = "anthropic";
+      if (its.codec.id === "gemini") family = "gemini";
+      return await relay(services, snapshot, its, request, requestId, found.query, connection, family, found);
     }
     const address = clientAddress(connection.address, request.headers, snapshot.config.server.trustedProxies);
     const who = async (): Promise<Identity | undefined> => {

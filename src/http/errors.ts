@@ -11,7 +11,7 @@ export function familyOf(path: string): Family {
     return "openrelay";
   if (path === "/v1/messages" || path.startsWith("/v1/messages/") || path.startsWith("/v1/anthropic/"))
     return "anthropic";
-  if (path.startsWith("/v1beta/") || path.startsWith("/v1alpha/")) return "gemini";
+  if (path.startsWith("/v1beta/") || path.startsWith("/v1alpha/") || path.startsWith("/upload/v1")) return "gemini";
   if (/^\/v1\/models\/.+:[a-zA-Z]+$/.test(path)) return "gemini";
   if (path === "/v1" || path.startsWith("/v1/")) return "openai";
   if (path === "/api/v1/auth/api-keys" || path.startsWith("/api/v1/auth/api-keys/")) return "relay";

@@ -3,6 +3,7 @@ import { RelayError } from "../plugin/index.ts";
 import type { Said } from "../relay/said.ts";
 import type { RelayRoute } from "../relay/route.ts";
 import { jsonArrayStream } from "../wire/json-array.ts";
+import { findGeminiObject, GEMINI_MAKERS } from "./gemini-object-routes.ts";
 import { findObjectRoute } from "./object-routes.ts";
 import { CREDITS_ROUTE, GEMINI_ROUTES, REALTIME_ROUTE } from "./relay-routes.ts";
 
@@ -22,10 +23,11 @@ export function findRelayRoute(
   path: string,
   method: string,
   query: string,
+  headers: Headers,
 ): FoundRoute | readonly string[] | undefined {
   const gemini = GEMINI_PATH.exec(path);
-  if (gemini === null) return foundObject(path, method, query);
-  const route = GEMINI_ROUTES.get(gemini[2]!);
+  if (gemini === null) return foundObject(path, method, query, headers);
+  const route = GEMINI_ROUTES.get(gemini[2]!) ?? GEMINI_MAKERS.get(gemini[2]!);
   if (route === undefined) {
     if (method !== "POST") return undefined;
     throw new RelayError("not-found", `There is no method "${gemini[2]!.slice(0, 64)}" here.`, {
@@ -44,12 +46,17 @@ export function findRelayRoute(
       stream,
       ...(isArray ? { framing: jsonArrayStream() } : {}),
     },
-    query: withoutParameters(query, ["key", "alt", "$alt"]),
+    query: withoutParameters(query, OWN_PARAMETERS),
     queryKey: queryKeyIn(query),
   };
 }
 
-function foundObject(path: string, method: string, query: string): FoundRoute | readonly string[] | undefined {
+function foundObject(
+  path: string,
+  method: string,
+  query: string,
+  headers: Headers,
+): FoundRoute | readonly string[] | undefined {
   if (path === CREDITS_ROUTE.path) {
     if (method !== "GET" && method !== "HEAD") return ["GET", "HEAD"];
     return { route: CREDITS_ROUTE, said: {}, query, queryKey: undefined };
@@ -59,12 +66,24 @@ function foundObject(path: string, method: string, query: string): FoundRoute | 
     return { route: REALTIME_ROUTE, said: {}, query, queryKey: undefined };
   }
   // A list or a file may be looked at without being fetched.
-  const found = findObjectRoute(path, method === "HEAD" ? "GET" : method);
+  const asked = method === "HEAD" ? "GET" : method;
+  const gemini = findGeminiObject(path, asked, headers.has("x-goog-api-client"));
+  if (gemini !== undefined) {
+    if (!("route" in gemini)) return gemini;
+    const { route, id, path: below } = gemini;
+    const said = { path: below, ...(id === undefined ? {} : { id }) };
+    // What is downloaded is asked for with `alt`.
+    return { route, said, query: withoutParameters(query, ["key"]), queryKey: queryKeyIn(query) };
+  }
+  const found = findObjectRoute(path, asked, headers.has("anthropic-version"));
   if (found === undefined || !("route" in found)) return found;
   const { route, id } = found;
   const said = { path: path.slice("/v1".length), ...(id === undefined ? {} : { id }) };
   return { route, said, query, queryKey: undefined };
 }
+
+/** Of Gemini's clients, these are for the relay. */
+const OWN_PARAMETERS = ["key", "alt", "$alt"];
 
 /** Where Gemini clients may put their credential. */
 export function queryKeyIn(query: string): string | undefined {

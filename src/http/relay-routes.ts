@@ -62,6 +62,7 @@ const RESPONSES_OPTIONAL: Kinds = {
   store: "boolean",
 };
 
+const CONVERSATION: Kinds = { input: "string or array", previous_response_id: "string" };
 const NOTHING: Kinds = {};
 const MODEL: Kinds = { model: "string" };
 
@@ -108,6 +109,11 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     ],
   },
   responses("/v1/responses"),
+  post("/v1/responses/compact", openaiResponses, "responses", "chat:write", "compact", MODEL, CONVERSATION),
+  post("/v1/responses/input_tokens", openaiResponses, "count-tokens", "chat:write", "count-tokens", MODEL, {
+    ...CONVERSATION,
+    tools: "array",
+  }),
   completions(),
   post("/v1/embeddings", openaiChat, "embeddings", "embeddings:write", "embeddings", {
     ...MODEL,
@@ -117,17 +123,28 @@ export const RELAY_ROUTES: readonly RelayRoute[] = [
     ...post("/v1/moderations", openaiChat, "moderations", "moderations:write", "json", { ...MODEL, input: "any" }),
     usualModel: "omni-moderation-latest",
   },
-  post(
-    "/v1/images/generations",
-    openaiChat,
-    "images",
-    "images:write",
-    "json",
-    { ...MODEL, prompt: "string" },
-    { stream: "boolean" },
-  ),
-  post("/v1/images/edits", openaiChat, "images", "images:write", "multipart", NOTHING),
-  post("/v1/images/variations", openaiChat, "images", "images:write", "multipart", NOTHING),
+  {
+    ...post(
+      "/v1/images/generations",
+      openaiChat,
+      "images",
+      "images:write",
+      "json",
+      { ...MODEL, prompt: "string" },
+      { stream: "boolean" },
+    ),
+    usualModel: "dall-e-2",
+    unusualWith: ["background", "moderation", "output_compression", "output_format", "partial_images", "stream"],
+  },
+  {
+    ...post("/v1/images/edits", openaiChat, "images", "images:write", "multipart", NOTHING),
+    usualModel: "gpt-image-1.5",
+    alsoJson: true,
+  },
+  {
+    ...post("/v1/images/variations", openaiChat, "images", "images:write", "multipart", NOTHING),
+    usualModel: "dall-e-2",
+  },
   post("/v1/audio/transcriptions", openaiChat, "audio", "audio:write", "multipart", NOTHING),
   post("/v1/audio/translations", openaiChat, "audio", "audio:write", "multipart", NOTHING),
   post("/v1/audio/speech", openaiChat, "audio", "audio:write", "json", { ...MODEL, input: "string" }),

@@ -4,6 +4,7 @@ import { syncRoutes } from "./admin/sync.ts";
 import type { ApiRoute } from "./api.ts";
 import { healthRoutes } from "./health.ts";
 import type { Policy } from "./policy.ts";
+import { GEMINI_MAKERS, GEMINI_OBJECT_ROUTES, GEMINI_UPLOAD_ROUTE } from "./gemini-object-routes.ts";
 import { OBJECT_ROUTES } from "./object-routes.ts";
 import { CREDITS_ROUTE, GEMINI_ROUTES, REALTIME_ROUTE, RELAY_ROUTES } from "./relay-routes.ts";
 import type { HttpServices } from "./services.ts";
@@ -33,9 +34,16 @@ const MODEL_LISTS: readonly { readonly path: string; readonly openBy?: string }[
 /** Every method and path that is served, in the order of their tables. */
 export function describeRoutes(routes: readonly ApiRoute[]): readonly RouteLine[] {
   return [
-    ...[...RELAY_ROUTES, ...GEMINI_ROUTES.values(), ...OBJECT_ROUTES, CREDITS_ROUTE, REALTIME_ROUTE].map(
-      ({ method, path, scope }): RouteLine => ({ method, path, policy: { type: "any", scope }, kind: "relay" }),
-    ),
+    ...[
+      ...RELAY_ROUTES,
+      ...GEMINI_ROUTES.values(),
+      ...OBJECT_ROUTES,
+      ...GEMINI_MAKERS.values(),
+      GEMINI_UPLOAD_ROUTE,
+      ...GEMINI_OBJECT_ROUTES,
+      CREDITS_ROUTE,
+      REALTIME_ROUTE,
+    ].map(({ method, path, scope }): RouteLine => ({ method, path, policy: { type: "any", scope }, kind: "relay" })),
     ...MODEL_LISTS.map(
       ({ path, openBy }): RouteLine => ({
         method: "GET",

@@ -3,6 +3,7 @@ import type {
   AnyProviderPlugin,
   Codec,
   Credits,
+  EmbeddingWords,
   JsonObject,
   ModelPrice,
   Operation,
@@ -37,6 +38,7 @@ export const OPENAI_OPERATIONS: ReadonlySet<Operation> = new Set<Operation>([
   "fine-tuning",
   "assistants",
   "responses",
+  "videos",
   "realtime",
 ]);
 
@@ -58,6 +60,8 @@ export interface OpenaiCompatible {
   /** How this service differs from the usual imitation of the first party, for all its models or by model. */
   traits?: Traits | ((model: string, baseUrl: string) => Traits);
   operations?: readonly Operation[];
+  /** How its requests for vectors differ from those of the first party. */
+  embeddingWords?: EmbeddingWords;
   /** How documents are sorted there, where not in the form that most servers share. */
   rerank?: Rerank;
   /** Addresses of its own for some calls; `undefined`: the usual one, `baseUrl` with the path behind it. */
@@ -102,6 +106,7 @@ export function openaiCompatible(service: OpenaiCompatible): AnyProviderPlugin {
         optionalCodecs: [openaiChat, openaiResponses, anthropicMessages],
         operations,
         ...(service.rerank === undefined ? {} : { rerank: service.rerank }),
+        ...(service.embeddingWords === undefined ? {} : { embeddingWords: service.embeddingWords }),
         traits: (model) => traitsOf(model, base),
         request(call) {
           const path = call.operation === "chat" ? (CHAT_PATHS[call.codec.id] ?? "/chat/completions") : call.path;

@@ -11,7 +11,7 @@ import type { TopLevel } from "./scan.ts";
 const NOTHING: Size = { inputTokens: 0, outputTokens: 0 };
 
 /** What comes of these is paid for later and elsewhere: their requests count, their cost nobody here can know. */
-const COST_UNKNOWN: ReadonlySet<Operation> = new Set<Operation>(["batches", "fine-tuning", "assistants"]);
+const COST_UNKNOWN: ReadonlySet<Operation> = new Set<Operation>(["batches", "fine-tuning", "assistants", "videos"]);
 
 /** Most callers have no limits, and pay for no more than this question. */
 export function isLimited({ identity, snapshot }: Call): boolean {

@@ -1,7 +1,7 @@
 /** A chat call: chooses the lane for each candidate, and answers whole or streamed. */
-import { collect, replay } from "../codec/fold.ts";
+import { replay } from "../codec/fold.ts";
 import type { Answer } from "../net/answer.ts";
-import type { AnswerContext, ChatEvent, ChatRequest, Codec, JsonObject, RelayError, Traits } from "../plugin/index.ts";
+import type { ChatRequest, Codec, JsonObject, RelayError, Traits } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Wishes } from "../routing/layers.ts";
@@ -10,6 +10,7 @@ import { isStreamOf } from "./answer-form.ts";
 import { admitChat, isLimited } from "./admission.ts";
 import { amendBody, amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
+import { AnswerWriter } from "./answer-writer.ts";
 import { attempt, attemptAll, Attempts, type Work } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import { hideBodySecrets } from "./body-secrets.ts";
@@ -17,11 +18,11 @@ import type { Call } from "./call.ts";
 import { streamToClient } from "./client-stream.ts";
 import { hasEarlyHeaders, withEarlyHeaders } from "./early-headers.ts";
 import { editBody, takesStreamOptions } from "./edits.ts";
-import { inputGuess, noteEvent, noteResponse } from "./estimated-usage.ts";
+import { noteResponse } from "./estimated-usage.ts";
 import { failureResponse } from "./failure-response.ts";
 import { fittingCodec } from "./fitting-codec.ts";
 import { forwardedHeaders } from "./headers.ts";
-import { keepAnswer, keepingEncoder, recalled } from "./kept-answers.ts";
+import { recalled } from "./kept-answers.ts";
 import { Losses } from "./losses.ts";
 import { needsMedia, withMediaBytes } from "./media.ts";
 import { atPlace } from "./objects.ts";
@@ -31,19 +32,9 @@ import { resolveFor } from "./reach.ts";
 import { inputTokensOf } from "./request-size.ts";
 import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
-import { seedOf } from "./seed.ts";
-import { continuedId, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
+import { type Continued, continuedIn, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
 import { toolsIn, withoutTools } from "./tool-downgrade.ts";
-import {
-  type Asked,
-  askedOf,
-  type EventReader,
-  openTranslation,
-  readAnswer,
-  readEvents,
-  readLocalEvents,
-  readTold,
-} from "./translate.ts";
+import { type Asked, askedOf, readAnswer, readEvents, readLocalEvents, readTold } from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
 import { isPlainlyGood, parseAnswer } from "./answer-text.ts";
 import { codecOf, Sent, thrown } from "./sent.ts";
@@ -63,7 +54,7 @@ export async function runChat(call: Call, body?: Uint8Array<ArrayBuffer>): Promi
     const found = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
     const resolution = isLimited(call) ? admitChat(call, found, top) : found;
     const work = new ChatWork(call, top);
-    const continued = continuedId(call, top);
+    const continued = continuedIn(call, top);
     if (continued !== undefined) {
       return await withEarlyHeaders(call, continueAnswer(call, continued, resolution, work));
     }
@@ -87,8 +78,13 @@ export async function runChat(call: Call, body?: Uint8Array<ArrayBuffer>): Promi
 }
 
 /** What continues an answer can only be asked where it lies. */
-async function continueAnswer(call: Call, id: string, resolution: Resolution, work: ChatWork): Promise<Response> {
-  const place = await continuedPlace(call, id, resolution);
+async function continueAnswer(
+  call: Call,
+  continued: Continued,
+  resolution: Resolution,
+  work: ChatWork,
+): Promise<Response> {
+  const place = await continuedPlace(call, continued, resolution);
   const target = resolution.targets.find(({ entry }) => entry === place?.entry);
   if (place === undefined || target === undefined) return attempt(call, resolution, work);
   return atPlace(call, place, target.model, () => work.tryOne(target, place.key));
@@ -269,12 +265,12 @@ class ChatWork implements Work<Response> {
       const isStream = isStreamOf(framing, answer.header("content-type") ?? "");
       if (call.streaming && isStream) {
         const events = readEvents(answer, framing, codec, asked);
-        return await this.#streamEvents(events, entry);
+        return await this.#writer.stream(events, entry);
       }
       if (call.streaming || isStream) return await this.#otherForm(entry, codec, answer, asked);
       const told = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), asked);
       const response = noteResponse(call, told);
-      return answerWhole(call, this.#write(call.route.codec.ingress!.encodeResponse(response, this.#context())));
+      return this.#writer.whole(response);
     } catch (cause) {
       call.abandonAttempt();
       throw failureOf(call, cause);
@@ -287,11 +283,11 @@ class ChatWork implements Work<Response> {
     call.lane = "translate";
     if (call.streaming) {
       const response = readAnswer(codec, parseAnswer(await readWhole(call, entry, answer)), asked);
-      return this.#streamEvents(readTold(replay(response)), entry);
+      return this.#writer.stream(readTold(replay(response)), entry);
     }
     call.idleMs = entry.timeouts.idleMs;
     call.lastByteMs = call.services.active.now;
-    return this.#collect(readEvents(answer, entry.provider.framing ?? codec.framing, codec, asked));
+    return this.#writer.collected(readEvents(answer, entry.provider.framing ?? codec.framing, codec, asked));
   }
 
   async #answerLocally({ entry, model }: Target): Promise<Response> {
@@ -302,37 +298,16 @@ class ChatWork implements Work<Response> {
     try {
       const { attemptSignal } = call;
       const events = readLocalEvents(entry.provider.answer!({ ...this.request, model }, attemptSignal), attemptSignal);
-      return call.streaming ? await this.#streamEvents(events, entry) : await this.#collect(events);
+      const writer = this.#writer;
+      return call.streaming ? await writer.stream(events, entry) : await writer.collected(events);
     } catch (cause) {
       call.abandonAttempt();
       throw failureOf(call, cause);
     }
   }
 
-  async #streamEvents(events: EventReader, entry: ProviderEntry): Promise<Response> {
-    const { call } = this;
-    const { framing } = call;
-    const { ingress } = call.route.codec;
-    const encode = keepingEncoder(call, this.top, ingress!.streamEncoder(this.#context()));
-    const source = await openTranslation(call, events, encode, framing, entry.timeouts.idleMs);
-    return streamToClient(call, source, framing, framing.contentType);
-  }
-
-  async #collect(reader: EventReader): Promise<Response> {
-    const { call } = this;
-    const events: ChatEvent[] = [];
-    for (;;) {
-      const batch = await reader.next();
-      if (batch === null) break;
-      call.endStep();
-      call.lastByteMs = call.services.active.now;
-      for (const event of batch) {
-        if (event.type === "error") throw event.error;
-        events.push(noteEvent(call, event));
-      }
-    }
-    call.idleMs = 0;
-    return answerWhole(call, this.#write(call.route.codec.ingress!.encodeResponse(collect(events), this.#context())));
+  get #writer(): AnswerWriter {
+    return new AnswerWriter(this.call, this.top, this.request);
   }
 
   /** Fetched once, however many candidates of the same kind are tried. */
@@ -371,21 +346,5 @@ class ChatWork implements Work<Response> {
     for (const field of unplaced) losses.note(field);
     losses.settle(body, top);
     return body;
-  }
-
-  #context(): AnswerContext {
-    const { call } = this;
-    return {
-      request: this.request,
-      createdAt: Math.floor(call.receivedAt / 1000),
-      seed: seedOf(call),
-      inputTokensEstimate: inputGuess(call),
-      requestId: call.id,
-    };
-  }
-
-  #write(body: JsonObject): Uint8Array<ArrayBuffer> {
-    keepAnswer(this.call, this.top, body);
-    return encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>;
   }
 }

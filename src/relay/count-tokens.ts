@@ -3,6 +3,9 @@ import { anthropicMessages, type ChatRequest, type Codec, type JsonObject, Relay
 import { isKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
 import { lookAt } from "./asked.ts";
+import { recalled } from "./kept-answers.ts";
+import { mayNotPass } from "./may-not-pass.ts";
+import { continuedIn, continuedPlace } from "./stored-answers.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
@@ -17,12 +20,15 @@ import { answerWhole, readWhole } from "./whole.ts";
 const encoder = new TextEncoder();
 
 export async function runCountTokens(call: Call): Promise<Response> {
-  const top = lookAt(call, await readJsonBody(call));
-  const { targets } = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
+  const top = recalled(call, lookAt(call, await readJsonBody(call)));
+  const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
+  const continued = continuedIn(call, top);
+  const place = continued === undefined ? undefined : await continuedPlace(call, continued, resolution);
   let last: RelayError | undefined;
-  for (const target of targets) {
+  for (const target of resolution.targets) {
+    if (place !== undefined && target.entry !== place.entry) continue;
     const codec = codecFor(call, target);
-    const key = codec === undefined ? undefined : target.entry.keys.pick(undefined);
+    const key = codec === undefined ? undefined : (place?.key ?? target.entry.keys.pick(undefined));
     if (codec === undefined || key === undefined || !isKey(key)) continue;
     call.key = key;
     call.model = target.model;
@@ -35,7 +41,9 @@ export async function runCountTokens(call: Call): Promise<Response> {
       if (last.retry === "never" && !isMissing(last)) throw last;
     }
   }
-  if (call.snapshot.config.modelRouting.countTokens === "estimate") return estimated(call, top);
+  // What lies elsewhere cannot even be guessed.
+  const isWhole = continued === undefined;
+  if (isWhole && call.snapshot.config.modelRouting.countTokens === "estimate") return estimated(call, top);
   if (last !== undefined && !isMissing(last)) throw last;
   throw new RelayError(
     "not-found",
@@ -59,8 +67,9 @@ function codecFor({ route }: Call, { entry: { provider, codecs, codecsOf }, mode
 async function ask(call: Call, top: TopLevel, { entry, model }: Target, key: PoolKey, codec: Codec): Promise<Response> {
   const counting = codec.counting!;
   const isSame = codec.id === call.route.codec.id;
-  call.lane = isSame ? "raw" : "translate";
-  const body = isSame ? sameBody(call, top, model) : otherBody(call, top, { entry, model }, codec);
+  const isPassed = isSame && !mayNotPass(top.bytes, call.route.codec, codec, { entry, model });
+  call.lane = isPassed ? "raw" : "translate";
+  const body = isPassed ? sameBody(call, top, model) : otherBody(call, top, { entry, model }, codec);
   const query = isSame ? call.query : "";
   const headers = isSame ? forwardedHeaders(call.request.headers) : {};
   const type = "application/json";

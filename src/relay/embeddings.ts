@@ -3,13 +3,17 @@ import {
   type Codec,
   type EmbeddingAnswer,
   type EmbeddingRequest,
+  type EmbeddingWords,
+  type Json,
   type JsonObject,
   openaiChat,
   RelayError,
 } from "../plugin/index.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
+import type { Change } from "../routing/layers.ts";
 import type { Target } from "../routing/resolve.ts";
 import { admitOther } from "./admission.ts";
+import { amendTop } from "./amend.ts";
 import { lookAt } from "./asked.ts";
 import { attempt } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
@@ -38,8 +42,17 @@ const encoder = new TextEncoder();
 export async function runEmbeddings(call: Call): Promise<Response> {
   const top = lookAt(call, await readJsonBody(call));
   const resolution = resolveFor(call.snapshot.router, call.identity, call.requestedModel);
-  const targets = resolution.targets.filter((target) => codecFor(call, target) !== undefined);
+  let untold: unknown;
+  const targets = resolution.targets.filter((target) => {
+    try {
+      return codecFor(call, target) !== undefined;
+    } catch (cause) {
+      untold ??= cause;
+      return false;
+    }
+  });
   if (targets.length === 0) {
+    if (untold !== undefined) throw untold;
     throw new RelayError("not-found", "No provider of this model offers embeddings.", { wireCode: "not_found" });
   }
   return attempt(call, admitOther(call, { ...resolution, targets }, top.bytes), {
@@ -81,7 +94,9 @@ async function asItIs(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const path = call.route.upstreamPath ?? codec.embeddings!.path;
   const headers = forwardedHeaders(call.request.headers);
-  const body = sameBody(call, top, model);
+  const { embeddingWords } = entry.provider;
+  const said = embeddingWords === undefined ? top : inWords(call, top, embeddingWords);
+  const body = sameBody(call, said, model);
   const { query } = call;
   const shape = new Shape(call, "embeddings", codec, "POST", path, query, model, body, JSON_TYPE, headers, key.secret);
   const bytes = await readWhole(call, entry, await answerFrom(call, entry, key, shape));
@@ -99,10 +114,15 @@ async function translated(
   codec: Codec,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { path, inputsMax, tokensHeader, encodeRequest, decodeAnswer } = codec.embeddings!;
+  const { embeddingWords: words } = entry.provider;
   const request = requestOf(call, top);
   const losses = new Losses(call);
   const shapes = piecesOf(request, inputsMax?.(model)).map((piece) => {
-    const body = encodeRequest(piece, { model, lose: (field, reason) => losses.lose(nameOf(call, field), reason) });
+    const body = encodeRequest(piece, {
+      model,
+      ...(words === undefined ? {} : { words }),
+      lose: (field, reason) => losses.lose(nameOf(call, field), reason),
+    });
     losses.settle(body, top);
     const bytes = encoder.encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>;
     return {
@@ -148,6 +168,19 @@ function joined(answers: readonly EmbeddingAnswer[]): EmbeddingAnswer {
   const vectors = answers.flatMap((answer) => answer.vectors);
   if (answers.some(({ inputTokens }) => inputTokens === undefined)) return { vectors };
   return { vectors, inputTokens: answers.reduce((sum, { inputTokens = 0 }) => sum + inputTokens, 0) };
+}
+
+/** The same request in the service's own words; every other byte stays. */
+function inWords({ route }: Call, top: TopLevel, { dimensions, isFloatUnsaid }: EmbeddingWords): TopLevel {
+  const changes: Change[] = [];
+  if (dimensions !== undefined && top.find("dimensions") !== undefined) {
+    changes.push({ type: "fill", name: dimensions, value: top.value("dimensions") as Json });
+    changes.push({ type: "remove", name: "dimensions" });
+  }
+  if (isFloatUnsaid === true && top.value("encoding_format") === "float") {
+    changes.push({ type: "remove", name: "encoding_format" });
+  }
+  return amendTop(top, changes, route.codec.layout!);
 }
 
 /** Untouched but for the model's name, which in a batch stands beside every input. */

@@ -4,7 +4,7 @@ import { RelayError, type UpstreamCall } from "../plugin/index.ts";
 import { admitOther } from "./admission.ts";
 import { declaredLength, tooLarge } from "./body.ts";
 import type { Call } from "./call.ts";
-import { boundaryOf, type FormField, FormScan } from "./multipart.ts";
+import { boundaryOf, type FormField, FormScan, partOf } from "./multipart.ts";
 import type { RawBody } from "./raw.ts";
 import { splice } from "./splice.ts";
 import { Spool } from "./spool.ts";
@@ -31,7 +31,8 @@ export async function readForm(call: Call): Promise<Form> {
   const { request } = call;
   const { limits } = call.snapshot.config;
   const contentType = request.headers.get("content-type");
-  const scan = new FormScan(boundaryOf(contentType), "model");
+  const boundary = boundaryOf(contentType);
+  const scan = new FormScan(boundary, "model");
   const length = declaredLength(request, limits.maxUpload, "limits.max_upload");
   const isSmall = length !== undefined && length <= limits.maxBody;
   const reader = readerOf(request);
@@ -59,8 +60,9 @@ export async function readForm(call: Call): Promise<Form> {
       }
     }
     call.endStep();
-    const field = scan.field;
-    if (field === undefined || field.value === "") {
+    const { usualModel } = call.route;
+    const { field } = scan;
+    if (field === undefined ? usualModel === undefined : field.value === "") {
       throw new RelayError("bad-request", 'The field "model" is missing; it must be a non-empty string.', {
         param: "model",
         wireCode: "missing_required_parameter",
@@ -68,16 +70,19 @@ export async function readForm(call: Call): Promise<Form> {
     }
     const first = spool === undefined ? join(held, size) : undefined;
     const rest = isWhole ? undefined : { call, reader, scan, limit: limits.maxUpload };
+    const model = field?.value ?? usualModel!;
+    const place = field ?? { start: scan.firstAt, end: scan.firstAt };
+    const said = (name: string): string => (field === undefined ? partOf(boundary, "model", name) : name);
     return {
-      model: field.value,
+      model,
+      isUsual: field === undefined,
       contentType: contentType!,
       isRepeatable: isWhole,
       // How many tokens are in sounds and pictures nobody can tell from their bytes.
       admit: (resolution) => admitOther(call, resolution, undefined),
       forModel(name): UpstreamCall["body"] {
-        if (first === undefined) return streamOf(edited(spool!, field, name), rest);
-        const bytes =
-          name === field.value ? first : splice(first, [{ start: field.start, end: field.end, text: name }]);
+        if (first === undefined) return streamOf(edited(spool!, place, said(name)), rest);
+        const bytes = name === field?.value ? first : splice(first, [{ ...place, text: said(name) }]);
         return rest === undefined ? bytes : streamOf([bytes], rest);
       },
       release: async () => spool?.release(),
@@ -91,9 +96,14 @@ export async function readForm(call: Call): Promise<Form> {
 
 /** A form nobody looks into, at the upstream's pace. Throws 413 and 415. */
 export function upload(call: Call): ReadableStream<Uint8Array> {
+  boundaryOf(call.request.headers.get("content-type"));
+  return uploadAny(call);
+}
+
+/** Bytes of any type, likewise. */
+export function uploadAny(call: Call): ReadableStream<Uint8Array> {
   const { request } = call;
   const { maxUpload } = call.snapshot.config.limits;
-  boundaryOf(request.headers.get("content-type"));
   declaredLength(request, maxUpload, "limits.max_upload");
   return streamOf([], { call, reader: readerOf(request), scan: undefined, limit: maxUpload });
 }
@@ -135,10 +145,14 @@ async function spooled(held: Uint8Array[]): Promise<Spool> {
   return spool;
 }
 
-async function* edited(spool: Spool, field: FormField, name: string): AsyncGenerator<Uint8Array> {
-  yield* spool.read(0, field.start);
-  yield Buffer.from(name);
-  yield* spool.read(field.end, spool.size);
+async function* edited(
+  spool: Spool,
+  { start, end }: Pick<FormField, "start" | "end">,
+  text: string,
+): AsyncGenerator<Uint8Array> {
+  yield* spool.read(0, start);
+  yield Buffer.from(text);
+  yield* spool.read(end, spool.size);
 }
 
 interface Rest {

@@ -56,6 +56,10 @@ export class KeptAnswers {
     return JSON.parse(decoder.decode(kept.bytes)) as Json;
   }
 
+  forget(owner: string, id: string): void {
+    this.#forget(`${owner} ${id}`);
+  }
+
   clear(): void {
     this.#entries.clear();
     this.#held = 0;
@@ -67,6 +71,30 @@ export class KeptAnswers {
     this.#entries.delete(key);
     this.#held -= kept.bytes.length;
   }
+}
+
+/** A whole answer with what it was said to. */
+export interface KeptAnswer {
+  readonly input: readonly Json[];
+  readonly response: JsonObject;
+}
+
+/** The answer of this id, if it is the caller's; nothing of one whose items alone are known. */
+export function keptAnswer(call: Call, id: string): KeptAnswer | undefined {
+  const kept = call.services.kept.find(ownerOf(call), id);
+  return isAnswer(kept) ? kept : undefined;
+}
+
+/** The answer and its items are as good as never said; what has continued it goes on. */
+export function forgetAnswer(call: Call, id: string, { response }: KeptAnswer): void {
+  const { kept } = call.services;
+  const owner = ownerOf(call);
+  for (const item of response["output"] as JsonObject[]) kept.forget(owner, String(item["id"]));
+  kept.forget(owner, id);
+}
+
+function isAnswer(kept: Json | undefined): kept is Json & KeptAnswer {
+  return typeof kept === "object" && kept !== null && !Array.isArray(kept) && "response" in kept;
 }
 
 /** Answers belong to the credential that asked for them: the access key, one API key, one user's sessions. */
@@ -84,10 +112,10 @@ export function recalled(call: Call, top: TopLevel): TopLevel {
   const { kept } = call.services;
   const owner = ownerOf(call);
   const isContinued = top.kind("previous_response_id") === QUOTE;
-  const before = isContinued ? kept.find(owner, String(top.value("previous_response_id"))) : undefined;
+  const before = isContinued ? keptAnswer(call, String(top.value("previous_response_id"))) : undefined;
   if (before === undefined && !bufferOf(top.bytes).includes(REFERENCE)) return top;
   const said = inputOf(top).map((item) => (isReference(item) ? (kept.find(owner, String(item["id"])) ?? item) : item));
-  const input = [...(Array.isArray(before) ? before : []), ...said];
+  const input = before === undefined ? said : [...before.input, ...(before.response["output"] as Json[]), ...said];
   return amendTop(
     top,
     [
@@ -117,7 +145,7 @@ export function keepAnswer(call: Call, top: TopLevel, response: JsonObject): voi
   const { kept } = call.services;
   const owner = ownerOf(call);
   for (const item of output as JsonObject[]) if (typeof item["id"] === "string") kept.keep(owner, item["id"], item);
-  kept.keep(owner, id, [...inputOf(top), ...output]);
+  kept.keep(owner, id, { input: inputOf(top), response });
 }
 
 /** The same encoder; what it says at the end is kept. */

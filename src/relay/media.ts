@@ -14,11 +14,15 @@ export function mayFetch({ identity }: Call): boolean {
   return identity.role !== "user";
 }
 
-/** What stands at an address that this upstream cannot read. A dialect's own clients know what it reads. */
+/**
+ * What stands at an address that this upstream cannot read. A dialect's own clients know what it reads, but for documents
+ * where that is known: they are written for one vendor's servers and asked of another's.
+ */
 function isUnread(call: Call, part: Part, { id, egress }: Codec, traits: Traits): part is MediaPart {
   if (part.type !== "media" || part.source.type !== "url" || !/^https?:/i.test(part.source.url)) return false;
   const reads = traits.mediaUrls !== false;
-  if (egress?.readsUrl === undefined || (reads && id === call.route.codec.id)) return !reads;
+  if (egress?.readsUrl === undefined) return !reads;
+  if (reads && id === call.route.codec.id) return part.kind === "file" && traits.fileUrls === false;
   return !egress.readsUrl(part.source.url, part.kind, traits);
 }
 

@@ -29,6 +29,11 @@ export function boundaryOf(contentType: string | null): string {
   return boundary;
 }
 
+/** A part that says this, to stand before another. */
+export function partOf(boundary: string, name: string, value: string): string {
+  return `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+}
+
 /**
  * Reads a form piece by piece and keeps no more of it than the head of one part. A field given twice is refused, as
  * parsers do not agree which of the two counts; so is a delimiter that not all of them would take for one.
@@ -36,6 +41,8 @@ export function boundaryOf(contentType: string | null): string {
 export class FormScan {
   /** Once its value is complete. */
   field: FormField | undefined;
+  /** Where the first part begins; another may be put before it. */
+  firstAt = 0;
   readonly #delimiter: Buffer;
   readonly #inner: Buffer;
   #state: "preamble" | "head" | "file" | "value" | "end" = "preamble";
@@ -94,6 +101,7 @@ export class FormScan {
         // Inside a line it is none, though not every parser minds.
         if (base + found > 0 && !(buffer[found - 2] === CR && buffer[found - 1] === LF)) throw malformedDelimiter();
         this.#state = "head";
+        this.firstAt = base + found;
         return found + this.#delimiter.length;
       }
       case "head":

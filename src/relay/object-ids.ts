@@ -6,7 +6,9 @@ export interface NamedObject {
   readonly kind: string;
 }
 
-const ID = /^[A-Za-z0-9_-]{1,256}$/;
+/** Google's names begin with those of their collections. */
+const NAME = /^(?:cachedContents|batches|files)\/[A-Za-z0-9_-]{1,256}$/;
+const ID = /^(?:(?:cachedContents|batches|files)\/)?[A-Za-z0-9_-]{1,256}$|^uploads\/[A-Za-z0-9_-]{1,1024}$/;
 
 /** Fields that name an object of another kind than the answer's own. */
 const LINKED: readonly (readonly [field: string, kind: string])[] = [
@@ -21,6 +23,12 @@ export function isObjectId(value: unknown): value is string {
 
 /** `kind`: of the object that the answer is about. */
 export function objectsIn(body: JsonObject, kind: string): NamedObject[] {
+  // Elsewhere a name is what the caller has chosen.
+  if (kind.startsWith("gemini-")) {
+    const { file } = body;
+    const { name } = typeof file === "object" && file !== null && !Array.isArray(file) ? file : body;
+    return typeof name === "string" && NAME.test(name) ? [{ id: name, kind }] : [];
+  }
   const named: NamedObject[] = [];
   const add = (id: unknown, its: string): void => {
     if (isObjectId(id)) named.push({ id, kind: its });

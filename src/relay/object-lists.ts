@@ -9,9 +9,9 @@ import { parseAnswer } from "./answer-text.ts";
 import { answerOwn, readWhole } from "./whole.ts";
 
 /** Of one caller's objects of one kind, so many are known here; older ones are found by their ids alone. */
-const OWN_MAX = 10_000;
+export const OWN_MAX = 10_000;
 /** Pages of an upstream that are searched for the caller's own before what was found is given. */
-const PAGES_MAX = 20;
+export const PAGES_MAX = 20;
 const LIMIT_DEFAULT = 20;
 const LIMIT_MAX = 100;
 
@@ -52,12 +52,12 @@ export async function listObjects(call: Call): Promise<Response> {
   return answerOwn(call, { ...names.own, data: data as Json[], has_more: hasMore, ...ends(data) });
 }
 
-interface Group {
+export interface Group {
   readonly first: UpstreamObject;
   readonly ids: ReadonlySet<string>;
 }
 
-function groupsOf(own: readonly UpstreamObject[]): Group[] {
+export function groupsOf(own: readonly UpstreamObject[]): Group[] {
   const groups = new Map<string, { first: UpstreamObject; ids: Set<string> }>();
   for (const object of own) {
     const name = `${object.provider}\n${object.keyId}`;
@@ -105,10 +105,10 @@ async function pagesOf(
   return { data, hasMore: true };
 }
 
-async function fetchPage(call: Call, { entry, key }: Place, query: string): Promise<JsonObject> {
+export async function fetchPage(call: Call, { entry, key }: Place, query: string): Promise<JsonObject> {
   const { route } = call;
   call.key = key;
-  const path = route.path.slice("/v1".length);
+  const path = call.said?.path ?? route.path.slice("/v1".length);
   const headers = forwardedHeaders(call.request.headers);
   const { operation, codec } = route;
   const shape = new Shape(

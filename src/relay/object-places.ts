@@ -83,8 +83,10 @@ export function defaultTargets(call: Call): Target[] {
 
 export function serves({ route }: Call, { provider, codecs }: ProviderEntry): boolean {
   if (provider.respond !== undefined || provider.operations?.has(route.operation) !== true) return false;
-  // The routes of one vendor's objects belong to one address, whichever of its dialects asks.
-  const family = route.codec.id.split("-", 1)[0]!;
+  const { id: asked, keepsAnswers } = route.codec;
+  // The routes of one vendor's objects belong to one address, whichever of its dialects asks; but what answers are kept
+  // in is only where answers are.
+  const family = keepsAnswers === true ? asked : asked.split("-", 1)[0]!;
   return (provider.rawCodecs ?? codecs).some(({ id }) => id.startsWith(family));
 }
 

@@ -1,18 +1,22 @@
 /** Files, batches, threads …: each lies with one upstream under one key, and all that follows must go to the same. */
 import { type JsonObject, RelayError, type UpstreamCall } from "../plugin/index.ts";
+import type { ProviderEntry } from "../routing/entry.ts";
 import type { Resolution } from "../routing/resolve.ts";
 import { admitRequest } from "./admission.ts";
 import { attempt, settle } from "./attempt.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
-import { upload } from "./forms.ts";
+import { readForm, upload } from "./forms.ts";
 import { forwardedHeaders } from "./headers.ts";
+import { keptAnswer } from "./kept-answers.ts";
+import { useKept } from "./kept-uses.ts";
 import { telling } from "./object-events.ts";
 import { isObjectId, type NamedObject, objectsIn } from "./object-ids.ts";
+import { listNamed } from "./named-lists.ts";
 import { listObjects } from "./object-lists.ts";
 import { defaultTargets, ownerOf, type Place, placeOf, serves } from "./object-places.ts";
-import { pass, unrepeatable } from "./raw.ts";
+import { pass, resolveNamed, unrepeatable } from "./raw.ts";
 import { resolveFor } from "./reach.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
@@ -22,7 +26,12 @@ import { validateFields } from "./validate.ts";
 interface Sent {
   readonly contentType: string;
   readonly top: TopLevel | undefined;
-  forModel(model: string): UpstreamCall["body"];
+  /** Of a form, or of the vendor's choice. */
+  readonly model?: string;
+  readonly isUsual?: boolean;
+  /** Lets go of what was put aside. */
+  release?(): Promise<void>;
+  forModel(model: string, entry: ProviderEntry): UpstreamCall["body"];
 }
 
 export async function runObject(call: Call): Promise<Response> {
@@ -30,7 +39,7 @@ export async function runObject(call: Call): Promise<Response> {
   call.lane = "raw";
   if (action === "list") {
     admitRequest(call);
-    return listObjects(call);
+    return call.route.object!.isPagedByToken === true ? listNamed(call) : listObjects(call);
   }
   if (action === "use") return use(call);
   return create(call);
@@ -39,24 +48,53 @@ export async function runObject(call: Call): Promise<Response> {
 /** Goes where the object of the path lies. */
 async function use(call: Call): Promise<Response> {
   const id = call.said?.id ?? "";
+  const kept = call.route.codec.keepsAnswers === true ? keptAnswer(call, id) : undefined;
+  if (kept !== undefined) {
+    admitRequest(call);
+    return useKept(call, id, kept);
+  }
   const place = await placeOf(call, id);
   admitRequest(call);
-  const response = await sendTo(call, place, await readSent(call), "");
+  const sent = await readSent(call);
+  checkModel(call, modelIn(call, sent.top));
+  const response = await sendTo(call, place, sent, "");
   if (call.route.method === "DELETE" && call.said?.path?.endsWith(`/${id}`)) await call.services.objects.remove(id);
   return response;
+}
+
+/** What is done with a thing may name a model as well: then it is one that the caller may call. */
+function checkModel(call: Call, model: string | undefined): void {
+  const { identity, route } = call;
+  if (identity.models === undefined) return;
+  if (route.object!.mayAskAnyModel === true) {
+    throw new RelayError("forbidden", "A key that is bound to models cannot use this: what it asks may name any.", {
+      wireCode: "model_not_allowed",
+    });
+  }
+  if (model !== undefined) resolveFor(call.snapshot.router, identity, model);
 }
 
 /** Goes where the objects it refers to lie, else to a provider of its model, else to the one for things of this kind. */
 async function create(call: Call): Promise<Response> {
   const sent = await readSent(call);
-  const model = modelIn(call, sent.top);
+  try {
+    return await createFrom(call, sent);
+  } finally {
+    await sent.release?.();
+  }
+}
+
+async function createFrom(call: Call, sent: Sent): Promise<Response> {
+  const model = sent.model ?? modelIn(call, sent.top);
+  checkModel(call, model);
   call.requestedModel = model ?? "";
   const referred = await referredPlace(call, sent.top);
   if (referred !== undefined) {
     admitRequest(call);
     return sendTo(call, referred, sent, model ?? "");
   }
-  const resolution = model === undefined ? undefined : resolveFor(call.snapshot.router, call.identity, model);
+  const { isUsual = false } = sent;
+  const resolution = model === undefined ? undefined : resolveNamed(call, { model, isUsual });
   const targets = (resolution?.targets ?? defaultTargets(call)).filter(({ entry }) => serves(call, entry));
   if (targets.length === 0) {
     throw new RelayError("not-found", `No provider offers ${call.route.path}.`, { wireCode: "not_found" });
@@ -76,11 +114,14 @@ async function create(call: Call): Promise<Response> {
 async function readSent(call: Call): Promise<Sent> {
   const { request, route } = call;
   const contentType = request.headers.get("content-type") ?? "application/json";
-  if (route.body === "multipart") {
+  if (route.body === "multipart" && !(route.alsoJson === true && isJson(contentType))) {
+    if (route.usualModel !== undefined) {
+      return { ...(await readForm(call)), top: undefined };
+    }
     const body = upload(call);
     return { contentType, top: undefined, forModel: () => body };
   }
-  if (route.method !== "POST") return { contentType, top: undefined, forModel: () => null };
+  if (route.body === "none") return { contentType, top: undefined, forModel: () => null };
   const bytes = await readJsonBody(call);
   if (bytes.length === 0) {
     validateFields(scanTopLevel(EMPTY_OBJECT), route);
@@ -89,22 +130,37 @@ async function readSent(call: Call): Promise<Sent> {
   const top = scanTopLevel(bytes);
   validateFields(top, route);
   call.streaming = top.kind("stream") === 0x74;
-  return { contentType, top, forModel: (model) => bodyFor(call, top, model) };
+  const isUsual = route.usualModel !== undefined && top.find("model") === undefined;
+  return {
+    ...(isUsual ? { model: route.usualModel!, isUsual } : {}),
+    contentType,
+    top,
+    forModel: (model) => bodyFor(call, top, model),
+  };
 }
 
+function isJson(contentType: string): boolean {
+  return /^application\/json\b/i.test(contentType);
+}
+
+const QUOTE = 0x22;
 const EMPTY_OBJECT = new TextEncoder().encode("{}") as Uint8Array<ArrayBuffer>;
 
 function bodyFor(call: Call, top: TopLevel, model: string): UpstreamCall["body"] {
-  if (model === "" || call.requestedModel === model) return top.bytes;
+  if (model === "" || call.requestedModel === model || call.said?.model !== undefined) return top.bytes;
   if (call.route.object!.isBatchOfRequests) return renamed(top, model);
-  return top.kind("model") === 0x22 ? editBody(top, call.requestedModel, model, false).body : top.bytes;
+  const isNamed = top.kind("model") === QUOTE || call.route.usualModel !== undefined;
+  // Google's models are named by their collection too.
+  const name = call.route.codec.id === "gemini" ? `models/${model}` : model;
+  return isNamed ? editBody(top, call.requestedModel, name, false).body : top.bytes;
 }
 
 /** The model of the call; of a batch of whole requests that of the first, and of all of them. */
 function modelIn(call: Call, top: TopLevel | undefined): string | undefined {
+  if (call.said?.model !== undefined) return call.said.model;
   if (top === undefined) return undefined;
   if (!call.route.object!.isBatchOfRequests) {
-    return top.kind("model") === 0x22 ? (top.value("model") as string) : undefined;
+    return top.kind("model") === QUOTE ? (top.value("model") as string).replace(/^models\//, "") : undefined;
   }
   const models = requestsIn(top).map(({ params }) => params?.model);
   const [first] = models;
@@ -166,9 +222,9 @@ export async function atPlace<T>(call: Call, { entry, key }: Place, model: strin
 
 async function send(call: Call, { entry, key }: Place, sent: Sent, model: string): Promise<Response> {
   const { route, said } = call;
-  const path = said?.path ?? route.path.slice("/v1".length);
+  const path = said?.path ?? route.upstreamPath ?? route.path.slice("/v1".length);
   const headers = forwardedHeaders(call.request.headers);
-  const body = sent.forModel(model);
+  const body = sent.forModel(model, entry);
   const { operation, codec, method } = route;
   const shape = new Shape(
     call,
@@ -194,20 +250,21 @@ async function send(call: Call, { entry, key }: Place, sent: Sent, model: string
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();
-    throw route.body === "multipart" ? unrepeatable(failure) : failure;
+    throw route.body === "multipart" && body instanceof ReadableStream ? unrepeatable(failure) : failure;
   }
 }
 
 /** Before the client learns of an object it must be known whose it is. */
 export async function remember(call: Call, place: Place, answer: Uint8Array): Promise<void> {
-  const { kind, action } = call.route.object!;
+  const { kind, action, makesAnother } = call.route.object!;
   let body: JsonObject;
   try {
     body = JSON.parse(new TextDecoder().decode(answer)) as JsonObject;
   } catch {
     return; // no JSON, no object
   }
-  const named = objectsIn(body, kind).filter(({ id }) => action === "create" || id !== body["id"]);
+  const isOfItself = action === "create" || makesAnother === true;
+  const named = objectsIn(body, kind).filter(({ id }) => isOfItself || id !== body["id"]);
   await note(call, place, named);
 }
 

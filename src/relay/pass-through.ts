@@ -1,7 +1,7 @@
 /** Pass-through lane: the client receives the upstream's own bytes; we only read over its shoulder. */
 import { join } from "../net/bytes.ts";
 import type { Answer } from "../net/answer.ts";
-import { type Egress, type Framing, RelayError, type StreamWatcher } from "../plugin/index.ts";
+import { type Egress, type Frame, type Framing, RelayError, type StreamWatcher } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import { lastFrameBoundary } from "../wire/sse.ts";
 import type { Call } from "./call.ts";
@@ -137,6 +137,11 @@ class PassThroughSource implements OpenedSource {
     this.#call.abandonAttempt();
   }
 
+  failure(error: RelayError): readonly Frame[] {
+    const call = this.#call;
+    return call.route.codec.ingress!.encodeStreamError(error, call.id, this.#told());
+  }
+
   #taken(chunk: Uint8Array | null): Uint8Array | null | undefined | Promise<Uint8Array | null> {
     if (chunk === null) {
       this.#isConcluded = true;
@@ -187,9 +192,22 @@ class PassThroughSource implements OpenedSource {
   }
 
   #see(bytes: Uint8Array): void {
+    for (const frame of this.#framesIn(bytes)) this.#watcher.see(frame);
+  }
+
+  /** The events that were released and are still here: the first ones, if the others have pushed them out, and the last. */
+  #told(): readonly Frame[] {
+    const kept = this.#tail.bytes();
+    if (!this.#tail.hasLost) return this.#framesIn(kept);
+    const { head } = this;
+    const first = this.#framesIn(head.subarray(0, Math.max(0, lastFrameBoundary(head))));
+    const last = this.#framesIn(kept.subarray(firstFrameBoundary(kept)));
+    return last.length > 0 ? [...first, ...last] : [...first, { data: bufferOf(kept).toString() }];
+  }
+
+  #framesIn(bytes: Uint8Array): Frame[] {
     const read = this.#options.framing.decoder();
-    for (const frame of read(bytes)) this.#watcher.see(frame);
-    for (const frame of read(null)) this.#watcher.see(frame);
+    return [...read(bytes), ...read(null)];
   }
 
   /** After the last byte: what the end of the stream says decides between success and failure. */

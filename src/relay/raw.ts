@@ -31,6 +31,8 @@ type Body = UpstreamCall["body"];
 /** Makes the body for one upstream model; `isRepeatable` false = it can be sent once only. */
 export interface RawBody {
   readonly model: string;
+  /** The request names no model, and this is what the vendor takes then. */
+  readonly isUsual?: boolean;
   readonly contentType: string;
   readonly isRepeatable: boolean;
   /** Holds the call against its caller's limits. */
@@ -39,7 +41,9 @@ export interface RawBody {
 }
 
 export async function runRaw(call: Call): Promise<Response> {
-  if (call.route.body !== "multipart") return routed(call, await readJson(call));
+  const { body, alsoJson } = call.route;
+  const isJson = alsoJson === true && /^application\/json\b/i.test(call.request.headers.get("content-type") ?? "");
+  if (body !== "multipart" || isJson) return routed(call, await readJson(call));
   const form = await readForm(call);
   try {
     return await routed(call, form);
@@ -50,7 +54,24 @@ export async function runRaw(call: Call): Promise<Response> {
 
 async function routed(call: Call, body: RawBody): Promise<Response> {
   call.requestedModel = body.model;
-  return passOn(call, resolveFor(call.snapshot.router, call.identity, body.model), body);
+  return passOn(call, resolveNamed(call, body), body);
+}
+
+/** Throws `model-not-found`, or `bad-request` where the request names none and the usual one is not served. */
+export function resolveNamed(call: Call, { model, isUsual }: Pick<RawBody, "model" | "isUsual">): Resolution {
+  try {
+    return resolveFor(call.snapshot.router, call.identity, model);
+  } catch (cause) {
+    if (isUsual !== true || !RelayError.is(cause) || cause.code !== "model-not-found") throw cause;
+    throw missingModel(`, and nobody here serves "${model}", which is what it means then; name one of /v1/models.`);
+  }
+}
+
+function missingModel(more: string): RelayError {
+  return new RelayError("bad-request", `The field "model" is missing${more}`, {
+    param: "model",
+    wireCode: "missing_required_parameter",
+  });
 }
 
 export async function passOn(call: Call, resolution: Resolution, body: RawBody): Promise<Response> {
@@ -73,7 +94,10 @@ export function serving(call: Call, resolution: Resolution): readonly Target[] {
 
 async function readJson(call: Call): Promise<RawBody> {
   const top = scanTopLevel(await readJsonBody(call));
-  validateFields(top, call.route, call.route.usualModel === undefined ? undefined : "model");
+  const { usualModel, unusualWith = [] } = call.route;
+  validateFields(top, call.route, usualModel === undefined ? undefined : "model");
+  const field = top.find("model") === undefined ? unusualWith.find((name) => top.find(name) !== undefined) : undefined;
+  if (field !== undefined) throw missingModel(`: with "${field}" the request has to name the model that takes it.`);
   return jsonBody(call, top);
 }
 
@@ -82,6 +106,7 @@ export function jsonBody(call: Call, top: TopLevel): RawBody {
   if (call.route.operation === "images") call.images = picturesIn(top.value("n"));
   return {
     model: top.text("model") ?? call.route.usualModel!,
+    isUsual: top.find("model") === undefined,
     contentType: "application/json",
     isRepeatable: true,
     admit: (resolution) =>
@@ -105,7 +130,14 @@ function wished(call: Call, top: TopLevel, model: string, { layers }: ProviderEn
   return amendTop(top, changes, call.route.codec.layout!);
 }
 
-async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: PoolKey): Promise<Response> {
+/** `read`: told of a whole JSON answer before the client gets it. */
+export async function tryOne(
+  call: Call,
+  body: RawBody,
+  { entry, model }: Target,
+  key: PoolKey,
+  read?: (bytes: Uint8Array) => Promise<void>,
+): Promise<Response> {
   const { route } = call;
   call.lane = "raw";
   const shape = new Shape(
@@ -122,7 +154,7 @@ async function tryOne(call: Call, body: RawBody, { entry, model }: Target, key: 
     key.secret,
   );
   try {
-    return await pass(call, entry, await answerFrom(call, entry, key, shape));
+    return await pass(call, entry, await answerFrom(call, entry, key, shape), read);
   } catch (cause) {
     const failure = failureOf(call, cause);
     call.abandonAttempt();

@@ -1,5 +1,5 @@
 /** Puts a passed-through stream into another envelope of the same dialect; what stands in the frames is not touched. */
-import type { Framing } from "../plugin/index.ts";
+import type { Framing, RelayError } from "../plugin/index.ts";
 import type { Source } from "./client-stream.ts";
 
 /** The frames of a source whose bytes are whole events of `from`, in the envelope `to`. */
@@ -30,6 +30,7 @@ export function reframed(source: Source, from: Framing, to: Framing): Source {
   return {
     next,
     ...(source.isComplete === undefined ? {} : { isComplete: () => source.isComplete!() }),
+    ...(source.failure === undefined ? {} : { failure: (error: RelayError) => source.failure!(error) }),
     stop: () => source.stop(),
   };
 }

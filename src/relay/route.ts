@@ -12,6 +12,12 @@ export interface ObjectUse {
   readonly refersBy?: readonly string[];
   /** The body holds whole requests, each with its model. */
   readonly isBatchOfRequests?: true;
+  /** The body may name models anywhere, which no key's list of models can be held against. */
+  readonly mayAskAnyModel?: true;
+  /** Pages of a list are named by tokens that only the vendor can read, not by the last thing on them. */
+  readonly isPagedByToken?: true;
+  /** What is asked of the one object makes another of its kind. */
+  readonly makesAnother?: true;
   /** The vendor is going to give it up. */
   readonly isDeprecated?: true;
 }
@@ -34,8 +40,8 @@ export interface RelayRoute {
   /** What an identity must hold. */
   readonly scope: Scope;
   /**
-   * `chat`, `completions`, `embeddings`, `rerank`, `count-tokens`: as they are or translated. `json`, `multipart`: raw, with the body in that
-   * form. `none`: raw, without a body.
+   * `chat`, `completions`, `embeddings`, `rerank`, `count-tokens`: as they are or translated. `compact`: as it is, for
+   * upstreams of its dialect. `google-upload`: bytes in Google's protocol. `json`, `multipart`: raw, with the body in that form. `none`: raw, without a body.
    */
   readonly body:
     | "chat"
@@ -43,6 +49,8 @@ export interface RelayRoute {
     | "embeddings"
     | "rerank"
     | "count-tokens"
+    | "compact"
+    | "google-upload"
     | "credits"
     | "realtime"
     | "json"
@@ -62,6 +70,10 @@ export interface RelayRoute {
   readonly streams?: true;
   /** Raw lane: the model that the vendor takes where a request names none. */
   readonly usualModel?: string;
+  /** Fields that only other models than that take. */
+  readonly unusualWith?: readonly string[];
+  /** Forms may come as JSON. */
+  readonly alsoJson?: true;
   /** Top-level fields that must be there, and what their text must begin with. */
   readonly required: Readonly<Record<string, FieldKind>>;
   /** Top-level fields that may be there, and what their text must begin with; `null` is always allowed. */

@@ -4,10 +4,12 @@ import { RelayError } from "../plugin/index.ts";
 import { Call, type CallStart } from "./call.ts";
 import { runChat } from "./chat.ts";
 import { failureResponse } from "./failure-response.ts";
+import { runCompact } from "./compact.ts";
 import { runCompletions } from "./completions.ts";
 import { runCountTokens } from "./count-tokens.ts";
 import { runCredits } from "./credits.ts";
 import { runEmbeddings } from "./embeddings.ts";
+import { runGoogleUpload } from "./google-uploads.ts";
 import { runRaw } from "./raw.ts";
 import { runObject } from "./objects.ts";
 import { runRealtime } from "./realtime.ts";
@@ -22,9 +24,11 @@ const LANES: { readonly [Body in RelayRoute["body"]]?: (call: Call) => Promise<R
   json: runRaw,
   multipart: runRaw,
   none: runRaw,
+  compact: runCompact,
   completions: runCompletions,
   "count-tokens": runCountTokens,
   embeddings: runEmbeddings,
+  "google-upload": runGoogleUpload,
   rerank: runRerank,
   credits: runCredits,
   realtime: runRealtime,
@@ -51,7 +55,8 @@ export function runCall(services: RelayServices, start: CallStart): Promise<Resp
   } catch (cause) {
     return Promise.resolve(failureResponse(call, cause));
   }
-  const lane = call.route.object === undefined ? LANES[call.route.body] : runObject;
+  const { object, body } = call.route;
+  const lane = object === undefined || body === "google-upload" ? LANES[body] : runObject;
   return lane === undefined ? runChat(call) : guarded(call, lane);
 }
 

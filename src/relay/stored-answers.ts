@@ -6,8 +6,8 @@ import { isObjectId } from "./object-ids.ts";
 import type { TopLevel } from "./scan.ts";
 
 const KIND = "response";
-const QUOTE = 0x22;
 const FALSE = 0x66;
+const NULL = 0x6e;
 /** The id stands at the beginning of an answer, and of the first event of a stream. */
 const ID = /"id"\s*:\s*"([A-Za-z0-9_-]{1,256})"/;
 const ID_WITHIN_BYTES = 4096;
@@ -30,22 +30,35 @@ export async function noteKept(call: Call, place: Place, head: Uint8Array): Prom
   }
 }
 
-/** The id of the answer that this call continues. */
-export function continuedId(call: Call, top: TopLevel): string | undefined {
-  if (call.route.codec.keepsAnswers !== true || top.kind("previous_response_id") !== QUOTE) return undefined;
-  const id = top.value("previous_response_id");
-  return isObjectId(id) ? id : undefined;
+/** What lies with the vendor and this call goes on from: an answer, a conversation, a cached prompt. */
+export interface Continued {
+  readonly id: string;
+  /** The field that names it. */
+  readonly param: string;
+}
+
+export function continuedIn(call: Call, top: TopLevel): Continued | undefined {
+  const { goesOnFrom } = call.route.codec;
+  const param = goesOnFrom?.find((field) => top.find(field) !== undefined && top.kind(field) !== NULL);
+  if (param === undefined) return undefined;
+  const value = top.value(param) as string | { readonly id?: unknown } | null;
+  const id = typeof value === "object" ? value?.id : value;
+  return isObjectId(id) ? { id, param } : undefined;
 }
 
 /**
- * Where the answer lies that is continued. `undefined`: nobody here has seen it, so its upstream may judge. Throws 404
- * for another's, and for one that lies where this model is not served.
+ * Where that lies. `undefined`: nobody here has seen it, so its upstream may judge. Throws 404 for another's, and for one
+ * that lies where this model is not served.
  */
-export async function continuedPlace(call: Call, id: string, resolution: Resolution): Promise<Place | undefined> {
+export async function continuedPlace(
+  call: Call,
+  { id, param }: Continued,
+  resolution: Resolution,
+): Promise<Place | undefined> {
   const object = await call.services.objects.find(id);
   if (object === undefined) return undefined;
-  if (!isOwn(object, call.identity)) throw unknownObject("previous_response_id");
-  const place = whereIs(call, object, "previous_response_id");
-  if (!resolution.targets.some(({ entry }) => entry === place.entry)) throw unknownObject("previous_response_id");
+  if (!isOwn(object, call.identity)) throw unknownObject(param);
+  const place = whereIs(call, object, param);
+  if (!resolution.targets.some(({ entry }) => entry === place.entry)) throw unknownObject(param);
   return place;
 }

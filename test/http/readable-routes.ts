@@ -59,6 +59,29 @@ export const READABLE: Readonly<Record<string, Row>> = {
   "/v1/vector_stores/{id}/{part}": object("store"),
   "/v1/vector_stores/{id}/{part}/{item}": object("store"),
   "/v1/vector_stores/{id}/{part}/{item}/{more}": object("store"),
+  "/v1/containers": objects,
+  "/v1/containers/{id}": object("container"),
+  "/v1/containers/{id}/files": object("container"),
+  "/v1/containers/{id}/files/{file}": object("container"),
+  "/v1/containers/{id}/files/{file}/content": object("container"),
+  "/v1/skills": objects,
+  "/v1/skills/{id}": object("skill"),
+  "/v1/skills/{id}/content": object("skill"),
+  "/v1/skills/{id}/versions": object("skill"),
+  "/v1/skills/{id}/versions/{version}": object("skill"),
+  "/v1/skills/{id}/versions/{version}/content": object("skill"),
+  "/v1/evals": objects,
+  "/v1/evals/{id}": object("eval"),
+  "/v1/evals/{id}/runs": object("eval"),
+  "/v1/evals/{id}/runs/{run}": object("eval"),
+  "/v1/evals/{id}/runs/{run}/output_items": object("eval"),
+  "/v1/evals/{id}/runs/{run}/output_items/{item}": object("eval"),
+  "/v1/videos": objects,
+  "/v1/videos/{id}": object("video"),
+  "/v1/videos/{id}/content": object("video"),
+  "/v1/conversations/{id}": object("conversation"),
+  "/v1/conversations/{id}/items": object("conversation"),
+  "/v1/conversations/{id}/items/{item}": object("conversation"),
   "/v1/responses/{id}": object("response"),
   "/v1/responses/{id}/input_items": object("response"),
   "/v1/messages/batches": {
@@ -67,6 +90,13 @@ export const READABLE: Readonly<Record<string, Row>> = {
   },
   "/v1/messages/batches/{id}": object("messages"),
   "/v1/messages/batches/{id}/results": object("messages"),
+  "/v1beta/cachedContents": { filters: googlePaging("cachedContents") },
+  "/v1beta/cachedContents/{id}": { path: ({ tail }) => `cache-${tail}`, filters: { key: values() } },
+  "/v1beta/files": { filters: googlePaging("files") },
+  "/v1beta/files/{id}": { path: ({ tail }) => `file-${tail}`, filters: { key: values() } },
+  "/v1beta/files/{id}:download": { path: ({ tail }) => `file-${tail}`, filters: { key: values() } },
+  "/v1beta/batches": { filters: googlePaging("batches") },
+  "/v1beta/batches/{id}": { path: ({ tail }) => `batch-${tail}`, filters: { key: values() } },
   "/v1/credits": {},
   "/v1/realtime": { filters: { model: values("gpt-4o") } },
 
@@ -139,6 +169,14 @@ export const READABLE: Readonly<Record<string, Row>> = {
     },
   },
 };
+
+function googlePaging(collection: string) {
+  return {
+    pageSize: values("1", "1000"),
+    pageToken: ({ tail }: Names) => [`${collection}/cache-${tail}`],
+    key: values(),
+  };
+}
 
 function modelPaging() {
   return { limit: values("1"), after_id: values("gpt-4o"), before_id: values("gpt-4o") };

@@ -360,11 +360,11 @@ describe("anthropic", () => {
     expect(headers["x-api-key"]).toBe(SECRET);
   });
 
-  test("passes token counting and batches on below /v1", async () => {
+  test("passes token counting, batches and files on below /v1", async () => {
     const provider = await setUp("anthropic");
     const call = callOf(provider, { operation: "count-tokens", path: "/messages/count_tokens", query: "?beta=true" });
     expect((await requestOf(provider, call)).url).toBe("https://api.anthropic.com/v1/messages/count_tokens?beta=true");
-    expect([...(provider.operations ?? [])].toSorted()).toEqual(["batches", "count-tokens"]);
+    expect([...(provider.operations ?? [])].toSorted()).toEqual(["batches", "count-tokens", "files"]);
   });
 
   test.each([

@@ -319,3 +319,109 @@ describe("a piece that fails", () => {
     expect(under.records[0]).toMatchObject({ failure: "client-closed", attempts: 1 });
   });
 });
+
+describe("Voyage, which takes OpenAI's requests in words of its own", () => {
+  const answer: Script = ({ text }) => {
+    const { input } = JSON.parse(text) as { input: string | string[] };
+    const data = [input].flat().map((one, index) => ({ object: "embedding", index, embedding: vectorOf(one) }));
+    return { json: { object: "list", data, model: "voyage-3", usage: { total_tokens: data.length } } };
+  };
+  const voyage = (up: string) =>
+    `providers: { voyage: { provider_type: voyage, base_url: "${up}/v1", keys: [{ key: voyage-key-1 }], models: { include: ["voyage-*"] } } }`;
+  async function ask(path: string, body: object | string) {
+    const up = await startUpstream(answer);
+    open.push(up);
+    const under = await startRelay(voyage(up.url));
+    open.push(under);
+    const response = await under.post(path, body);
+    const sent = up.received.map(({ text }) => text);
+    return { status: response.status, dropped: response.headers.get("x-relay-dropped-params"), sent };
+  }
+
+  test("dimensions arrive under its name, `float` is left unsaid, all else stays as it was written", async () => {
+    const body =
+      '{ "model":"voyage-3", "input":[ "h\\u00e9 1" ], "dimensions":256, "encoding_format":"float", "truncation":false, "x":1.0 }';
+    const { status, sent, dropped } = await ask("/v1/embeddings", body);
+    expect([status, dropped]).toEqual([200, null]);
+    expect(sent).toEqual([
+      '{ "model":"voyage-3", "input":[ "h\\u00e9 1" ], "truncation":false, "x":1.0,"output_dimension":256 }',
+    ]);
+  });
+
+  test.each([
+    ["in its own words already", { model: "voyage-3", input: "a 1", output_dimension: 256, input_type: "query" }],
+    ["that asks for bytes", { model: "voyage-3", input: "a 1", encoding_format: "base64" }],
+  ])("a request %s arrives byte for byte", async (_name, body) => {
+    const { sent } = await ask("/v1/embeddings", body);
+    expect(sent).toEqual([JSON.stringify(body)]);
+  });
+
+  test("its own word goes before OpenAI's where a request has both", async () => {
+    const { sent } = await ask("/v1/embeddings", {
+      ...{ model: "voyage-3", input: "a 1", dimensions: 512, output_dimension: 256 },
+    });
+    expect(JSON.parse(sent[0]!)).toEqual({ model: "voyage-3", input: "a 1", output_dimension: 256 });
+  });
+
+  test("a Gemini client's length and task arrive too; a task that it lacks is named", async () => {
+    const request = (taskType: string) => ({
+      content: { parts: [{ text: "a 1" }] },
+      outputDimensionality: 512,
+      taskType,
+    });
+    const query = await ask("/v1beta/models/voyage-3:embedContent", request("RETRIEVAL_QUERY"));
+    expect(JSON.parse(query.sent[0]!)).toEqual({
+      model: "voyage-3",
+      input: "a 1",
+      output_dimension: 512,
+      input_type: "query",
+    });
+    expect(query.dropped).toBeNull();
+    const other = await ask("/v1beta/models/voyage-3:embedContent", request("CLUSTERING"));
+    expect(JSON.parse(other.sent[0]!)).not.toHaveProperty("input_type");
+    expect(other.dropped).toBe("taskType");
+  });
+});
+
+describe("Bedrock's ARNs", () => {
+  const OWN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123";
+  async function ask(model: string, more = "") {
+    const up = await startUpstream(({ text }) => {
+      const { inputText, texts } = JSON.parse(text) as { inputText?: string; texts?: string[] };
+      if (texts !== undefined) return { json: { embeddings: { float: texts.map(vectorOf) } } };
+      return { json: { embedding: vectorOf(inputText!), inputTextTokenCount: 1 } };
+    });
+    open.push(up);
+    const under = await startRelay(
+      `providers: { aws: { provider_type: bedrock, base_url: "${up.url}", keys: [{ key: bedrock-key-1 }], models: { include: ["*"] }${more} } }`,
+    );
+    open.push(under);
+    const response = await under.post("/v1/embeddings", { model, input: "a 1" });
+    return { status: response.status, body: await readJson(response), paths: up.received.map(({ path }) => path) };
+  }
+
+  test.each([
+    "arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-embed-text-v2:0",
+    "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.cohere.embed-v4:0",
+  ])("%s tells whose model it is", async (model) => {
+    const { status, paths } = await ask(model);
+    expect([status, paths]).toEqual([200, [`/model/${encodeURIComponent(model)}/invoke`]]);
+  });
+
+  test("a profile of one's own does not: 400 that names the key of the configuration, and nobody is asked", async () => {
+    const { status, body, paths } = await ask(OWN);
+    expect([status, body, paths]).toMatchObject([
+      400,
+      { error: { param: "model", message: expect.stringContaining("inference_profiles") } },
+      [],
+    ]);
+    expect(JSON.stringify(body)).not.toContain("123456789012");
+  });
+
+  test("under the name of its model it is asked", async () => {
+    const model = "cohere.embed-v4:0";
+    const { status, body, paths } = await ask(model, `, inference_profiles: { "${model}": "${OWN}" }`);
+    expect([status, paths]).toEqual([200, [`/model/${encodeURIComponent(OWN)}/invoke`]]);
+    expect(body).toMatchObject({ model });
+  });
+});

@@ -137,7 +137,8 @@ test("two calls of one request id, as a caller may choose it, say different thin
 test("another organisation's answer is one that nobody knows", async () => {
   const { up, under } = await start();
   const item = { id: "msg_foreign", type: "message", role: "assistant", content: [] };
-  under.services.kept.keep("org_other:key_1", "resp_foreign", [item]);
+  const response = { id: "resp_foreign", output: [item] };
+  under.services.kept.keep("org_other:key_1", "resp_foreign", { input: [item], response });
   under.services.kept.keep("org_other:key_1", "msg_foreign", item);
   for (const body of [
     { previous_response_id: "resp_foreign", input: "x" },

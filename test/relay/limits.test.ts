@@ -62,7 +62,7 @@ async function house(limits: Partial<CallerLimits>, script: Script | Script[], m
   const under = await startRelay(
     `
 providers:
-  one: { provider_type: openai, base_url: "${up.url}/v1", keys: [{ key: up-secret-1 }] }
+  one: { provider_type: openai, base_url: "${up.url}/v1", dialects: [openai-chat, openai-responses], keys: [{ key: up-secret-1 }] }
 ${more}
 `,
     directoryOf(keys),

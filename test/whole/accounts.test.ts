@@ -163,7 +163,9 @@ describe.skipIf(missingBinary !== undefined)(
       const narrow = new OpenAI({ baseURL: `${relay.url}/v1`, apiKey: keys[4]!, maxRetries: 0 });
       const refused = await narrow.embeddings.create({ model: "echo", input: "x" }).catch((error: unknown) => error);
       expect(refused).toBeInstanceOf(OpenAI.PermissionDeniedError);
-      const stranger = new OpenAI({ baseURL: `${relay.url}/v1`, apiKey: `${keys[2]!.slice(0, -1)}0`, maxRetries: 0 });
+      const [key = ""] = keys.slice(2);
+      const forged = key.slice(0, -1) + (key.endsWith("0") ? "1" : "0");
+      const stranger = new OpenAI({ baseURL: `${relay.url}/v1`, apiKey: forged, maxRetries: 0 });
       const unknown = await stranger.models.list().catch((error: unknown) => error);
       expect(unknown).toBeInstanceOf(OpenAI.AuthenticationError);
     }, 30_000);

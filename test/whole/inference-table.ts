@@ -314,7 +314,37 @@ const openaiRows: Row[] = [
     status: 404,
     answer: { error: { code: "unknown_url" } },
   },
-  { row: "anything else", path: "/v1/evals", body: {}, status: 404, answer: { error: { code: "unknown_url" } } },
+  {
+    row: "responses/compact",
+    path: "/v1/responses/compact",
+    body: { model: "full", input: "hello" },
+    reply: { json: { id: "resp_2", object: "response.compaction", output: [] } },
+    asks: "POST /full/v1/responses/compact",
+    answer: { object: "response.compaction" },
+  },
+  {
+    row: "responses/input_tokens",
+    path: "/v1/responses/input_tokens",
+    body: { model: "full", input: "hello" },
+    reply: { json: { object: "response.input_tokens", input_tokens: 9 } },
+    asks: "POST /full/v1/responses/input_tokens",
+    answer: { object: "response.input_tokens", input_tokens: 9 },
+  },
+  {
+    row: "conversations",
+    path: "/v1/conversations",
+    body: {},
+    reply: { json: { id: "conv_row", object: "conversation" } },
+    asks: "POST /full/v1/conversations",
+    answer: { id: "conv_row" },
+  },
+  {
+    row: "anything else",
+    path: "/v1/nothing_of_the_kind",
+    body: {},
+    status: 404,
+    answer: { error: { code: "unknown_url" } },
+  },
 ];
 const anthropicRows: Row[] = [
   {

@@ -2,6 +2,7 @@
 import type { Codec } from "../../contract/codec.ts";
 import { sse } from "../../wire/sse.ts";
 import { RELAY_SIGNATURE_PREFIX } from "../shared/envelope.ts";
+import { fieldNames, holdsUrl } from "../shared/held-urls.ts";
 import { messagesCounting } from "./count-tokens.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
@@ -14,6 +15,8 @@ import { holdsUnsignedThinking } from "./unsigned.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
 import { headersFor } from "./hosted-tools.ts";
 import { MESSAGES } from "./wire.ts";
+
+const URLS = fieldNames("url");
 
 export const anthropicMessages = {
   id: MESSAGES,
@@ -37,7 +40,8 @@ export const anthropicMessages = {
     streamDecoder: createStreamDecoder,
     decodeError,
     readFacts,
-    mustRewrite: holdsUnsignedThinking,
+    mustRewrite: (body, traitsOf, model) =>
+      holdsUnsignedThinking(body, traitsOf, model) || (traitsOf(model).mediaUrls === false && holdsUrl(body, URLS)),
     answerMark: new TextEncoder().encode('"content"'),
     watcher: createWatcher,
   },

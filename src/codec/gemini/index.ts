@@ -47,4 +47,5 @@ export const gemini = {
   counting: geminiCounting,
   embeddings: geminiEmbeddings,
   layout: geminiLayout,
+  goesOnFrom: ["cachedContent", "cached_content"],
 } as const satisfies Codec;

@@ -56,15 +56,22 @@ function isTokenIds(list: readonly Json[]): list is number[] {
 /** Numbers are always asked for: every server knows them, and bytes are made of them where a client wants bytes. */
 function encodeRequest(
   { inputs, dimensions, taskType, user }: EmbeddingRequest,
-  { model, lose }: EmbeddingTarget,
+  { model, words, lose }: EmbeddingTarget,
 ): JsonObject {
-  if (taskType !== undefined) lose("taskType", "the upstream's dialect has no such field");
+  const inputType = taskType === undefined ? undefined : words?.inputTypes?.[taskType];
+  if (taskType !== undefined && inputType === undefined) {
+    lose(
+      "taskType",
+      words?.inputTypes === undefined ? "the upstream's dialect has no such field" : "it has no such task",
+    );
+  }
   return compact<JsonObject>({
     model,
     input: inputs.length === 1 && typeof inputs[0] === "string" ? inputs[0] : inputs.map(copy),
-    dimensions,
+    [words?.dimensions ?? "dimensions"]: dimensions,
+    input_type: inputType,
     user,
-    encoding_format: "float",
+    encoding_format: words?.isFloatUnsaid === true ? undefined : "float",
   });
 }
 

@@ -1,6 +1,7 @@
 /** Finds in the bytes of a chat request what a server of this dialect would refuse, so that it is written anew. */
 import type { Traits } from "../../contract/codec.ts";
 import { bufferOf } from "../../wire/part.ts";
+import { fieldNames, holdsUrl } from "../shared/held-urls.ts";
 import { isShortToolId } from "../shared/tool-names.ts";
 
 const RESULT_ID = Buffer.from('"tool_call_id"');
@@ -8,16 +9,19 @@ const CALLS = Buffer.from('"tool_calls"');
 const THOUGHTS = Buffer.from('"reasoning_content"');
 const NO_THOUGHTS = /^\s*:\s*(?:""|null)/;
 const NEWER = ['"max_completion_tokens"', '"developer"'].map((text) => Buffer.from(text));
+const DOCUMENTS = fieldNames("file_data");
+const MEDIA = fieldNames("image_url", "video_url", "file_data");
 
 /** Longest stretch in which an id or an empty value is looked for, bytes. */
 const NEAR = 128;
 
 /**
- * Most servers take everything: for them nothing is searched. Quotes inside texts are escaped, so that only names and
- * values match; a needless match costs no more than a translation.
+ * Most servers take everything: for them little or nothing is searched. Quotes inside texts are escaped, so that only
+ * names and values match; a needless match costs no more than a translation.
  */
 export function mustRewrite(body: Uint8Array, traitsOf: (model: string) => Traits, model: string): boolean {
-  const { newerNames, reasoningHistory, shortToolIds } = traitsOf(model);
+  const { newerNames, reasoningHistory, shortToolIds, mediaUrls, fileUrls } = traitsOf(model);
+  if (mediaUrls === false ? holdsUrl(body, MEDIA) : fileUrls === false && holdsUrl(body, DOCUMENTS)) return true;
   if (newerNames !== false && reasoningHistory !== "reasoning_content" && shortToolIds !== true) return false;
   const bytes = bufferOf(body);
   if (newerNames === false && NEWER.some((name) => bytes.includes(name))) return true;

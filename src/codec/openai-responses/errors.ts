@@ -2,7 +2,7 @@
 import type { JsonObject } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import type { RelayError } from "../../contract/errors.ts";
-import { isObject } from "../shared/json.ts";
+import { isObject, numberOf, objectOr, parseJson } from "../shared/json.ts";
 import { encodeOpenAiError, openAiError, readsOpenAiError } from "../shared/openai-errors.ts";
 import { CONTEXT_LENGTH_EXCEEDED } from "../shared/upstream-error.ts";
 
@@ -59,28 +59,75 @@ export function failureOf(error: RelayError, requestId: string): JsonObject {
 /** Numbers of events rise; behind a stream whose events were not counted this one is higher than all of them. */
 const SEQUENCE_NUMBER_LAST = 2_147_483_647;
 
+/** As much of a response as clients need to read the failure, where nothing is known of the one that failed. */
+const UNKNOWN: JsonObject = {
+  object: "response",
+  created_at: 0,
+  incomplete_details: null,
+  instructions: null,
+  model: "",
+  parallel_tool_calls: true,
+  temperature: null,
+  tool_choice: "auto",
+  tools: [],
+  top_p: null,
+  metadata: {},
+};
+
 /**
- * The end of a stream of which nothing is known: as much of a response as clients need to read the failure. Codex
- * knows `response.failed` and passes over a bare `error`.
+ * The end of a stream: the response that began has failed, with the items that were complete by then. Codex knows
+ * `response.failed` and passes over a bare `error`.
  */
-export function encodeStreamError(error: RelayError, requestId: string): Frame[] {
+export function encodeStreamError(error: RelayError, requestId: string, told: readonly Frame[] = []): Frame[] {
+  const { response: begun, sequence, output } = readTold(told);
   const response = {
     id: `resp_${requestId}`,
-    object: "response",
-    created_at: 0,
+    ...UNKNOWN,
+    ...begun,
     status: "failed",
     error: failureOf(error, requestId),
-    incomplete_details: null,
-    instructions: null,
-    model: "",
-    output: [],
-    parallel_tool_calls: true,
-    temperature: null,
-    tool_choice: "auto",
-    tools: [],
-    top_p: null,
-    metadata: {},
+    output,
   };
-  const body = { type: "response.failed", sequence_number: SEQUENCE_NUMBER_LAST, response };
+  // A response that has ended tells counts or says nothing of them, but no null.
+  if (begun["usage"] === null) delete (response as JsonObject)["usage"];
+  const body = { type: "response.failed", sequence_number: sequence ?? SEQUENCE_NUMBER_LAST, response };
   return [{ event: "response.failed", data: JSON.stringify(body) }];
+}
+
+interface Told {
+  /** As it stood when it began. */
+  readonly response: JsonObject;
+  /** Of the next event; `undefined` where the last events did not tell theirs. */
+  readonly sequence: number | undefined;
+  /** All of the items, or none where some of them are not known. */
+  readonly output: JsonObject[];
+}
+
+const NUMBER = /"sequence_number"\s*:\s*(\d{1,15})(?=\s*[,}])/;
+
+function readTold(told: readonly Frame[]): Told {
+  let response: JsonObject = {};
+  let sequence: number | undefined;
+  let places = 0;
+  const items = new Map<number, JsonObject>();
+  for (const { data } of told) {
+    const body = parseJson(data);
+    if (!isObject(body)) {
+      // Cut off at its beginning; in texts the name would be written with backslashes.
+      const number = NUMBER.exec(data)?.[1];
+      sequence = number === undefined ? undefined : Number(number);
+      continue;
+    }
+    if (isObject(body["response"])) response = { ...body["response"], ...response };
+    sequence = numberOf(body["sequence_number"]) ?? sequence;
+    const place = numberOf(body["output_index"]);
+    if (place === undefined || body["type"] !== "response.output_item.done") continue;
+    items.set(place, objectOr(body["item"]));
+    places = Math.max(places, place + 1);
+  }
+  return {
+    response,
+    sequence: sequence === undefined ? undefined : sequence + 1,
+    output: items.size === places ? [...items].toSorted(([a], [b]) => a - b).map(([, item]) => item) : [],
+  };
 }

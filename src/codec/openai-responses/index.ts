@@ -2,6 +2,7 @@
 import type { Codec } from "../../contract/codec.ts";
 import { sse } from "../../wire/sse.ts";
 import { RELAY_SIGNATURE_PREFIX } from "../shared/envelope.ts";
+import { fieldNames, holdsUrl } from "../shared/held-urls.ts";
 import { responsesCounting } from "./count-tokens.ts";
 import { decodeRequest } from "./decode-request.ts";
 import { createStreamDecoder } from "./decode-stream.ts";
@@ -12,6 +13,8 @@ import { responsesLayout } from "./layout.ts";
 import { decodeResponse } from "./response.ts";
 import { createWatcher, readFacts } from "./watcher.ts";
 import { RESPONSES } from "./wire.ts";
+
+const MEDIA = fieldNames("image_url", "file_url");
 
 export const openaiResponses = {
   id: RESPONSES,
@@ -33,6 +36,7 @@ export const openaiResponses = {
     encodeRequest,
     lacksStop: true,
     hosted: ["web-search", "code", "mcp"],
+    mustRewrite: (body, traitsOf, model) => traitsOf(model).mediaUrls === false && holdsUrl(body, MEDIA),
     decodeResponse,
     streamDecoder: createStreamDecoder,
     decodeError,
@@ -45,4 +49,5 @@ export const openaiResponses = {
   counting: responsesCounting,
   layout: responsesLayout,
   keepsAnswers: true,
+  goesOnFrom: ["previous_response_id", "conversation"],
 } as const satisfies Codec;
