@@ -27,7 +27,10 @@ const BATCHES: ObjectFamily = {
 };
 
 export const GEMINI_OBJECT_ROUTES: readonly RelayRoute[] = [
-  route(CACHES, "POST", "/v1beta/cachedContents", "create", { required: { model: "string" } }),
+  route(CACHES, "POST", "/v1beta/cachedContents", "create", {
+    keepsPrompt: true,
+    required: { model: "string" },
+  }),
   route(CACHES, "GET", "/v1beta/cachedContents", "list", { isPagedByToken: true }),
   ...uses(CACHES, "GET PATCH DELETE", "/v1beta/cachedContents/{id}"),
 

@@ -143,14 +143,15 @@ export const OBJECT_ROUTES: readonly RelayRoute[] = [
   ...uses(THREADS, "GET", "/v1/threads/{id}/runs/{run}/steps"),
   ...uses(THREADS, "GET", "/v1/threads/{id}/runs/{run}/steps/{step}"),
 
-  route(STORES, "POST", "/v1/vector_stores", "create", { refersBy: ["file_ids"] }),
+  route(STORES, "POST", "/v1/vector_stores", "create", { refersBy: ["file_ids"], isPaid: true }),
   route(STORES, "GET", "/v1/vector_stores", "list"),
   ...uses(STORES, "GET POST DELETE", "/v1/vector_stores/{id}"),
-  ...uses(STORES, "GET POST", "/v1/vector_stores/{id}/{part}"),
+  ...uses(STORES, "GET", "/v1/vector_stores/{id}/{part}"),
+  ...uses(STORES, "POST", "/v1/vector_stores/{id}/{part}", { isPaid: true }),
   ...uses(STORES, "GET POST DELETE", "/v1/vector_stores/{id}/{part}/{item}"),
   ...uses(STORES, "GET POST", "/v1/vector_stores/{id}/{part}/{item}/{more}"),
 
-  route(CONTAINERS, "POST", "/v1/containers", "create", { refersBy: ["file_ids"] }),
+  route(CONTAINERS, "POST", "/v1/containers", "create", { refersBy: ["file_ids"], isPaid: true }),
   route(CONTAINERS, "GET", "/v1/containers", "list"),
   ...uses(CONTAINERS, "GET DELETE", "/v1/containers/{id}"),
   ...uses(CONTAINERS, "GET", "/v1/containers/{id}/files"),

@@ -1,5 +1,5 @@
-/** Batches whose requests stand in the body: which models they name, and what they may use. */
-import { type Json, type JsonObject, RelayError } from "../plugin/index.ts";
+/** What is handed to vendors to be worked off or kept, with requests in it: which models those name, and what they use. */
+import { type Json, type JsonObject, RelayError, type Usage } from "../plugin/index.ts";
 import type { Call } from "./call.ts";
 import { positive, type Size, inputTokensOf, OUTPUT_TOKENS_MAX } from "./request-size.ts";
 import type { TopLevel } from "./scan.ts";
@@ -74,6 +74,12 @@ export function sizeOfBatch({ route, snapshot }: Call, top: TopLevel): Size {
     outputTokens += Math.min(positive(max) ?? snapshot.config.limits.reserveOutputTokens, OUTPUT_TOKENS_MAX);
   }
   return { inputTokens: inputTokensOf(top.bytes), outputTokens };
+}
+
+/** What Gemini tells of a prompt that it keeps. */
+export function usageOfPrompt(made: JsonObject): Usage | undefined {
+  const { totalTokenCount } = objectOf(made["usageMetadata"]);
+  return typeof totalTokenCount === "number" ? { inputTokens: totalTokenCount, outputTokens: 0 } : undefined;
 }
 
 function claudeRequests(requests: Json | undefined): JsonObject[] {

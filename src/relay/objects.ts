@@ -2,9 +2,9 @@
 import { type JsonObject, RelayError, type UpstreamCall } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { Resolution } from "../routing/resolve.ts";
-import { admitRequest } from "./admission.ts";
+import { admitOther, admitRequest, isLimited } from "./admission.ts";
 import { attempt, settle } from "./attempt.ts";
-import { anyModel, checkBatch, modelOfBatch, renamed } from "./batch-requests.ts";
+import { anyModel, checkBatch, modelOfBatch, renamed, sizeOfBatch, usageOfPrompt } from "./batch-requests.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
@@ -88,8 +88,9 @@ async function createFrom(call: Call, sent: Sent): Promise<Response> {
   if (call.identity.models !== undefined) checkBatch(call, sent.top, model);
   call.requestedModel = model ?? "";
   const referred = await referredPlace(call, sent.top);
+  const named = { requested: model ?? "", resolved: model ?? "", steps: [] };
   if (referred !== undefined) {
-    admitRequest(call);
+    admitCreate(call, { ...named, targets: [{ entry: referred.entry, model: model ?? "" }] }, sent.top);
     return sendTo(call, referred, sent, model ?? "");
   }
   const { isUsual = false } = sent;
@@ -98,15 +99,18 @@ async function createFrom(call: Call, sent: Sent): Promise<Response> {
   if (targets.length === 0) {
     throw new RelayError("not-found", `No provider offers ${call.route.path}.`, { wireCode: "not_found" });
   }
-  admitRequest(call);
-  const usual: Resolution = { requested: model ?? "", resolved: model ?? "", steps: [], targets };
-  return attempt(
-    call,
-    { ...usual, ...resolution, targets },
-    {
-      tryOne: (target, key) => send(call, { entry: target.entry, key }, sent, target.model),
-    },
-  );
+  return attempt(call, admitCreate(call, { ...named, ...resolution, targets }, sent.top), {
+    tryOne: (target, key) => send(call, { entry: target.entry, key }, sent, target.model),
+  });
+}
+
+/** A kept prompt is read, and paid for, at once; requests of a batch later. Of other things nobody knows. */
+function admitCreate(call: Call, resolution: Resolution, top: TopLevel | undefined): Resolution {
+  const { keepsPrompt, isBatchOfRequests } = call.route.object!;
+  if (keepsPrompt === true) return admitOther(call, resolution, top?.bytes);
+  const isCounted = isBatchOfRequests === true && top !== undefined && isLimited(call);
+  admitRequest(call, isCounted ? sizeOfBatch(call, top) : undefined);
+  return resolution;
 }
 
 /** The body, whatever it is: many of these calls have none. */
@@ -232,7 +236,7 @@ async function send(call: Call, { entry, key }: Place, sent: Sent, model: string
 
 /** Before the client learns of an object it must be known whose it is. */
 export async function remember(call: Call, place: Place, answer: Uint8Array): Promise<void> {
-  const { kind, action, makesAnother, tellsContent } = call.route.object!;
+  const { kind, action, makesAnother, keepsPrompt, tellsContent } = call.route.object!;
   if (tellsContent === true) return;
   let body: JsonObject;
   try {
@@ -240,6 +244,7 @@ export async function remember(call: Call, place: Place, answer: Uint8Array): Pr
   } catch {
     return; // no JSON, no object
   }
+  if (keepsPrompt === true) call.usage = usageOfPrompt(body) ?? call.usage;
   const isOfItself = action === "create" || makesAnother === true;
   const named = objectsIn(body, kind).filter(({ id }) => isOfItself || id !== body["id"]);
   await note(call, place, named);

@@ -21,6 +21,10 @@ export interface ObjectUse {
   readonly isPagedByToken?: true;
   /** What is asked of the one object makes another of its kind. */
   readonly makesAnother?: true;
+  /** The vendor asks money for what this begins, and nobody here can know how much. */
+  readonly isPaid?: true;
+  /** The body is a prompt, which its model reads, to be part of later ones. */
+  readonly keepsPrompt?: true;
   /** The answer is what somebody has written, whatever it looks like; it names nothing. */
   readonly tellsContent?: true;
   /** The vendor is going to give it up. */
