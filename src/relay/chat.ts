@@ -25,7 +25,7 @@ import { forwardedHeaders } from "./headers.ts";
 import { recalled } from "./kept-answers.ts";
 import { Losses } from "./losses.ts";
 import { needsMedia, withMediaBytes } from "./media.ts";
-import { atPlace } from "./objects.ts";
+import { atPlace } from "./object-places.ts";
 import { openPassThrough } from "./pass-through.ts";
 import { mayNotPass } from "./may-not-pass.ts";
 import { resolveFor } from "./reach.ts";

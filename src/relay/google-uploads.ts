@@ -6,8 +6,8 @@ import { attempt } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import { uploadAny } from "./forms.ts";
 import { isObjectId } from "./object-ids.ts";
-import { defaultTargets, type Place, placeOf, serves, ownerOf } from "./object-places.ts";
-import { atPlace, remember } from "./objects.ts";
+import { atPlace, defaultTargets, type Place, placeOf, serves, ownerOf } from "./object-places.ts";
+import { remember } from "./objects.ts";
 import { pass, unrepeatable } from "./raw.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 
@@ -30,7 +30,7 @@ export async function runGoogleUpload(call: Call): Promise<Response> {
   }
   const name = `uploads/${id}`;
   if (!isObjectId(name)) throw new RelayError("not-found", "There is no such upload.", { wireCode: "not_found" });
-  const place = await placeOf(call, name);
+  const place = await placeOf(call, name, KIND);
   admitRequest(call);
   const response = await atPlace(call, place, "", () => send(call, place, continuing(id)));
   if (isOver(response.headers.get("x-goog-upload-status"))) await call.services.objects.remove(name);

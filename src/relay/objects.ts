@@ -3,7 +3,7 @@ import { type JsonObject, RelayError, type UpstreamCall } from "../plugin/index.
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { Resolution } from "../routing/resolve.ts";
 import { admitOther, admitRequest, isLimited } from "./admission.ts";
-import { attempt, settle } from "./attempt.ts";
+import { attempt } from "./attempt.ts";
 import { anyModel, checkBatch, modelOfBatch, renamed, sizeOfBatch, usageOfPrompt } from "./batch-requests.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
@@ -16,10 +16,11 @@ import { telling } from "./object-events.ts";
 import { isObjectId, type NamedObject, objectsIn } from "./object-ids.ts";
 import { listNamed } from "./named-lists.ts";
 import { listObjects } from "./object-lists.ts";
-import { defaultTargets, ownerOf, type Place, placeOf, serves } from "./object-places.ts";
+import { atPlace, defaultTargets, ownerOf, type Place, placeOf, serves } from "./object-places.ts";
 import { pass, resolveNamed, unrepeatable } from "./raw.ts";
 import { resolveFor } from "./reach.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
+import { namedIn, namedPlace } from "./stored-answers.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
 
@@ -54,9 +55,10 @@ async function use(call: Call): Promise<Response> {
     admitRequest(call);
     return useKept(call, id, kept);
   }
-  const place = await placeOf(call, id);
+  const place = await placeOf(call, id, call.route.object!.kind);
   admitRequest(call);
   const sent = await readSent(call);
+  if (sent.top !== undefined) await namedPlace(call, namedIn(call, sent.top));
   checkModel(call, modelIn(call, sent.top));
   const response = await sendTo(call, place, sent, "");
   if (call.route.method === "DELETE" && call.said?.path?.endsWith(`/${id}`)) await call.services.objects.remove(id);
@@ -168,36 +170,26 @@ function modelIn(call: Call, top: TopLevel | undefined): string | undefined {
   return top.kind("model") === QUOTE ? (top.value("model") as string).replace(/^models\//, "") : undefined;
 }
 
+/** Fields of the route must name things that are known; what else the body names may have been made elsewhere. */
 async function referredPlace(call: Call, top: TopLevel | undefined): Promise<Place | undefined> {
   if (top === undefined) return undefined;
+  let place: Place | undefined;
   for (const field of call.route.object!.refersBy ?? []) {
-    if (top.find(field) === undefined) continue;
-    const value = top.value(field);
-    const id = Array.isArray(value) ? value[0] : value;
-    if (isObjectId(id)) return placeOf(call, id, field);
+    const value = top.value(field) ?? [];
+    for (const id of Array.isArray(value) ? value : [value]) {
+      if (!isObjectId(id)) {
+        throw new RelayError("bad-request", `The field "${field}" takes the ids of things.`, { param: field });
+      }
+      const its = await placeOf(call, id, undefined, field);
+      place ??= its;
+    }
   }
-  return undefined;
+  const named = await namedPlace(call, namedIn(call, top));
+  return place ?? named?.place;
 }
 
 function sendTo(call: Call, place: Place, sent: Sent, model: string): Promise<Response> {
   return atPlace(call, place, model, () => send(call, place, sent, model));
-}
-
-/** One try with the key that the object lies under: there is nobody else to ask. */
-export async function atPlace<T>(call: Call, { entry, key }: Place, model: string, run: () => Promise<T>): Promise<T> {
-  call.key = key;
-  call.model = model;
-  key.state.requests += 1;
-  key.state.inFlight += 1;
-  try {
-    return await run();
-  } catch (cause) {
-    const error = call.blame(RelayError.from(cause));
-    settle(call, { entry, model }, key, error);
-    throw error;
-  } finally {
-    key.state.inFlight -= 1;
-  }
 }
 
 async function send(call: Call, { entry, key }: Place, sent: Sent, model: string): Promise<Response> {
