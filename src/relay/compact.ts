@@ -9,7 +9,7 @@ import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
 import { recalled } from "./kept-answers.ts";
 import { mayNotPass } from "./may-not-pass.ts";
-import { atPlace } from "./objects.ts";
+import { atPlace } from "./object-places.ts";
 import { type RawBody, serving, tryOne } from "./raw.ts";
 import { resolveFor } from "./reach.ts";
 import type { TopLevel } from "./scan.ts";

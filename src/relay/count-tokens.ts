@@ -42,7 +42,7 @@ export async function runCountTokens(call: Call): Promise<Response> {
     }
   }
   // What lies elsewhere cannot even be guessed.
-  const isWhole = continued === undefined;
+  const isWhole = continued?.from === undefined;
   if (isWhole && call.snapshot.config.modelRouting.countTokens === "estimate") return estimated(call, top);
   if (last !== undefined && !isMissing(last)) throw last;
   throw new RelayError(

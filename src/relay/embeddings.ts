@@ -24,6 +24,7 @@ import { Losses } from "./losses.ts";
 import { askTogether, wrongCount } from "./together.ts";
 import { resolveFor } from "./reach.ts";
 import type { TopLevel } from "./scan.ts";
+import { namedIn, namedPlace } from "./stored-answers.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { parseAnswer } from "./answer-text.ts";
 import { answerWhole, readWhole } from "./whole.ts";
@@ -55,6 +56,7 @@ export async function runEmbeddings(call: Call): Promise<Response> {
     if (untold !== undefined) throw untold;
     throw new RelayError("not-found", "No provider of this model offers embeddings.", { wireCode: "not_found" });
   }
+  await namedPlace(call, namedIn(call, top));
   return attempt(call, admitOther(call, { ...resolution, targets }, top.bytes), {
     tryOne: (target, key) => tryOne(call, top, target, key),
   });

@@ -4,6 +4,7 @@ import type { ProviderEntry } from "../routing/entry.ts";
 import { isKey, type PoolKey } from "../routing/key-pool.ts";
 import type { Target } from "../routing/resolve.ts";
 import type { ObjectOwner, UpstreamObject } from "../store/types.ts";
+import { settle } from "./attempt.ts";
 import type { Call } from "./call.ts";
 
 export interface Place {
@@ -11,8 +12,12 @@ export interface Place {
   readonly key: PoolKey;
 }
 
-/** Throws 404 for what is unknown and for what belongs to others: the answer does not tell which. */
-export async function placeOf(call: Call, id: string, param?: string): Promise<Place> {
+/**
+ * Throws 404 for what is unknown and for what belongs to others: the answer does not tell which.
+ * @param kind what is asked for; another's kind of thing is none. `undefined`: whatever it is
+ * @param param the field that names it; absent for a path
+ */
+export async function placeOf(call: Call, id: string, kind: string | undefined, param?: string): Promise<Place> {
   const { stateful } = call.snapshot.config.modelRouting;
   const { identity } = call;
   const object = await call.services.objects.find(id);
@@ -25,7 +30,7 @@ export async function placeOf(call: Call, id: string, param?: string): Promise<P
     }
     throw unknownObject(param);
   }
-  if (!isOwn(object, identity)) throw unknownObject(param);
+  if (!isOwn(object, identity) || (kind !== undefined && object.kind !== kind)) throw unknownObject(param);
   return whereIs(call, object, param);
 }
 
@@ -93,4 +98,21 @@ export function serves({ route }: Call, { provider, codecs }: ProviderEntry): bo
 export function ownerOf(call: Call, { entry, key }: Place): Omit<UpstreamObject, "id" | "kind"> {
   const { orgId, userId, id: principal } = call.identity;
   return { provider: entry.name, keyId: key.id, orgId, userId, principal };
+}
+
+/** One try with the key that the object lies under: there is nobody else to ask. */
+export async function atPlace<T>(call: Call, { entry, key }: Place, model: string, run: () => Promise<T>): Promise<T> {
+  call.key = key;
+  call.model = model;
+  key.state.requests += 1;
+  key.state.inFlight += 1;
+  try {
+    return await run();
+  } catch (cause) {
+    const error = call.blame(RelayError.from(cause));
+    settle(call, { entry, model }, key, error);
+    throw error;
+  } finally {
+    key.state.inFlight -= 1;
+  }
 }

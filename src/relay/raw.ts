@@ -13,9 +13,12 @@ import { type Source, streamToClient } from "./client-stream.ts";
 import { editBody } from "./edits.ts";
 import { readForm } from "./forms.ts";
 import { forwardedHeaders, returnedHeaders } from "./headers.ts";
+import { atPlace, unknownObject } from "./object-places.ts";
 import { UsageAtEnd, usageIn } from "./raw-usage.ts";
 import { resolveFor } from "./reach.ts";
+import type { Reference } from "./references.ts";
 import { scanTopLevel, type TopLevel } from "./scan.ts";
+import { namedIn, namedPlace } from "./stored-answers.ts";
 import { answerFrom, failureOf, Shape } from "./upstream.ts";
 import { validateFields } from "./validate.ts";
 import { answerWhole, readWhole } from "./whole.ts";
@@ -35,6 +38,8 @@ export interface RawBody {
   readonly isUsual?: boolean;
   readonly contentType: string;
   readonly isRepeatable: boolean;
+  /** What it names that lies with a vendor. */
+  readonly names?: readonly Reference[];
   /** Holds the call against its caller's limits. */
   admit(resolution: Resolution): Resolution;
   forModel(model: string, entry: ProviderEntry): Body;
@@ -77,6 +82,13 @@ function missingModel(more: string): RelayError {
 export async function passOn(call: Call, resolution: Resolution, body: RawBody): Promise<Response> {
   const targets = serving(call, resolution);
   if (targets.length > 0) {
+    const named = await namedPlace(call, body.names ?? []);
+    if (named !== undefined) {
+      const target = targets.find(({ entry }) => entry === named.place.entry);
+      if (target === undefined) throw unknownObject(named.param);
+      body.admit({ ...resolution, targets: [target] });
+      return atPlace(call, named.place, target.model, () => tryOne(call, body, target, named.place.key));
+    }
     const admitted = body.admit({ ...resolution, targets });
     return attempt(call, admitted, { tryOne: (target, key) => tryOne(call, body, target, key) });
   }
@@ -109,6 +121,7 @@ export function jsonBody(call: Call, top: TopLevel): RawBody {
     isUsual: top.find("model") === undefined,
     contentType: "application/json",
     isRepeatable: true,
+    names: namedIn(call, top),
     admit: (resolution) =>
       call.route.operation === "completions"
         ? admitChat(call, resolution, top)

@@ -30,6 +30,10 @@ export interface ObjectRepository {
   /** An id that is known already keeps its owner. */
   add(objects: readonly UpstreamObject[]): Promise<void>;
   find(id: string): Promise<UpstreamObject | undefined>;
+  /** Those of these ids that are known. */
+  findAll(ids: readonly string[]): Promise<readonly UpstreamObject[]>;
+  /** Nothing has been left with any upstream, so that nobody need be asked; kept in memory. */
+  readonly isEmpty: boolean;
   /** All of one kind and owner, at most `max`, the newest first. */
   list(kind: string, owner: ObjectOwner, max: number): Promise<readonly UpstreamObject[]>;
   remove(id: string): Promise<void>;

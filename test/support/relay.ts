@@ -59,6 +59,10 @@ function createMemoryObjects(): ObjectRepository {
       for (const object of objects) if (!known.has(object.id)) known.set(object.id, object);
     },
     find: async (id) => known.get(id),
+    findAll: async (ids) => ids.flatMap((id) => known.get(id) ?? []),
+    get isEmpty() {
+      return known.size === 0;
+    },
     list: async (kind, { orgId, userId, principal }, max) =>
       [...known.values()]
         .filter((object) => object.kind === kind && object.orgId === orgId)
