@@ -56,6 +56,7 @@ function build(name: string | undefined): void {
     ...Object.entries(define).flatMap(([key, value]) => ["--define", `${key}=${value}`]),
     join(root, "src/main.ts"),
     join(root, "src/plugin-worker.ts"),
+    join(root, "src/checkpoint-worker.ts"),
     "--outfile",
     outfile,
   ];

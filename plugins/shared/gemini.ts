@@ -5,7 +5,7 @@ import type { GeminiTraits } from "monorelay/plugin";
 const FAMILIES: readonly (readonly [pattern: RegExp, traits: GeminiTraits])[] = [
   [/gemini-(1\.|2\.0)/, { thinking: "none" }],
   [/gemini-2\.5/, { thinking: "budget" }],
-  [/gemini-[3-9]/, { thinking: "adaptive", toolMedia: true, structuredOutput: true }],
+  [/gemini-[3-9]/, { thinking: "adaptive", toolMedia: true, structuredOutput: true, logprobs: false }],
 ];
 
 export function geminiTraits(model: string): GeminiTraits {

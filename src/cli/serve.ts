@@ -25,6 +25,7 @@ import { RetryBudget, RoutingState } from "../routing/state.ts";
 import { BuildError, buildSnapshot } from "../snapshot/build.ts";
 import { Clients } from "../snapshot/clients.ts";
 import { type Snapshot, SnapshotHolder } from "../snapshot/snapshot.ts";
+import { createThreadCheckpointer } from "../store/checkpointer.ts";
 import { claimMarkIn } from "../store/claim-mark.ts";
 import { type DataDirectory, findServer, openDataDirectory } from "../store/data-dir.ts";
 import { StoreError } from "../store/errors.ts";
@@ -109,6 +110,7 @@ export async function serve(options: ServeOptions, builtins: Builtins): Promise<
       claimMark: claimMarkIn(located.dataDir),
       log,
       redact: (text) => redactor.redact(text),
+      checkpointer: createThreadCheckpointer,
     });
     const key = await ensureAccessKey(store, config);
     let current = config;

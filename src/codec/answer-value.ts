@@ -13,17 +13,23 @@ interface Reader {
 }
 
 /**
- * A reader for the answer to this request; `undefined` when the answer is given as it comes. An upstream that takes any
+ * A reader for the answer to this request, which tells no log probabilities; `undefined` when the answer is given as it comes. An upstream that takes any
  * schema as it is answers without the object, and is left alone.
  */
-export function valueReader({ responseFormat }: Pick<ChatRequest, "responseFormat">): Reader | undefined {
+export function valueReader(
+  { responseFormat, logprobs }: Pick<ChatRequest, "responseFormat" | "logprobs">,
+  leave: (name: string) => void,
+): Reader | undefined {
   if (responseFormat?.type !== "json-schema" || !isWrapped(responseFormat.schema)) return undefined;
   const create = () => (responseFormat.bare ? new BareText() : new WrappedText());
   const unwrapped = (part: Part): Part => {
     if (part.type !== "text") return part;
     const wrapped = create();
-    return { ...part, text: wrapped.read(part.text) + wrapped.end() };
+    const { logprobs: _tokens, ...rest } = part;
+    return { ...rest, text: wrapped.read(part.text) + wrapped.end() };
   };
+  // Tokens of the object around it would not spell the answer.
+  if (logprobs) leave("logprobs");
   let text: WrappedText | undefined;
   return {
     event(event) {
@@ -32,7 +38,8 @@ export function valueReader({ responseFormat }: Pick<ChatRequest, "responseForma
       if (text === undefined) return [event];
       if (event.type === "part-delta") {
         const delta = text.read(event.delta);
-        return delta === "" && event.logprobs === undefined ? [] : [{ ...event, delta }];
+        const { logprobs: _tokens, ...rest } = event;
+        return delta === "" ? [] : [{ ...rest, delta }];
       }
       if (event.type !== "part-end") return [event];
       const rest = text.end();

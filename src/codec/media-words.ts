@@ -43,7 +43,7 @@ export function mediaReader(client: Codec): Reader {
           if (event.head.type === "media") media ??= event.head;
           break;
         case "part-delta":
-          hasSaid ||= isSpeech && event.delta !== "";
+          hasSaid ||= isSpeech && event.delta.trim() !== "";
           break;
         case "response-end": {
           if (hasSaid || media === undefined) break;
@@ -70,5 +70,5 @@ function withWords(response: ChatResponse, client: Codec): ChatResponse {
 }
 
 function isSpoken(part: Part): boolean {
-  return (part.type === "text" || part.type === "refusal") && part.text !== "";
+  return (part.type === "text" || part.type === "refusal") && part.text.trim() !== "";
 }

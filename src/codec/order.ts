@@ -82,8 +82,9 @@ export class PartSequencer {
    */
   text(head: TextEntry["head"], delta: string, given?: readonly TokenLogprob[]): void {
     if (delta === "" && given === undefined) return;
-    const logprobs = joined(this.#early, given);
-    this.#early = undefined;
+    const isWaitedFor = head.type !== "reasoning";
+    const logprobs = isWaitedFor ? joined(this.#early, given) : given;
+    if (isWaitedFor) this.#early = undefined;
     const newest = this.#waiting.at(-1) ?? this.#live;
     if (newest?.type !== "text" || newest.head.type !== head.type || newest.isSealed) {
       if (delta === "") this.#early = logprobs;
@@ -94,6 +95,12 @@ export class PartSequencer {
       newest.text += delta;
       newest.logprobs = joined(newest.logprobs, logprobs);
     }
+  }
+
+  /** Of which kind the text is that more words of its kind would join; `undefined` when they would begin a part. */
+  get newestText(): TextKind | undefined {
+    const newest = this.#waiting.at(-1) ?? this.#live;
+    return newest?.type === "text" && !newest.isSealed ? newest.head.type : undefined;
   }
 
   /** Ends the text at hand, if any: the next text is a part of its own. */

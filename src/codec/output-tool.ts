@@ -36,10 +36,14 @@ export function outputReader(sent: JsonObject, leave: (name: string) => void): R
   };
 }
 
+/** Words that are longer are no introduction: they are the answer, and go on as they come. Characters. */
+const HELD_MAX = 64 * 1024;
+
 class WaitingWords {
   readonly #leave: (name: string) => void;
   /** From the first words on, everything, until the tool is called or can no longer be the answer. */
   #held: ChatEvent[] | undefined;
+  #heldChars = 0;
   #isFormed = false;
   #isPlain = false;
   /** The part at hand stays out. */
@@ -84,7 +88,10 @@ class WaitingWords {
     }
     if (this.#held !== undefined) {
       this.#held.push(event);
-      return [];
+      if (event.type === "part-delta") this.#heldChars += event.delta.length;
+      if (this.#heldChars <= HELD_MAX) return [];
+      this.#isPlain = true;
+      return this.#release();
     }
     return ["index" in event ? { ...event, index: event.index - this.#leftOut } : event];
   }

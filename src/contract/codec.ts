@@ -140,6 +140,8 @@ export interface Traits {
    * no level above `none` is asked for.
    */
   readonly sampling?: "all" | "one" | "none" | "unless-thinking";
+  /** False = refuses to be asked how likely its tokens were; then it is not asked, unless in its own dialect. */
+  readonly logprobs?: boolean;
   /** anthropic-messages: takes thinking in the history that nobody signed, as servers do that sign none. */
   readonly unsignedThinking?: boolean;
   /** anthropic-messages: accepts `role: "system"` inside `messages`. */

@@ -99,7 +99,7 @@ interface AnswerReader {
 /** What stands between the upstream's answer and the one that was asked for. */
 function readersOf({ egress }: Codec, { request, sent, client, leave }: Asked): readonly AnswerReader[] {
   const stops = egress!.lacksStop ? stopReader(request) : undefined;
-  return [outputReader(sent, leave), valueReader(request), stops, mediaReader(client)].filter(
+  return [outputReader(sent, leave), valueReader(request, leave), stops, mediaReader(client)].filter(
     (reader) => reader !== undefined,
   );
 }

@@ -103,6 +103,7 @@ export function createCalls(options: CallsOptions): Calls {
       return insertAll.immediate();
     });
     refused += records.length - taken;
+    file.noteWritten(taken);
     if (failing === null) return;
     failing = null;
     log.info("call records are written again", { waiting: queue.size, dropped: queue.dropped });

@@ -4,6 +4,7 @@ import { type Clock, type Schedule, systemClock, systemSchedule } from "../suppo
 import { createAccountRepositories } from "./accounts.ts";
 import { backupInto } from "./backup.ts";
 import { createCalls } from "./calls.ts";
+import type { Checkpointer } from "./checkpointer.ts";
 import { accountsLost, isMarked, markClaimed } from "./claim-mark.ts";
 import { fileBytes, openFile } from "./connection.ts";
 import { storeError } from "./errors.ts";
@@ -30,6 +31,8 @@ export interface StoreOptions {
   readonly mustExist?: boolean;
   /** Path of the file that keeps this knowledge; written with the first account. */
   readonly claimMark?: string;
+  /** What moves the records' write-ahead log into their file; without one, the writes do. */
+  readonly checkpointer?: (path: string) => Checkpointer;
   readonly clock?: Clock;
   readonly schedule?: Schedule;
   readonly sleep?: (ms: number) => Promise<void>;
@@ -66,9 +69,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       fullCheckBytesMax: FULL_CHECK_BYTES_MAX,
     },
   });
+  const checkpointer = recordsPath === ":memory:" ? undefined : options.checkpointer?.(recordsPath);
   const openRecords = () => {
     try {
-      return openRecordsFile({ path: recordsPath, busyTimeoutMs, log, clock });
+      return openRecordsFile({ path: recordsPath, busyTimeoutMs, log, clock, checkpointer });
     } catch (error) {
       accounts.close();
       throw error;
@@ -121,6 +125,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       isClosed = true;
       const lost = calls.stop();
       if (lost > 0) log.error("call records could not be written before the end and are lost", { lost });
+      await checkpointer?.stop();
       // The last connection to close a file also empties and removes its write-ahead log.
       accounts.close();
       records.close();

@@ -4,6 +4,7 @@ import { readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Logger } from "../contract/host.ts";
 import type { Clock } from "../support/clock.ts";
+import type { Checkpointer } from "./checkpointer.ts";
 import { openFile, walBytes } from "./connection.ts";
 import type { OwnedDatabase } from "./database.ts";
 import { classify, storeError } from "./errors.ts";
@@ -15,12 +16,18 @@ const COPIES_KEPT = 3;
 const REPLACE_MS_MIN = 60_000;
 /** Beyond it nothing more is written until the log can be emptied; only a long reader outside keeps it from that. */
 const WAL_BYTES_MAX = 64 * 1024 * 1024;
+/** Some 4 MB; reading what lies in the log costs a little more than reading the file. */
+const ROWS_IN_LOG = 8192;
+/** The library's own. */
+const AUTOCHECKPOINT_PAGES = 1000;
 
 export interface RecordsFileOptions {
   readonly path: string;
   readonly busyTimeoutMs: number;
   readonly log: Logger;
   readonly clock: Clock;
+  /** Does the moving of the log into the file; without one the write that fills the log does it. */
+  readonly checkpointer?: Checkpointer | undefined;
 }
 
 export interface RecordsFile {
@@ -28,6 +35,8 @@ export interface RecordsFile {
   use<T>(work: (client: OwnedDatabase) => T): T;
   /** Throws when the write-ahead log has outgrown its bound and cannot be emptied. */
   boundLog(): void;
+  /** To be told of what was written: when it is enough, the log is moved into the file, beside the event loop. */
+  noteWritten(rows: number): void;
   close(): void;
 }
 
@@ -40,10 +49,16 @@ export function openRecordsFile(options: RecordsFileOptions): RecordsFile {
   let replacedAt = Number.NEGATIVE_INFINITY;
   let isClosed = false;
   let client: OwnedDatabase | undefined;
+  let { checkpointer } = options;
+  let inLog = 0;
+  let isMoving = false;
 
   const open = (busyTimeoutMs = 0): OwnedDatabase => {
     if (isClosed) throw storeError("failed", path, "it is closed");
-    client ??= openFile({ ...options, busyTimeoutMs, kind: RECORDS });
+    if (client === undefined) {
+      client = openFile({ ...options, busyTimeoutMs, kind: RECORDS });
+      if (checkpointer !== undefined) client.run("PRAGMA wal_autocheckpoint = 0");
+    }
     return client;
   };
 
@@ -58,6 +73,21 @@ export function openRecordsFile(options: RecordsFileOptions): RecordsFile {
       moved_to: moveAside(path, new Date(clock.now())),
       error,
     });
+  };
+
+  const move = async (by: Checkpointer): Promise<void> => {
+    isMoving = true;
+    const before = inLog;
+    try {
+      if (await by.run()) inLog -= before;
+    } catch (error) {
+      checkpointer = undefined;
+      if (isClosed) return;
+      log.warn("call records: the log is moved into the file by the writes again", { path, error });
+      client?.run(`PRAGMA wal_autocheckpoint = ${AUTOCHECKPOINT_PAGES}`);
+    } finally {
+      isMoving = false;
+    }
   };
 
   const use = <T>(work: (client: OwnedDatabase) => T): T => {
@@ -83,6 +113,10 @@ export function openRecordsFile(options: RecordsFileOptions): RecordsFile {
       if (walBytes(path) <= WAL_BYTES_MAX) return;
       open().rows("PRAGMA wal_checkpoint(TRUNCATE)");
       if (walBytes(path) > WAL_BYTES_MAX) throw storeError("busy", path, "its write-ahead log is full");
+    },
+    noteWritten(rows) {
+      inLog += rows;
+      if (inLog >= ROWS_IN_LOG && checkpointer !== undefined && !isMoving) void move(checkpointer);
     },
     close() {
       isClosed = true;

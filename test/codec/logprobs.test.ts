@@ -308,6 +308,26 @@ function expectedFor(client: keyof typeof ASKED, upstream: string): JsonObject[]
   });
 }
 
+describe("an upstream that refuses the question", () => {
+  test.each([
+    ["openai-chat", "gemini"],
+    ["openai-responses", "gemini"],
+    ["gemini", "openai-chat"],
+  ] as const)("is not asked by clients of %s in %s, and that is named", (from, to) => {
+    const target = targetOf({ logprobs: false });
+    const request = CODECS[from].ingress.decodeRequest(ASKED[from](3), { model: "m" });
+    const sent = CODECS[to].egress.encodeRequest(request, target);
+    expect(JSON.stringify(sent)).not.toMatch(/logprobs/i);
+    expect(target.lost.toSorted()).toEqual(["logprobs", "top_logprobs"]);
+  });
+
+  test("is asked by its own clients, who know what they do", () => {
+    const request = CODECS.gemini.ingress.decodeRequest(ASKED.gemini(3), { model: "m" });
+    const sent = CODECS.gemini.egress.encodeRequest(request, targetOf({ logprobs: false }));
+    expect(sent).toMatchObject(ASKED.gemini(3));
+  });
+});
+
 describe("the answer", () => {
   for (const upstream of Object.keys(ANSWERS)) {
     test(`of ${upstream} is the same whole and streamed, and obeys the grammar`, () => {
@@ -383,6 +403,7 @@ describe("chat's own answers", () => {
     ["lists of thoughts", { content: [entry], reasoning_content: [entry] }],
     ["the old form", { tokens: ["Hi"], token_logprobs: [-1], text_offset: [0] }],
     ["empty lists", { content: [], refusal: null }],
+    ["a number that is none", { content: [entry, { ...entry, logprob: null }], refusal: null }],
   ] as [string, JsonObject][])("come out as they went in: %s", (_name, logprobs) => {
     expect(dig(again(answer(logprobs)), "choices", 0, "logprobs")).toEqual(logprobs);
   });
@@ -407,6 +428,18 @@ describe("chat's own answers", () => {
     expect(tokensOf(collect(events)).map(({ token }) => token)).toEqual(["Hi"]);
     const written = writeEvents("openai-chat", events).map(({ data }) => data);
     expect(written.filter((data) => data.includes('"token":"Hm"'))).toHaveLength(1);
+  });
+
+  test("keep early tokens for the words they begin, whatever is thought before", () => {
+    const read = CODECS["openai-chat"].egress.streamDecoder();
+    const frames = [
+      chunk("", openAi(0)),
+      delta({ reasoning_content: "Hm" }),
+      delta({ content: "Hi" }),
+      delta({}, "stop"),
+    ];
+    const events = [...frames.flatMap((value) => read({ data: JSON.stringify(value) })), ...read({ data: "[DONE]" })];
+    expect(tokensOf(collect(events)).map(({ token }) => token)).toEqual(["Hi"]);
   });
 
   test("of which an entry is no number tell nothing of it to others", () => {
@@ -440,6 +473,19 @@ describe("an answer that the relay ends at a stop sequence", () => {
     expect(streamed.parts).toEqual([{ type: "text", text: "one", logprobs: [{ token: "one", logprob: -1 }] }]);
     const whole = stopReader({ stop: [" END"] })!.response(collect(events()));
     expect(whole.parts).toEqual(streamed.parts);
+  });
+
+  test("tells pieces of characters with the character they make", () => {
+    const pieces = [
+      { token: "\\xe2\\x82", bytes: [226, 130], logprob: -1 },
+      { token: "\\xac", bytes: [172], logprob: -2 },
+      { token: " END", bytes: [32, 69, 78, 68], logprob: -3 },
+    ];
+    const whole = stopReader({ stop: [" END"] })!.response({
+      ...{ id: "r", model: "m", finish: { reason: "stop" }, usage: {} },
+      parts: [{ type: "text", text: "€ END", logprobs: pieces }],
+    });
+    expect(tokensOf(whole)).toEqual(pieces.slice(0, 2));
   });
 
   test("tells all of them when nothing is", () => {

@@ -40,6 +40,7 @@ const CASES: [name: string, client: Dialect, parts: Part[], added: string | unde
   ["one that is shown among others", "openai-chat", [sound, picture], undefined],
   ["thoughts, which are no answer", "anthropic-messages", [thought, linked], AN_ADDRESS],
   ["words without letters", "anthropic-messages", [{ type: "text", text: "" }, linked], AN_ADDRESS],
+  ["white space", "anthropic-messages", [{ type: "text", text: "\n" }, linked], AN_ADDRESS],
   ["what only another vendor knows", "anthropic-messages", [foreign, linked], AN_ADDRESS],
   ["what the client's vendor knows", "anthropic-messages", [own("anthropic-messages"), linked], undefined],
   ["words beside it", "anthropic-messages", [words, picture], undefined],

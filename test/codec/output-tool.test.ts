@@ -74,6 +74,22 @@ test("a stream that breaks off while words wait gives them out ahead of its erro
   expect(streamed(SENT[0]![1], told).steps.flat()).toEqual(told);
 });
 
+test("words too long for an introduction go on as they come", () => {
+  const piece = "word ".repeat(1000);
+  const told: ChatEvent[] = [
+    { type: "response-start", id: "r", model: "m" },
+    { type: "part-start", index: 0, head: { type: "text" } },
+    ...Array.from({ length: 20 }, (): ChatEvent => ({ type: "part-delta", index: 0, delta: piece })),
+    { type: "part-end", index: 0 },
+    { type: "response-end", finish: { reason: "stop" }, usage: {} },
+  ];
+  const { steps, left } = streamed(SENT[0]![1], told);
+  expect(steps.flat()).toEqual(told);
+  expect(steps.slice(1, 15).flat()).toEqual([]);
+  expect(steps.slice(16).every((step) => step.length === 1)).toBe(true);
+  expect(left).toEqual([]);
+});
+
 test("where no tool stood in, nothing is held", () => {
   const bodies: JsonObject[] = [{}, { tools: [{ name: "f" }] }, { toolConfig: { tools: [] } }];
   for (const sent of bodies) expect(outputReader(sent, () => {})).toBeUndefined();

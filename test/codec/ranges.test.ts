@@ -40,7 +40,7 @@ describe.each(RANGES)("%s: %s", (from, field, least, most) => {
     expect(decode(value)).toMatchObject({ model: "m" });
   });
 
-  test.each([least - 1, most + 1, -1000, 1000])("%p is refused by name, without showing it", (value) => {
+  test.each([least - 0.5, most + 1, -1000, 1000])("%p is refused by name, without showing it", (value) => {
     const error = caught(() => decode(value));
     expect(error).toMatchObject({ code: "bad-request", status: 400 });
     expect(error.param?.split(".").at(-1)).toBe(field);
@@ -49,6 +49,14 @@ describe.each(RANGES)("%s: %s", (from, field, least, most) => {
     const body = JSON.stringify(CODECS[from].ingress.encodeError(error, "r"));
     expect(body).toContain(String(most));
   });
+});
+
+test("minus one, with which older clients of messages say that nobody set it, says nothing", () => {
+  const request = CODECS["anthropic-messages"].ingress.decodeRequest({
+    ...ASK["anthropic-messages"]("top_p", -1),
+    top_k: -1,
+  });
+  expect([request.topP, request.topK]).toEqual([undefined, undefined]);
 });
 
 test("a number as text is held to the same bounds, where the vendor reads it", () => {

@@ -215,6 +215,23 @@ describe("the answers", () => {
     expect(response.others?.map(({ parts }) => parts)).toEqual([[{ type: "text", text: "Goo" }]]);
   });
 
+  test("one of which says nothing at all leaves the others as they are, whole as well", () => {
+    const choices = WHOLE["openai-chat"]["choices"] as JsonObject[];
+    const body = { ...WHOLE["openai-chat"], choices: [choices[1]!, { index: 1, finish_reason: "content_filter" }] };
+    const response = CODECS["openai-chat"].egress.decodeResponse(structuredClone(body));
+    expect(response.parts).toEqual([{ type: "text", text: "Hello" }]);
+    expect(response.others).toBeUndefined();
+    const again = CODECS["openai-chat"].ingress.encodeResponse(response, contextOf());
+    expect(dig(again, "choices", 1)).toEqual({ index: 1, finish_reason: "content_filter" });
+  });
+
+  test.each(DIALECTS)("of which a further one breaks off in a stream of %s is told as cut", (upstream) => {
+    const stream = STREAMS[upstream].replace(/"(finish_reason|finishReason)":"(length|MAX_TOKENS)"/, '"$1":null');
+    expect(stream).not.toBe(STREAMS[upstream]);
+    const response = collect(eventsOf(upstream, framesOfText(stream)));
+    expect(response.others?.[1]?.finish.reason).toBe("length");
+  });
+
   test("carry calls with ids that differ, where the upstream has none", () => {
     const twice = structuredClone(WHOLE.gemini);
     const list = twice["candidates"] as JsonObject[];

@@ -281,6 +281,15 @@ describe("openai", () => {
     expect(Object.fromEntries(takers)).toMatchObject({ openai: false, groq: false, vllm: false, mistral: false });
   });
 
+  test("is asked how likely its tokens were, as its imitations are; Groq and Gemini's newer models refuse that", async () => {
+    const told = async (id: string, model: string) => (await setUp(id)).traits?.(model).logprobs ?? null;
+    expect(await told("openai", "gpt-4o")).toBeNull();
+    expect(await told("vllm", "some-model")).toBeNull();
+    expect(await told("groq", "some-model")).toBe(false);
+    expect(await told("gemini", "gemini-2.5-flash")).toBeNull();
+    expect(await told("gemini", "gemini-3.5-flash")).toBe(false);
+  });
+
   test("finds the path of each dialect an entry may switch on", async () => {
     const provider = await setUp("openai");
     const paths = [openaiChat, openaiResponses, anthropicMessages].map(

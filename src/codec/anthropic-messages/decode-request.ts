@@ -64,13 +64,23 @@ function complain(param: string, expected: keyof typeof EXPECTED): string {
   return `${dotted(param)}: Input should be a valid ${EXPECTED[expected]}`;
 }
 
+/** Older clients write -1 for a value that nobody set. */
+function unlessUnset(value: number | undefined): number | undefined {
+  return value === -1 ? undefined : value;
+}
+
 function missing(param: string) {
   return badRequest(`${dotted(param)}: Field required`, param);
 }
 
 export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatRequest {
   const read = fieldReader(body, complain);
-  checkRanges(body, RANGES, (param, least, most) => `${param}: Input should be between ${least} and ${most}`);
+  const { top_p: topP, ...others } = body;
+  checkRanges(
+    topP === -1 ? others : body,
+    RANGES,
+    (param, least, most) => `${param}: Input should be between ${least} and ${most}`,
+  );
   const model = read("model", "string") || hints.model;
   if (!model) throw missing("model");
   const maxOutputTokens = read("max_tokens", "integer");
@@ -96,8 +106,8 @@ export function decodeRequest(body: JsonObject, hints: RequestHints = {}): ChatR
     parallelToolCalls: typeof parallel === "boolean" ? !parallel : undefined,
     maxOutputTokens,
     temperature: read("temperature", "number"),
-    topP: read("top_p", "number"),
-    topK: read("top_k", "integer"),
+    topP: unlessUnset(read("top_p", "number")),
+    topK: unlessUnset(read("top_k", "integer")),
     stop: stop?.filter((entry) => typeof entry === "string"),
     responseFormat: readOutputFormat(body),
     reasoning,

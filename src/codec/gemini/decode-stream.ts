@@ -351,6 +351,8 @@ class AnswerReader {
     const others = [...this.#readers]
       .toSorted(([a], [b]) => a - b)
       .flatMap(([, reader]): Alternative[] => {
+        // The answer is complete, and it is not.
+        reader.#finish ??= "MAX_TOKENS";
         reader.end(true);
         if (reader.events.at(-1)?.type !== "response-end") return [];
         const { parts, finish } = collect(reader.events);

@@ -11,7 +11,7 @@ import { readServedTier, writeStandardTier } from "../shared/service-tier.ts";
 import { loseChoice, withoutHostedChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch, loseBounds, SEARCH_BOUNDS } from "../shared/web-search.ts";
-import { isUsualTier, withAnswer } from "../shared/unsaid.ts";
+import { isUsualTier, withAnswer, withLogprobs } from "../shared/unsaid.ts";
 import { textOfParts } from "./decode-request.ts";
 import { writeConversation } from "./encode-contents.ts";
 import { readResponseFormat, readToolChoice } from "./fields.ts";
@@ -33,7 +33,7 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
   const lose = loseOnce(target.lose);
   const form = formOf(given.vendor, GEMINI);
   const isNative = form !== undefined;
-  const request = isNative ? given : withAnswer(withoutHostedChoice(given, lose), lose);
+  const request = isNative ? given : adapted(given, { ...target, lose });
   loseForeign(request, GEMINI, lose);
   const bounded: EncodeTarget = { ...target, lose };
   const traits: GeminiTraits = target.traits;
@@ -59,6 +59,11 @@ export function encodeRequest(given: ChatRequest, target: EncodeTarget): JsonObj
     ...writeTier(plan),
     ...(isEmpty(config) && form?.["configFields"] === undefined ? {} : { generationConfig: config }),
   };
+}
+
+/** A request of another dialect, without what the model or the server refuses. */
+function adapted(given: ChatRequest, target: EncodeTarget): ChatRequest {
+  return withLogprobs(withAnswer(withoutHostedChoice(given, target.lose), target.lose), target);
 }
 
 /** In the parts the client wrote, if that is what they still say. */

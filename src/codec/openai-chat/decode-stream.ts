@@ -15,6 +15,7 @@ import {
   BODY_FIELDS,
   choiceExtras,
   disguisedError,
+  placedIn,
   MESSAGE_FIELDS,
   readAnnotations,
   readImages,
@@ -44,6 +45,9 @@ class ChunkReader {
   #isDone = false;
   #hasRefused = false;
   #isReasoningSigned = false;
+  /** Where in the content the text at hand begins, and how far it has come. */
+  #textStart = 0;
+  #textEnd = 0;
   #finish: string | undefined;
   #usage: Usage | undefined;
   #rawUsage: JsonObject | undefined;
@@ -134,11 +138,18 @@ class ChunkReader {
     this.#choiceExtras = { ...this.#choiceExtras, ...extras };
   }
 
+  /** Places of sources are told in the content as a whole, but kept in the text at hand. */
+  #words(text: string): void {
+    if (this.#parts.newestText !== "text") this.#textStart = this.#textEnd;
+    this.#textEnd += text.length;
+  }
+
   #delta(delta: JsonObject, logprobs: SplitLogprobs | undefined): void {
     this.#reasoning(delta);
     let content = logprobs?.content;
     for (const part of readContent(delta["content"], "content")) {
       if (part.type === "text") {
+        this.#words(part.text);
         this.#parts.text({ type: "text" }, part.text, content);
         content = undefined;
       } else if (part.type === "reasoning") this.#parts.text({ type: "reasoning" }, part.text);
@@ -150,7 +161,10 @@ class ChunkReader {
     this.#hasRefused ||= refusal !== undefined;
     this.#parts.text({ type: "refusal" }, refusal ?? "", logprobs?.refusal);
     const annotations = readAnnotations(delta["annotations"]);
-    if (annotations.length > 0) this.#parts.textTail({ type: "text" }, { annotations });
+    if (annotations.length > 0) {
+      const placed = annotations.map((annotation) => placedIn(annotation, this.#textStart));
+      this.#parts.textTail({ type: "text" }, { annotations: placed });
+    }
     for (const image of readImages(delta["images"])) if (image.type === "media") this.#parts.whole(image);
     const calls = arrayOr(delta["tool_calls"]).filter(isObject);
     calls.forEach((call, position) => {
@@ -231,7 +245,8 @@ class ChunkReader {
     const others = [...this.#others]
       .toSorted(([a], [b]) => a - b)
       .flatMap(([, reader]): Alternative[] => {
-        reader.#finish ??= "stop";
+        // The stream is complete, and it is not.
+        reader.#finish ??= "length";
         reader.endOfStream();
         if (reader.events.at(-1)?.type === "error") return [];
         const { parts, finish } = collect(reader.events);

@@ -12,7 +12,7 @@ import { loseForeign } from "../shared/extras.ts";
 import { loseChoice, onlyAllowed, withoutHostedChoice } from "../shared/tool-choice.ts";
 import { fieldsOf, formOf, loseOnce } from "../shared/vendor.ts";
 import { isSearch, writeSearchOptions } from "../shared/web-search.ts";
-import { withAnswer } from "../shared/unsaid.ts";
+import { withAnswer, withLogprobs } from "../shared/unsaid.ts";
 import { writeVendorFields } from "../shared/vendor-fields.ts";
 import { type MessageContext, writeMessages } from "./encode-messages.ts";
 import {
@@ -66,7 +66,7 @@ function writeFormat({ responseFormat }: ChatRequest, form: JsonObject | undefin
 function adapted(given: ChatRequest, switches: JsonObject, target: EncodeTarget): ChatRequest {
   const chosen = withoutHostedChoice(given, target.lose);
   const offered = target.traits.allowedTools === false ? onlyAllowed(chosen, target.lose) : chosen;
-  return withAnswer(withSampling(offered, switches, target), target.lose);
+  return withLogprobs(withAnswer(withSampling(offered, switches, target), target.lose), target);
 }
 
 function writeLimit(request: ChatRequest, form: JsonObject | undefined, { traits }: EncodeTarget): JsonObject {

@@ -1,5 +1,5 @@
 /** Log probabilities beside a choice: those of its words belong to them, others stay where the upstream put them. */
-import type { JsonObject, TokenLogprob } from "../../contract/chat.ts";
+import type { Json, JsonObject, TokenLogprob } from "../../contract/chat.ts";
 import { arrayOr, isObject, textOf } from "../shared/json.ts";
 import { readLogprobs, writeLogprobs } from "../shared/logprobs.ts";
 import { plainReasoning } from "./reasoning.ts";
@@ -14,12 +14,18 @@ export interface SplitLogprobs {
 
 /** @param areWords the tokens are of the answer's words, not of thoughts or calls, which some servers list as well */
 export function splitLogprobs(logprobs: JsonObject, areWords: boolean): SplitLogprobs {
-  const content = areWords ? readLogprobs(logprobs["content"], CHAT) : undefined;
-  const refusal = readLogprobs(logprobs["refusal"], CHAT);
+  const content = areWords ? readAll(logprobs["content"]) : undefined;
+  const refusal = readAll(logprobs["refusal"]);
   const rest = { ...logprobs };
   if (content !== undefined) rest["content"] = null;
   if (refusal !== undefined) rest["refusal"] = null;
   return { content, refusal, rest };
+}
+
+/** A list in which something cannot be read stays as it is: clients of this dialect may know what it means. */
+function readAll(list: Json | undefined): TokenLogprob[] | undefined {
+  const read = readLogprobs(list, CHAT);
+  return read?.length === arrayOr(list).length ? read : undefined;
 }
 
 /** Does this piece of a message hold nothing but words, or nothing at all? */

@@ -78,6 +78,30 @@ export function readAnnotations(value: Json | undefined): Annotation[] {
   return readCitations(value, (entry) => objectOr(objectOr(entry)["url_citation"]));
 }
 
+/** Each to the text it is about, with its place in that; places are told in the content as a whole. */
+function placeAnnotations(annotations: readonly Annotation[], parts: readonly Part[]): void {
+  const texts = parts.filter((part) => part.type === "text");
+  for (const annotation of annotations) {
+    let start = 0;
+    let meant = texts.at(-1);
+    for (const text of texts) {
+      meant = text;
+      if (text === texts.at(-1) || (annotation.startIndex ?? Number.POSITIVE_INFINITY) < start + text.text.length)
+        break;
+      start += text.text.length;
+    }
+    if (meant !== undefined) meant.annotations = [...(meant.annotations ?? []), placedIn(annotation, start)];
+  }
+}
+
+/** @param start where in the content the text begins that the annotation is given to */
+export function placedIn(annotation: Annotation, start: number): Annotation {
+  const { startIndex, endIndex, ...rest } = annotation;
+  // What lies before that text is no place in it.
+  if (startIndex === undefined || endIndex === undefined || startIndex < start) return start === 0 ? annotation : rest;
+  return { ...rest, startIndex: startIndex - start, endIndex: endIndex - start };
+}
+
 /** @param start in the content, where the text of `chars` begins that the annotation is about */
 export function writeAnnotation(annotation: Annotation, start: number, chars: number): JsonObject {
   return { type: "url_citation", url_citation: citationFields(annotation, start, start + chars) };
@@ -135,12 +159,14 @@ export function decodeResponse(body: JsonObject): ChatResponse {
   const [choice, ...others] = choices.sort((a, b) => (numberOf(a["index"]) ?? 0) - (numberOf(b["index"]) ?? 0));
   if (choice === undefined) throw malformed("The upstream's answer holds no message.");
   const { extras, messageExtras, ...answer } = readChoice(choice);
+  // One that says nothing spoils nothing but itself.
+  const alternatives = others.filter((other) => isObject(other["message"])).map(alternativeOf);
   return compact<ChatResponse>({
     id: textOf(body["id"]) ?? "",
     model: textOf(body["model"]) ?? "",
     createdAt: numberOf(body["created"]),
     ...answer,
-    others: others.length === 0 ? undefined : others.map(alternativeOf),
+    others: alternatives.length === 0 ? undefined : alternatives,
     usage: usageOf(body) ?? {},
     ...servedBy(body["service_tier"]),
     vendor: vendorOf(CHAT, {
@@ -164,9 +190,7 @@ function readChoice(choice: JsonObject): Alternative & { extras: JsonObject; mes
   if (!isObject(message)) throw malformed("The upstream's answer holds no message.");
   const calls = readCalls(message);
   const parts = [...readReasoning(message), ...readContent(message["content"], "content")];
-  const annotations = readAnnotations(message["annotations"]);
-  const text = parts.findLast((part) => part.type === "text");
-  if (text !== undefined && annotations.length > 0) text.annotations = annotations;
+  placeAnnotations(readAnnotations(message["annotations"]), parts);
   const refusal = textOf(message["refusal"]);
   const extras = choiceExtras(choice);
   const { logprobs } = extras;
@@ -204,8 +228,8 @@ export function ownExtras(vendor: ChatResponse["vendor"]) {
 }
 
 /** Of a stream that was asked for whole there are pieces. */
-function isWhole({ message }: JsonObject): boolean {
-  return isObject(message);
+function isPiece({ delta }: JsonObject): boolean {
+  return delta !== undefined;
 }
 
 type CallWriter = ReturnType<typeof callWriter>;
@@ -226,7 +250,15 @@ export function encodeResponse(response: ChatResponse, context: AnswerContext): 
     object: "chat.completion",
     created: response.createdAt ?? context.createdAt,
     model: response.model || context.request.model,
-    choices: [first, ...otherChoices(response.others, extras.choices.filter(isWhole), calls, context)],
+    choices: [
+      first,
+      ...otherChoices(
+        response.others,
+        extras.choices.filter((other) => !isPiece(other)),
+        calls,
+        context,
+      ),
+    ],
     ...(usage === undefined ? {} : { usage }),
     ...(response.serviceTier === undefined ? {} : { service_tier: response.serviceTier }),
     ...extras.body,

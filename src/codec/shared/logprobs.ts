@@ -46,20 +46,21 @@ function writeToken(entry: TokenLogprob, codecId: string): JsonObject {
 /** Gives out the tokens of a text as far as the text itself has been given out, where some of that is held back. */
 export class TokenQueue {
   #tokens: TokenLogprob[] = [];
-  /** Characters given out, less those of the tokens given out. */
-  #chars = 0;
+  /** Bytes given out, less those of the tokens given out: a token may be a piece of a character. */
+  #bytes = 0;
 
   /**
    * @param said what is now said of the text
    * @returns the tokens that it completes; none is `undefined`
    */
   read(said: string, logprobs: readonly TokenLogprob[] | undefined): readonly TokenLogprob[] | undefined {
-    this.#chars += said.length;
+    this.#bytes += Buffer.byteLength(said);
     if (logprobs !== undefined) this.#tokens.push(...logprobs);
     let count = 0;
-    for (const { token } of this.#tokens) {
-      if (token.length > this.#chars) break;
-      this.#chars -= token.length;
+    for (const token of this.#tokens) {
+      const { length } = token.bytes ?? utf8Of(token);
+      if (length > this.#bytes) break;
+      this.#bytes -= length;
       count += 1;
     }
     return count === 0 ? undefined : this.#tokens.splice(0, count);

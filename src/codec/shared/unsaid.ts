@@ -46,6 +46,18 @@ export function withAnswer(request: ChatRequest, lose: EncodeTarget["lose"]): Ch
   return { ...request, maxOutputTokens: 1 };
 }
 
+/** The request, without the question that this upstream refuses. */
+export function withLogprobs(
+  request: ChatRequest,
+  { traits, lose }: Pick<EncodeTarget, "traits" | "lose">,
+): ChatRequest {
+  if (traits.logprobs !== false || !request.logprobs) return request;
+  lose("logprobs", "the upstream refuses to tell them");
+  if (request.topLogprobs) lose("top_logprobs", "the upstream refuses to tell them");
+  const { logprobs: _asked, topLogprobs: _many, ...rest } = request;
+  return rest;
+}
+
 /** One answer per request is all there is. */
 export function refuseSeveral({ n }: ChatRequest): void {
   if ((n ?? 1) > 1) {

@@ -460,7 +460,7 @@ describe("towards upstreams of other dialects", () => {
       ["as it is", "red", "red"],
       ["cut off", '{"monorelay_value":"re', '"re'],
     ])("is answered by the bare word, whole and at every cut: %s", (_name, said, given) => {
-      const reader = () => valueReader(decode(asked(choice)))!;
+      const reader = () => valueReader(decode(asked(choice)), () => {})!;
       const finish = { reason: "stop" } as const;
       const whole = reader().response({ id: "", model: "", parts: [{ type: "text", text: said }], finish, usage: {} });
       expect(whole.parts).toEqual([{ type: "text", text: given }]);

@@ -487,6 +487,48 @@ describe("writing a stream", () => {
     expect(dig(written(response), "choices", 0, "message")).toMatchObject({ annotations: [{}], images: [{}] });
   });
 
+  describe("places of citations are those in the content as a whole", () => {
+    const cite = (start: number, end: number) => ({
+      type: "url_citation",
+      url_citation: { url: "https://example.com/", title: "E", start_index: start, end_index: end },
+    });
+    const again = (response: ChatResponse) => dig(written(response), "choices", 0, "message", "annotations");
+
+    test("of a list of texts", () => {
+      const content = ["Hello ", "world"].map((text) => ({ type: "text", text }));
+      const annotations = [cite(0, 5), cite(6, 11)];
+      const response = whole({ role: "assistant", content, annotations });
+      expect(response.parts).toMatchObject([
+        { text: "Hello ", annotations: [{ startIndex: 0, endIndex: 5 }] },
+        { text: "world", annotations: [{ startIndex: 0, endIndex: 5 }] },
+      ]);
+      expect(again(response)).toEqual(annotations);
+    });
+
+    test("of a stream in which the model thinks between two texts", () => {
+      const response = answerOf(
+        delta({ role: "assistant", content: "Hello " }),
+        delta({ reasoning_content: "hm" }),
+        delta({ content: "wor" }),
+        delta({ content: "ld", annotations: [cite(6, 11)] }),
+        delta({}, "stop"),
+        "[DONE]",
+      );
+      expect(again(response)).toEqual([cite(6, 11)]);
+    });
+
+    test("of a stream that names a text which is over: the source is told, without a place", () => {
+      const response = answerOf(
+        delta({ role: "assistant", content: "Hello " }),
+        delta({ reasoning_content: "hm" }),
+        delta({ content: "world", annotations: [cite(0, 5)] }),
+        delta({}, "stop"),
+        "[DONE]",
+      );
+      expect(again(response)).toEqual([cite(6, 11)]);
+    });
+  });
+
   test("keep-alive and end mark are the dialect's own", () => {
     const { keepAlive, endMark } = openaiChat.ingress;
     expect(textOfFrames([keepAlive, endMark])).toBe(": keep-alive\n\ndata: [DONE]\n\n");

@@ -367,7 +367,7 @@ describe("answers that are no objects", () => {
   ];
   for (const [name, said, given] of answers) {
     test(`are taken out again, whole and at every cut: ${name}`, () => {
-      const reader = () => valueReader({ responseFormat })!;
+      const reader = () => valueReader({ responseFormat }, () => {})!;
       const whole = reader().response({
         id: "",
         model: "",
@@ -389,12 +389,32 @@ describe("answers that are no objects", () => {
     });
   }
 
+  test("tell no log probabilities, whose tokens would spell the object around them, and that is named", () => {
+    const left: string[] = [];
+    const reader = () => valueReader({ responseFormat, logprobs: true }, (name) => left.push(name))!;
+    const logprobs = [{ token: "{", logprob: -1 }];
+    const text = `{"${ANSWER_VALUE}":1}`;
+    const whole = reader().response({
+      ...{ id: "", model: "", finish: { reason: "stop" }, usage: {} },
+      parts: [{ type: "text", text, logprobs }],
+    });
+    expect(whole.parts).toEqual([{ type: "text", text: "1" }]);
+    const { event } = reader();
+    const events = [
+      ...event({ type: "part-start", index: 0, head: { type: "text" } }),
+      ...event({ type: "part-delta", index: 0, delta: text, logprobs }),
+      ...event({ type: "part-end", index: 0 }),
+    ];
+    expect(JSON.stringify(events)).not.toContain("logprob");
+    expect(left).toEqual(["logprobs", "logprobs"]);
+  });
+
   test("calls and thoughts beside them, and answers that are objects, are not looked at", () => {
     expect(
-      valueReader({ responseFormat: { type: "json-schema", schema: { type: "object", properties: {} } } }),
+      valueReader({ responseFormat: { type: "json-schema", schema: { type: "object", properties: {} } } }, () => {}),
     ).toBeUndefined();
-    expect(valueReader({ responseFormat: { type: "json" } })).toBeUndefined();
-    const { event } = valueReader({ responseFormat })!;
+    expect(valueReader({ responseFormat: { type: "json" } }, () => {})).toBeUndefined();
+    const { event } = valueReader({ responseFormat }, () => {})!;
     const thought = [
       { type: "part-start", index: 0, head: { type: "reasoning" } },
       { type: "part-delta", index: 0, delta: `{"${ANSWER_VALUE}":1}` },
