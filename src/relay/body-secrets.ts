@@ -28,8 +28,13 @@ export function withoutBodySecrets(text: string, body: Uint8Array | undefined): 
   return secretsOf(body).reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), text);
 }
 
+/** A body without any need not be kept for the sake of them. */
+export function mayHoldSecrets(body: Uint8Array): boolean {
+  return MARKS.some((mark) => bufferOf(body).includes(mark));
+}
+
 function secretsOf(body: Uint8Array | undefined): readonly string[] {
-  if (body === undefined || !MARKS.some((mark) => bufferOf(body).includes(mark))) return [];
+  if (body === undefined || !mayHoldSecrets(body)) return [];
   const found = known.get(body) ?? secretsIn(body);
   known.set(body, found);
   return found;

@@ -4,13 +4,13 @@ import type { Admission, Plan } from "../limits/limiter.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { PoolKey } from "../routing/key-pool.ts";
 import type { Lease, Snapshot } from "../snapshot/snapshot.ts";
-import type { CallRecord } from "../store/types.ts";
 import type { Watched } from "./active.ts";
 import type { Ended } from "./ledger.ts";
 import { parseAnswer } from "./answer-text.ts";
 import { hideBodySecrets } from "./body-secrets.ts";
-import { type Booking, book } from "./booking.ts";
+import { book } from "./booking.ts";
 import { callLine } from "./call-line.ts";
+import { recordOf } from "./call-record.ts";
 import { isReachable } from "./reach.ts";
 import { type Step, silent, tooLate } from "./deadlines.ts";
 import { revoked } from "./revoked.ts";
@@ -19,7 +19,7 @@ import type { Size } from "./request-size.ts";
 import type { RelayRoute } from "./route.ts";
 import type { Said } from "./said.ts";
 import type { RelayServices } from "./services.ts";
-import { isInNetworks, shownAddress } from "../support/addresses.ts";
+import { isInNetworks } from "../support/addresses.ts";
 
 /** Before this age nobody looks whether the client is still there: most calls are over sooner. */
 const DEPARTURE_CHECK_AFTER_MS = 200;
@@ -72,7 +72,7 @@ export class Call implements Watched, Ended {
   key: PoolKey | undefined;
   streaming = false;
   attempts = 0;
-  /** As the client sent it: secrets that it holds are looked for in failures. */
+  /** As the client sent it, for secrets that it may hold: they are looked for in failures. */
   body: Uint8Array | undefined;
   bytesIn = 0;
   bytesOut = 0;
@@ -328,7 +328,9 @@ export class Call implements Watched, Ended {
 
   settle(): void {
     this.readNow();
-    const record = this.#record(book(this, this.#failure));
+    const failure = this.#failure;
+    const end = { status: this.#status, failure, endedMs: this.#endedMs, clientAddress: this.#clientAddress };
+    const record = recordOf(this, end, book(this, failure));
     this.services.records.push(record);
     const { log } = this.services;
     if (log.isEnabled("info")) log.plain("call", callLine(record, this.services.redact));
@@ -352,51 +354,5 @@ export class Call implements Watched, Ended {
         reason: RelayError.from(cause).message,
       });
     }
-  }
-
-  #record({ costMicroUsd, priceVersion }: Booking): CallRecord {
-    const { identity, usage } = this;
-    const failure = this.#failure;
-    const { config } = this.snapshot;
-    return {
-      requestId: this.id,
-      startedAt: this.receivedAt,
-      operation: this.route.operation,
-      dialect: this.route.codec.id,
-      route: this.route.path,
-      lane: this.lane,
-      requestedModel: this.requestedModel === "" ? null : this.requestedModel,
-      model: this.model === "" ? null : this.model,
-      provider: this.provider === "" ? null : this.provider,
-      keyId: this.key === undefined || this.key.id === "" ? null : this.key.id,
-      keyLabel: this.key === undefined || this.key.id === "" ? null : this.key.label,
-      principal: identity.id,
-      userId: identity.userId,
-      apiKeyId: identity.apiKeyId,
-      orgId: identity.orgId,
-      clientIp: shownAddress(this.#clientAddress, config.logging.clientIp),
-      userAgent: config.logging.userAgent ? this.request.headers.get("user-agent") : null,
-      status: this.#status,
-      failure: failure?.code ?? null,
-      error: failure?.message ?? null,
-      streaming: this.streaming,
-      attempts: this.attempts,
-      firstByteMs: this.firstByteMs === 0 ? null : this.firstByteMs - this.startedMs,
-      totalMs: this.#endedMs - this.startedMs,
-      inputTokens: usage?.inputTokens ?? null,
-      outputTokens: usage?.outputTokens ?? null,
-      cacheReadTokens: usage?.cacheReadTokens ?? null,
-      cacheWriteTokens: usage?.cacheWriteTokens ?? null,
-      reasoningTokens: usage?.reasoningTokens ?? null,
-      usageEstimated: this.isUsageEstimated,
-      costMicroUsd,
-      priceVersion,
-      finishReason: this.finish?.reason ?? null,
-      bytesIn: this.bytesIn,
-      bytesOut: this.bytesOut,
-      upstreamId: this.upstreamId,
-      droppedParams: this.dropped ?? null,
-      generation: this.snapshot.generation,
-    };
   }
 }

@@ -1,5 +1,6 @@
 /** The client's end of a stream: pulled, never pushed; it ends exactly once, with the dialect's success or failure. */
 import { type Frame, type Framing, RelayError } from "../plugin/index.ts";
+import { mayHoldSecrets } from "./body-secrets.ts";
 import type { Call } from "./call.ts";
 import { streamHeaders } from "./headers.ts";
 
@@ -37,6 +38,8 @@ export function streamToClient(
   let isStopping = false;
   let sink: ReadableStreamDefaultController<Uint8Array>;
   const headers = streamHeaders(call, contentType);
+  // A stream may last for an hour; its request is not kept that long for nothing.
+  if (call.body !== undefined && !mayHoldSecrets(call.body)) call.body = undefined;
 
   const finish = (error: RelayError | undefined): void => {
     if (isOver) return;

@@ -27,6 +27,7 @@ describe("upstream objects", () => {
     expect(await second.objects.find("file-1")).toEqual(object("file-1"));
     expect(await second.objects.find("file-2")).toEqual(object("file-2", { orgId: null, userId: null }));
     expect(await second.objects.find("file-3")).toBeUndefined();
+    expect(second.objects.isEmpty).toBe(false);
   });
 
   test("whoever names a known id later does not become its owner", async () => {
@@ -92,5 +93,15 @@ describe("upstream objects", () => {
     const { objects } = await open();
     await objects.add([]);
     expect(await objects.list("file", { orgId: null }, 1)).toEqual([]);
+  });
+
+  test("many are found at once, and whether there are any is known without asking", async () => {
+    const { objects } = await open();
+    expect(objects.isEmpty).toBe(true);
+    const ids = Array.from({ length: 1200 }, (_, index) => `file-${index}`);
+    await objects.add([object("file-0"), object("file-1199", { orgId: "org_b" })]);
+    expect(objects.isEmpty).toBe(false);
+    expect((await objects.findAll(ids)).map(({ id }) => id)).toEqual(["file-0", "file-1199"]);
+    expect(await objects.findAll([])).toEqual([]);
   });
 });
