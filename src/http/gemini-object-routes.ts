@@ -1,7 +1,7 @@
 /** Routes of things that lie with Gemini: files, cached contents and batches. `http-api.md` section 15. */
 import { gemini } from "../plugin/index.ts";
 import type { RelayRoute } from "../relay/route.ts";
-import { type FoundObjectRoute, findIn, type ObjectFamily, patternsOf, route, uses } from "./object-routes.ts";
+import { CONTENT, type FoundObjectRoute, findIn, type ObjectFamily, patternsOf, route, uses } from "./object-routes.ts";
 
 /** What is kept is part of later prompts: whoever may chat may keep it. */
 const CACHES: ObjectFamily = {
@@ -27,13 +27,16 @@ const BATCHES: ObjectFamily = {
 };
 
 export const GEMINI_OBJECT_ROUTES: readonly RelayRoute[] = [
-  route(CACHES, "POST", "/v1beta/cachedContents", "create", { required: { model: "string" } }),
+  route(CACHES, "POST", "/v1beta/cachedContents", "create", {
+    keepsPrompt: true,
+    required: { model: "string" },
+  }),
   route(CACHES, "GET", "/v1beta/cachedContents", "list", { isPagedByToken: true }),
   ...uses(CACHES, "GET PATCH DELETE", "/v1beta/cachedContents/{id}"),
 
   route(FILES, "GET", "/v1beta/files", "list", { isPagedByToken: true }),
   ...uses(FILES, "GET DELETE", "/v1beta/files/{id}"),
-  ...uses(FILES, "GET", "/v1beta/files/{id}:download"),
+  ...uses(FILES, "GET", "/v1beta/files/{id}:download", CONTENT),
 
   route(BATCHES, "GET", "/v1beta/batches", "list", { isPagedByToken: true }),
   ...uses(BATCHES, "GET DELETE", "/v1beta/batches/{id}"),
@@ -46,6 +49,7 @@ export const GEMINI_MAKERS: ReadonlyMap<string, RelayRoute> = new Map([
     "batchGenerateContent",
     {
       ...route(BATCHES, "POST", "/v1beta/models/{model}:batchGenerateContent", "create", {
+        isBatchOfRequests: true,
         required: { batch: "object" },
       }),
       upstreamPath: ":batchGenerateContent",

@@ -88,12 +88,14 @@ export function uses(family: ObjectFamily, methods: string, path: string, more: 
   return methods.split(" ").map((method) => route(family, method, path, "use", more));
 }
 
+export const CONTENT: More = { tellsContent: true };
+
 /** `http-api.md` sections 13 and 14. */
 export const OBJECT_ROUTES: readonly RelayRoute[] = [
   route(FILES, "POST", "/v1/files", "create", { body: "multipart" }),
   route(FILES, "GET", "/v1/files", "list"),
   ...uses(FILES, "GET DELETE", "/v1/files/{id}"),
-  ...uses(FILES, "GET", "/v1/files/{id}/content"),
+  ...uses(FILES, "GET", "/v1/files/{id}/content", CONTENT),
 
   route(UPLOADS, "POST", "/v1/uploads", "create"),
   ...uses(UPLOADS, "POST", "/v1/uploads/{id}/parts", { body: "multipart" }),
@@ -102,6 +104,7 @@ export const OBJECT_ROUTES: readonly RelayRoute[] = [
 
   route(BATCHES, "POST", "/v1/batches", "create", {
     refersBy: ["input_file_id"],
+    mayAskAnyModel: "always",
     required: { input_file_id: "string" },
   }),
   route(BATCHES, "GET", "/v1/batches", "list"),
@@ -125,47 +128,52 @@ export const OBJECT_ROUTES: readonly RelayRoute[] = [
   ...uses(ASSISTANTS, "GET POST DELETE", "/v1/assistants/{id}"),
 
   route(THREADS, "POST", "/v1/threads", "create"),
-  route(RUNS, "POST", "/v1/threads/runs", "create", { refersBy: ["assistant_id"] }),
+  route(RUNS, "POST", "/v1/threads/runs", "create", {
+    refersBy: ["assistant_id"],
+    mayAskAnyModel: "unless-named",
+  }),
   ...uses(THREADS, "GET POST DELETE", "/v1/threads/{id}"),
   ...uses(THREADS, "GET POST", "/v1/threads/{id}/messages"),
   ...uses(THREADS, "GET POST DELETE", "/v1/threads/{id}/messages/{message}"),
-  ...uses(THREADS, "GET POST", "/v1/threads/{id}/runs"),
+  ...uses(THREADS, "GET", "/v1/threads/{id}/runs"),
+  ...uses(THREADS, "POST", "/v1/threads/{id}/runs", { mayAskAnyModel: "unless-named" }),
   ...uses(THREADS, "GET POST", "/v1/threads/{id}/runs/{run}"),
   ...uses(THREADS, "POST", "/v1/threads/{id}/runs/{run}/cancel"),
   ...uses(THREADS, "POST", "/v1/threads/{id}/runs/{run}/submit_tool_outputs"),
   ...uses(THREADS, "GET", "/v1/threads/{id}/runs/{run}/steps"),
   ...uses(THREADS, "GET", "/v1/threads/{id}/runs/{run}/steps/{step}"),
 
-  route(STORES, "POST", "/v1/vector_stores", "create", { refersBy: ["file_ids"] }),
+  route(STORES, "POST", "/v1/vector_stores", "create", { refersBy: ["file_ids"], isPaid: true }),
   route(STORES, "GET", "/v1/vector_stores", "list"),
   ...uses(STORES, "GET POST DELETE", "/v1/vector_stores/{id}"),
-  ...uses(STORES, "GET POST", "/v1/vector_stores/{id}/{part}"),
+  ...uses(STORES, "GET", "/v1/vector_stores/{id}/{part}"),
+  ...uses(STORES, "POST", "/v1/vector_stores/{id}/{part}", { isPaid: true }),
   ...uses(STORES, "GET POST DELETE", "/v1/vector_stores/{id}/{part}/{item}"),
   ...uses(STORES, "GET POST", "/v1/vector_stores/{id}/{part}/{item}/{more}"),
 
-  route(CONTAINERS, "POST", "/v1/containers", "create", { refersBy: ["file_ids"] }),
+  route(CONTAINERS, "POST", "/v1/containers", "create", { refersBy: ["file_ids"], isPaid: true }),
   route(CONTAINERS, "GET", "/v1/containers", "list"),
   ...uses(CONTAINERS, "GET DELETE", "/v1/containers/{id}"),
   ...uses(CONTAINERS, "GET", "/v1/containers/{id}/files"),
   ...uses(CONTAINERS, "POST", "/v1/containers/{id}/files", { body: "multipart", alsoJson: true }),
   ...uses(CONTAINERS, "GET DELETE", "/v1/containers/{id}/files/{file}"),
-  ...uses(CONTAINERS, "GET", "/v1/containers/{id}/files/{file}/content"),
+  ...uses(CONTAINERS, "GET", "/v1/containers/{id}/files/{file}/content", CONTENT),
 
   route(SKILLS, "POST", "/v1/skills", "create", { body: "multipart", alsoJson: true }),
   route(SKILLS, "GET", "/v1/skills", "list"),
   ...uses(SKILLS, "GET POST DELETE", "/v1/skills/{id}"),
-  ...uses(SKILLS, "GET", "/v1/skills/{id}/content"),
+  ...uses(SKILLS, "GET", "/v1/skills/{id}/content", CONTENT),
   ...uses(SKILLS, "GET", "/v1/skills/{id}/versions"),
   ...uses(SKILLS, "POST", "/v1/skills/{id}/versions", { body: "multipart", alsoJson: true }),
   ...uses(SKILLS, "GET DELETE", "/v1/skills/{id}/versions/{version}"),
-  ...uses(SKILLS, "GET", "/v1/skills/{id}/versions/{version}/content"),
+  ...uses(SKILLS, "GET", "/v1/skills/{id}/versions/{version}/content", CONTENT),
 
-  route(EVALS, "POST", "/v1/evals", "create", { mayAskAnyModel: true }),
+  route(EVALS, "POST", "/v1/evals", "create", { mayAskAnyModel: "always" }),
   route(EVALS, "GET", "/v1/evals", "list"),
   ...uses(EVALS, "GET DELETE", "/v1/evals/{id}"),
-  ...uses(EVALS, "POST", "/v1/evals/{id}", { mayAskAnyModel: true }),
+  ...uses(EVALS, "POST", "/v1/evals/{id}", { mayAskAnyModel: "always" }),
   ...uses(EVALS, "GET", "/v1/evals/{id}/runs"),
-  ...uses(EVALS, "POST", "/v1/evals/{id}/runs", { mayAskAnyModel: true }),
+  ...uses(EVALS, "POST", "/v1/evals/{id}/runs", { mayAskAnyModel: "always" }),
   ...uses(EVALS, "GET POST DELETE", "/v1/evals/{id}/runs/{run}"),
   ...uses(EVALS, "POST", "/v1/evals/{id}/runs/{run}/cancel"),
   ...uses(EVALS, "GET", "/v1/evals/{id}/runs/{run}/output_items"),
@@ -174,7 +182,7 @@ export const OBJECT_ROUTES: readonly RelayRoute[] = [
   route(VIDEOS, "POST", "/v1/videos", "create", { body: "multipart", alsoJson: true, usualModel: "sora-2" }),
   route(VIDEOS, "GET", "/v1/videos", "list"),
   ...uses(VIDEOS, "GET DELETE", "/v1/videos/{id}"),
-  ...uses(VIDEOS, "GET", "/v1/videos/{id}/content"),
+  ...uses(VIDEOS, "GET", "/v1/videos/{id}/content", CONTENT),
   ...uses(VIDEOS, "POST", "/v1/videos/{id}/remix", { makesAnother: true }),
 
   route(CONVERSATIONS, "POST", "/v1/conversations", "create"),
@@ -193,7 +201,7 @@ export const OBJECT_ROUTES: readonly RelayRoute[] = [
   route(MESSAGE_BATCHES, "GET", "/v1/messages/batches", "list"),
   ...uses(MESSAGE_BATCHES, "GET DELETE", "/v1/messages/batches/{id}"),
   ...uses(MESSAGE_BATCHES, "POST", "/v1/messages/batches/{id}/cancel"),
-  ...uses(MESSAGE_BATCHES, "GET", "/v1/messages/batches/{id}/results"),
+  ...uses(MESSAGE_BATCHES, "GET", "/v1/messages/batches/{id}/results", CONTENT),
 ];
 
 /** At paths that OpenAI has as well: asked with Anthropic's own header. */
@@ -201,7 +209,7 @@ export const CLAUDE_ROUTES: readonly RelayRoute[] = [
   route(CLAUDE_FILES, "POST", "/v1/files", "create", { body: "multipart" }),
   route(CLAUDE_FILES, "GET", "/v1/files", "list"),
   ...uses(CLAUDE_FILES, "GET DELETE", "/v1/files/{id}"),
-  ...uses(CLAUDE_FILES, "GET", "/v1/files/{id}/content"),
+  ...uses(CLAUDE_FILES, "GET", "/v1/files/{id}/content", CONTENT),
 
   route(CLAUDE_SKILLS, "POST", "/v1/skills", "create", { body: "multipart" }),
   route(CLAUDE_SKILLS, "GET", "/v1/skills", "list", { isPagedByToken: true }),
@@ -209,7 +217,7 @@ export const CLAUDE_ROUTES: readonly RelayRoute[] = [
   ...uses(CLAUDE_SKILLS, "GET", "/v1/skills/{id}/versions"),
   ...uses(CLAUDE_SKILLS, "POST", "/v1/skills/{id}/versions", { body: "multipart" }),
   ...uses(CLAUDE_SKILLS, "GET DELETE", "/v1/skills/{id}/versions/{version}"),
-  ...uses(CLAUDE_SKILLS, "GET", "/v1/skills/{id}/versions/{version}/content"),
+  ...uses(CLAUDE_SKILLS, "GET", "/v1/skills/{id}/versions/{version}/content", CONTENT),
 ];
 
 interface Pattern {

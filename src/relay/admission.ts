@@ -40,15 +40,16 @@ export function admitSession(call: Call, resolution: Resolution): Resolution {
   return admit(call, resolution, { inputTokens: 1, outputTokens: 0 });
 }
 
-/** A call about something that lies with an upstream: a request, and no more than that is known. */
-export function admitRequest(call: Call): void {
+/** A call about something that lies with an upstream: a request, and of most no more than that is known. */
+export function admitRequest(call: Call, size: Size = NOTHING): void {
   if (!isLimited(call)) return;
   const plan = call.services.limiter.planOf(call.identity, call.snapshot.generalLimits);
   call.plan = plan;
-  const isUnpriced = COST_UNKNOWN.has(call.route.operation) && call.route.method === "POST";
+  const { operation, method, object } = call.route;
+  const isUnpriced = object?.isPaid === true || (COST_UNKNOWN.has(operation) && method === "POST");
   if (isUnpriced && plan.hasBudget && isBlocked(call)) throw unpriced();
-  call.size = NOTHING;
-  call.admission = call.services.limiter.admit(plan, { tokens: 0, microUsd: 0 });
+  call.size = size;
+  call.admission = call.services.limiter.admit(plan, { tokens: size.inputTokens + size.outputTokens, microUsd: 0 });
 }
 
 /** Of these, what the caller's budget may be spent on. */

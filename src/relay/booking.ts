@@ -2,7 +2,7 @@
 import { costOf, countOf } from "../limits/prices.ts";
 import type { ModelCost, Operation, RelayError, Usage } from "../plugin/index.ts";
 import type { Call } from "./call.ts";
-import { finalUsage, isAnswering } from "./estimated-usage.ts";
+import { finalUsage, inputGuess, isAnswering } from "./estimated-usage.ts";
 
 export interface Booking {
   /** `null` = nobody knows. */
@@ -20,7 +20,7 @@ export function book(call: Call, failure: RelayError | undefined): Booking {
   const { admission, identity, services } = call;
   const isUsed = wasUsed(call, failure);
   const usage = isUsed ? usageOf(call, failure !== undefined) : undefined;
-  const price = isUsed ? call.entry?.price(call.model) : undefined;
+  const price = isUsed ? priceOf(call) : undefined;
   const isKnown = price !== undefined && (usage !== undefined || isPricedByPiece(call, price));
   const cost = isKnown ? costOf(price, usage ?? {}, call.images) : null;
   if (admission === undefined) services.limiter.spend(identity, cost ?? 0);
@@ -39,19 +39,30 @@ export function chargeSoFar({ admission, identity, entry, model }: Call, usage: 
 
 /** For the headers of a whole answer whose usage is known by then; `undefined` = it is not. */
 export function costSoFar(call: Call): number | undefined {
-  const { usage, entry } = call;
+  const { usage } = call;
   if (usage === undefined || call.streaming || isFree(call)) return undefined;
-  const price = entry?.price(call.model);
+  const price = priceOf(call);
   return price === undefined ? undefined : costOf(price, usage, call.images);
+}
+
+/** Batches have prices of their own, and of what they use nobody here is told. */
+function priceOf({ entry, model, route }: Call): ModelCost | undefined {
+  return route.object?.isBatchOfRequests === true ? undefined : entry?.price(model);
 }
 
 export function tokensOf(usage: Usage | undefined): number {
   return countOf(usage?.inputTokens) + countOf(usage?.outputTokens);
 }
 
-/** Of things that lie with an upstream, answers tell usage that is old news, or none: only requests are counted. */
-function isFree({ route }: Call): boolean {
-  return FREE.has(route.operation) || route.object !== undefined;
+/**
+ * Of things that lie with an upstream, answers tell usage that is old news, or none: only requests are counted, but for
+ * what a vendor is handed to be read.
+ */
+function isFree({ route, size }: Call): boolean {
+  const { object } = route;
+  if (object === undefined) return FREE.has(route.operation);
+  if (object.isBatchOfRequests === true) return size === undefined;
+  return object.keepsPrompt !== true;
 }
 
 /** Who left before the answer has still had the prompt read; an upstream that failed instead has given nothing. */
@@ -67,10 +78,19 @@ function isPricedByPiece({ images }: Call, price: ModelCost): boolean {
 /** `undefined`: nobody knows. */
 function usageOf(call: Call, isCut: boolean): Usage | undefined {
   if (isAnswering(call)) return finalUsage(call, isCut);
-  const { usage, size } = call;
+  const { usage, size, route } = call;
+  if (route.object !== undefined) return usageOfObject(call);
   // Of other calls, guesses are made only for those whom they may stop.
   if (size === undefined) return usage;
   if (usage?.inputTokens !== undefined && usage.outputTokens !== undefined) return usage;
   call.isUsageEstimated = true;
   return { ...usage, inputTokens: usage?.inputTokens ?? size.inputTokens, outputTokens: usage?.outputTokens ?? 0 };
+}
+
+/** Of a batch what it may use at most, since its results are fetched later; of a kept prompt what was read of it. */
+function usageOfObject(call: Call): Usage {
+  if (call.route.object!.isBatchOfRequests !== true && call.usage?.inputTokens !== undefined) return call.usage;
+  call.isUsageEstimated = true;
+  if (call.route.object!.isBatchOfRequests === true) return { ...call.size };
+  return { inputTokens: inputGuess(call), outputTokens: 0 };
 }

@@ -81,6 +81,8 @@ export class Call implements Watched, Ended {
   seenChars = 0;
   /** Tokens of the request, guessed where it was parsed; 0 = it was not. */
   inputEstimate = 0;
+  /** The upstream works on it in the background: what it says first is not what it will have used. */
+  runsOn = false;
   upstreamId: string | null = null;
   dropped: string[] | undefined;
   /** For the upstream, beside those that the client sent. */

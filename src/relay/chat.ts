@@ -32,7 +32,7 @@ import { resolveFor } from "./reach.ts";
 import { inputTokensOf } from "./request-size.ts";
 import { reframed } from "./reframe.ts";
 import type { TopLevel } from "./scan.ts";
-import { type Continued, continuedIn, continuedPlace, isKept, noteKept } from "./stored-answers.ts";
+import { type Continued, continuedIn, continuedPlace, isKept, noteKept, runsInBackground } from "./stored-answers.ts";
 import { toolsIn, withoutTools } from "./tool-downgrade.ts";
 import { type Asked, askedOf, readAnswer, readEvents, readLocalEvents, readTold } from "./translate.ts";
 import { accept, callUpstream, failureOf, Shape } from "./upstream.ts";
@@ -175,6 +175,7 @@ class ChatWork implements Work<Response> {
     const { entry, model } = target;
     const top = wishes === undefined ? this.top : this.#amended(wishes, codec, entry.traits(model));
     call.lane = "pass-through";
+    call.runsOn = runsInBackground(call, top);
     call.dropped = this.unplaced.length === 0 ? undefined : this.unplaced;
     const asksUsage = call.streaming && takesStreamOptions(codec.id, entry.traits(model));
     const isNamedOutside = call.said?.model !== undefined;
@@ -248,6 +249,7 @@ class ChatWork implements Work<Response> {
     const { call } = this;
     const { entry, model } = target;
     call.lane = "translate";
+    call.runsOn = false;
     const traits = entry.traits(model);
     const needsBytes = needsMedia(call, this.request, codec, traits);
     const request = needsBytes ? await this.#withBytes(codec, traits) : this.request;

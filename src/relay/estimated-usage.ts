@@ -82,11 +82,25 @@ function withGuesses(call: Call, told: Usage | undefined): Usage {
 export function finalUsage(call: Call, isCut: boolean): Usage {
   const { usage } = call;
   const isTold = usage?.inputTokens !== undefined && usage.outputTokens !== undefined;
-  if (isTold && !isCut) return usage;
+  if (isTold && !isCut && !isUnderWay(call)) return usage;
+  if (call.runsOn) return usageToCome(call);
   const filled = withGuesses(call, usage);
   const outputTokens = isCut ? Math.max(filled.outputTokens ?? 0, outputGuess(call)) : (filled.outputTokens ?? 0);
   call.isUsageEstimated ||= !isTold || outputTokens !== usage.outputTokens;
   return { ...filled, outputTokens };
+}
+
+/** Some write zeros where others write nothing. */
+function isUnderWay({ runsOn, usage }: Call): boolean {
+  return runsOn && (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0) === 0;
+}
+
+/** Of what goes on in the background all that was reserved: it is fetched later, and not counted again then. */
+function usageToCome(call: Call): Usage {
+  const { size, snapshot } = call;
+  call.isUsageEstimated = true;
+  const outputTokens = size?.outputTokens ?? snapshot.config.limits.reserveOutputTokens;
+  return { inputTokens: inputGuess(call), outputTokens };
 }
 
 export function inputGuess({ size, inputEstimate, bytesIn }: Call): number {

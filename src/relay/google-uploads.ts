@@ -13,21 +13,26 @@ import { answerFrom, failureOf, Shape } from "./upstream.ts";
 
 /** What the two sides tell each other of an upload beside its bytes. */
 const ASKED = ["protocol", "command", "offset", "header-content-length", "header-content-type", "file-name"];
-const TOLD = ["status", "size-received", "chunk-granularity", "control-url"];
+const TOLD = ["status", "size-received", "chunk-granularity"];
 const URL_HEADER = "x-goog-upload-url";
+const ID_FIELD = "upload_id";
 
 const KIND = "gemini-upload";
 
 /** Protocol: https://ai.google.dev/gemini-api/docs/files and Google's resumable uploads. */
 export async function runGoogleUpload(call: Call): Promise<Response> {
   call.lane = "raw";
-  const id = new URLSearchParams(call.query).get("upload_id");
-  if (id === null) return begin(call);
+  const parameters = new URLSearchParams(call.query);
+  const [id, ...others] = parameters.getAll(ID_FIELD);
+  if (id === undefined) return begin(call, parameters);
+  if (others.length > 0) {
+    throw new RelayError("bad-request", "The query names more than one upload.", { param: ID_FIELD });
+  }
   const name = `uploads/${id}`;
   if (!isObjectId(name)) throw new RelayError("not-found", "There is no such upload.", { wireCode: "not_found" });
   const place = await placeOf(call, name, KIND);
   admitRequest(call);
-  const response = await atPlace(call, place, "", () => send(call, place));
+  const response = await atPlace(call, place, "", () => send(call, place, continuing(id)));
   if (isOver(response.headers.get("x-goog-upload-status"))) await call.services.objects.remove(name);
   return response;
 }
@@ -37,24 +42,25 @@ function isOver(status: string | null): boolean {
 }
 
 /** The provider and key that the upload begins with are those that the file will lie with. */
-async function begin(call: Call): Promise<Response> {
+async function begin(call: Call, parameters: URLSearchParams): Promise<Response> {
   const targets = defaultTargets(call).filter(({ entry }) => serves(call, entry));
   if (targets.length === 0) {
     throw new RelayError("not-found", `No provider offers ${call.route.path}.`, { wireCode: "not_found" });
   }
   admitRequest(call);
   const resolution = { requested: "", resolved: "", steps: [], targets };
-  return attempt(call, resolution, { tryOne: ({ entry }, key) => send(call, { entry, key }) });
+  return attempt(call, resolution, { tryOne: ({ entry }, key) => send(call, { entry, key }, parameters) });
 }
 
-async function send(call: Call, place: Place): Promise<Response> {
+/** The parameters are written anew: what one server reads as a single value, another reads as two. */
+async function send(call: Call, place: Place, parameters: URLSearchParams): Promise<Response> {
   const { entry, key } = place;
   const { codec, operation, method } = call.route;
   const { headers } = call.request;
   const type = headers.get("content-type") ?? "application/octet-stream";
   const body: UpstreamCall["body"] = call.request.body === null ? null : uploadAny(call);
   const path = "/upload/files";
-  const { query } = call;
+  const query = parameters.size === 0 ? "" : `?${parameters}`;
   const shape = new Shape(call, operation, codec, method, path, query, "", body, type, wordsOf(headers), key.secret);
   try {
     const answer = await answerFrom(call, entry, key, shape);
@@ -89,12 +95,15 @@ function tell(answer: Answer, where: string | undefined, headers: Headers): void
 /** Where the client shall bring the bytes; whose the upload is is known before it can. */
 async function placed(call: Call, place: Place, url: string | null): Promise<string | undefined> {
   if (url === null) return undefined;
-  const id = URL.canParse(url) ? new URL(url).searchParams.get("upload_id") : null;
+  const id = URL.canParse(url) ? new URL(url).searchParams.get(ID_FIELD) : null;
   const name = `uploads/${id ?? ""}`;
   if (!isObjectId(name)) throw new RelayError("upstream-malformed", "The upstream began an upload without its name.");
   await call.services.objects.add([{ id: name, kind: KIND, ...ownerOf(call, place) }]);
-  const query = new URLSearchParams({ upload_id: id!, upload_protocol: "resumable" });
-  return `${rootOf(call)}${call.said?.path ?? call.route.path}?${query}`;
+  return `${rootOf(call)}${call.said?.path ?? call.route.path}?${continuing(id!)}`;
+}
+
+function continuing(id: string): URLSearchParams {
+  return new URLSearchParams({ [ID_FIELD]: id, upload_protocol: "resumable" });
 }
 
 /** An address, or a name with a port: served without TLS unless the operator says so. */

@@ -4,10 +4,11 @@ import type { Clock } from "../support/clock.ts";
 import { amendTop } from "./amend.ts";
 import type { Call } from "./call.ts";
 import type { TopLevel } from "./scan.ts";
+import { ownedBy } from "./object-places.ts";
 import { isKept } from "./stored-answers.ts";
 import { bufferOf } from "../wire/part.ts";
 
-/** All conversations together; the oldest make room. */
+/** All conversations together; whoever holds most makes room, with the oldest. */
 export const KEPT_BYTES_MAX = 32 * 1024 * 1024;
 /** An agent that waits longer for its tools sends the whole history, or is told that the id is not known. */
 export const KEPT_MS_MAX = 60 * 60 * 1000;
@@ -22,9 +23,19 @@ interface Kept {
   readonly until: number;
 }
 
-/** JSON by id, bounded in bytes and age. Ids of one owner mean nothing to another. */
+/** What one owner holds, the oldest first. */
+interface Share {
+  readonly entries: Map<string, Kept>;
+  held: number;
+}
+
+/**
+ * JSON by id, bounded in bytes and age. Ids of one owner mean nothing to another, and nobody's are pushed out by one who
+ * holds more. Owners are named by their organisation, a colon, and who they are in it.
+ */
 export class KeptAnswers {
-  readonly #entries = new Map<string, Kept>();
+  /** Whoever has kept nothing for longest comes first. */
+  readonly #shares = new Map<string, Share>();
   #held = 0;
 
   constructor(
@@ -38,38 +49,79 @@ export class KeptAnswers {
   }
 
   keep(owner: string, id: string, value: Json): void {
-    const key = `${owner} ${id}`;
     const bytes = encoder.encode(JSON.stringify(value));
-    this.#forget(key);
+    this.forget(owner, id);
     if (bytes.length > this.bytesMax) return;
-    this.#entries.set(key, { bytes, until: this.clock.monotonic() + KEPT_MS_MAX });
+    const share = this.#shares.get(owner) ?? { entries: new Map<string, Kept>(), held: 0 };
+    share.entries.set(id, { bytes, until: this.clock.monotonic() + KEPT_MS_MAX });
+    share.held += bytes.length;
     this.#held += bytes.length;
-    for (const [oldest, { until }] of this.#entries) {
-      if (this.#held <= this.bytesMax && until > this.clock.monotonic()) break;
-      this.#forget(oldest);
-    }
+    this.#shares.delete(owner);
+    this.#shares.set(owner, share);
+    this.#forgetOld(owner);
+    while (this.#held > this.bytesMax) this.#forgetOldest(this.#largest());
   }
 
   find(owner: string, id: string): Json | undefined {
-    const kept = this.#entries.get(`${owner} ${id}`);
-    if (kept === undefined || kept.until <= this.clock.monotonic()) return undefined;
-    return JSON.parse(decoder.decode(kept.bytes)) as Json;
+    const kept = this.#live(owner, id);
+    return kept === undefined ? undefined : (JSON.parse(decoder.decode(kept.bytes)) as Json);
+  }
+
+  /** The owner within the organisation whose it is. */
+  ownerIn(organisation: string, id: string): string | undefined {
+    for (const owner of this.#shares.keys()) {
+      if (owner.startsWith(`${organisation}:`) && this.#live(owner, id) !== undefined) return owner;
+    }
+    return undefined;
   }
 
   forget(owner: string, id: string): void {
-    this.#forget(`${owner} ${id}`);
+    const share = this.#shares.get(owner);
+    const kept = share?.entries.get(id);
+    if (share === undefined || kept === undefined) return;
+    share.entries.delete(id);
+    share.held -= kept.bytes.length;
+    this.#held -= kept.bytes.length;
+    if (share.entries.size === 0) this.#shares.delete(owner);
   }
 
   clear(): void {
-    this.#entries.clear();
+    this.#shares.clear();
     this.#held = 0;
   }
 
-  #forget(key: string): void {
-    const kept = this.#entries.get(key);
-    if (kept === undefined) return;
-    this.#entries.delete(key);
-    this.#held -= kept.bytes.length;
+  #live(owner: string, id: string): Kept | undefined {
+    const kept = this.#shares.get(owner)?.entries.get(id);
+    return kept !== undefined && kept.until > this.clock.monotonic() ? kept : undefined;
+  }
+
+  /** The owner's own, and all of those who have kept nothing since. */
+  #forgetOld(owner: string): void {
+    this.#forgetOldOf(owner);
+    for (const other of this.#shares.keys()) {
+      this.#forgetOldOf(other);
+      if (this.#shares.has(other)) break;
+    }
+  }
+
+  #forgetOldOf(owner: string): void {
+    for (const [id, { until }] of this.#shares.get(owner)?.entries ?? []) {
+      if (until > this.clock.monotonic()) break;
+      this.forget(owner, id);
+    }
+  }
+
+  #forgetOldest(owner: string): void {
+    for (const id of this.#shares.get(owner)?.entries.keys() ?? []) return this.forget(owner, id);
+  }
+
+  #largest(): string {
+    let most = 0;
+    let largest = "";
+    for (const [owner, { held }] of this.#shares) {
+      if (held > most) [largest, most] = [owner, held];
+    }
+    return largest;
   }
 }
 
@@ -81,14 +133,14 @@ export interface KeptAnswer {
 
 /** The answer of this id, if it is the caller's; nothing of one whose items alone are known. */
 export function keptAnswer(call: Call, id: string): KeptAnswer | undefined {
-  const kept = call.services.kept.find(ownerOf(call), id);
+  const kept = call.services.kept.find(holderOf(call, id), id);
   return isAnswer(kept) ? kept : undefined;
 }
 
 /** The answer and its items are as good as never said; what has continued it goes on. */
 export function forgetAnswer(call: Call, id: string, { response }: KeptAnswer): void {
   const { kept } = call.services;
-  const owner = ownerOf(call);
+  const owner = holderOf(call, id);
   for (const item of response["output"] as JsonObject[]) kept.forget(owner, String(item["id"]));
   kept.forget(owner, id);
 }
@@ -97,9 +149,18 @@ function isAnswer(kept: Json | undefined): kept is Json & KeptAnswer {
   return typeof kept === "object" && kept !== null && !Array.isArray(kept) && "response" in kept;
 }
 
-/** Answers belong to the credential that asked for them: the access key, one API key, one user's sessions. */
-function ownerOf({ identity: { orgId, id } }: Call): string {
-  return `${orgId ?? ""}:${id}`;
+/** Answers belong to people, by whichever of their keys; where there is none, to the credential. */
+function ownerOf({ identity: { orgId, userId, id } }: Call): string {
+  return `${orgId ?? ""}:${userId === null ? `by ${id}` : `user ${userId}`}`;
+}
+
+/** Whose answer of this id the caller means: its own, else one that it may know as it may know of files. */
+function holderOf(call: Call, id: string): string {
+  const own = ownerOf(call);
+  const { orgId, userId, principal } = ownedBy(call.identity);
+  if (userId !== undefined || principal !== undefined) return own;
+  const { kept } = call.services;
+  return kept.find(own, id) === undefined ? (kept.ownerIn(orgId ?? "", id) ?? own) : own;
 }
 
 /**

@@ -10,12 +10,23 @@ export interface NamedObject {
 const NAME = /^(?:cachedContents|batches|files)\/[A-Za-z0-9_-]{1,256}$/;
 const ID = /^(?:(?:cachedContents|batches|files)\/)?[A-Za-z0-9_-]{1,256}$|^uploads\/[A-Za-z0-9_-]{1,1024}$/;
 
-/** Fields that name an object of another kind than the answer's own. */
-const LINKED: readonly (readonly [field: string, kind: string])[] = [
-  ["output_file_id", "file"],
-  ["error_file_id", "file"],
-  ["thread_id", "thread"],
-];
+interface Link {
+  readonly field: string;
+  readonly kind: string;
+  /** Of a text, of each text of a list, or of an object's `id`. */
+  readonly form: "id" | "ids" | "object";
+}
+
+/** What vendors name beside a thing of some kind. Of any other kind such a field is somebody's text. */
+const LINKED: { readonly [kind: string]: readonly Link[] | undefined } = {
+  batch: [
+    { field: "output_file_id", kind: "file", form: "id" },
+    { field: "error_file_id", kind: "file", form: "id" },
+  ],
+  "fine-tuning-job": [{ field: "result_files", kind: "file", form: "ids" }],
+  run: [{ field: "thread_id", kind: "thread", form: "id" }],
+  upload: [{ field: "file", kind: "file", form: "object" }],
+};
 
 export function isObjectId(value: unknown): value is string {
   return typeof value === "string" && ID.test(value);
@@ -34,9 +45,11 @@ export function objectsIn(body: JsonObject, kind: string): NamedObject[] {
     if (isObjectId(id)) named.push({ id, kind: its });
   };
   add(body["id"], kind);
-  for (const [field, its] of LINKED) add(body[field], its);
-  for (const id of Array.isArray(body["result_files"]) ? body["result_files"] : []) add(id, "file");
-  const { file } = body;
-  if (typeof file === "object" && file !== null && !Array.isArray(file)) add(file["id"], "file");
+  for (const { field, kind: its, form } of LINKED[kind] ?? []) {
+    const value = body[field];
+    if (form === "id") add(value, its);
+    else if (form === "ids") for (const id of Array.isArray(value) ? value : []) add(id, its);
+    else if (typeof value === "object" && value !== null && !Array.isArray(value)) add(value["id"], its);
+  }
   return named;
 }

@@ -2,8 +2,9 @@
 import { type JsonObject, RelayError, type UpstreamCall } from "../plugin/index.ts";
 import type { ProviderEntry } from "../routing/entry.ts";
 import type { Resolution } from "../routing/resolve.ts";
-import { admitRequest } from "./admission.ts";
+import { admitOther, admitRequest, isLimited } from "./admission.ts";
 import { attempt } from "./attempt.ts";
+import { anyModel, checkBatch, modelOfBatch, renamed, sizeOfBatch, usageOfPrompt } from "./batch-requests.ts";
 import { readJsonBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { editBody } from "./edits.ts";
@@ -68,11 +69,8 @@ async function use(call: Call): Promise<Response> {
 function checkModel(call: Call, model: string | undefined): void {
   const { identity, route } = call;
   if (identity.models === undefined) return;
-  if (route.object!.mayAskAnyModel === true) {
-    throw new RelayError("forbidden", "A key that is bound to models cannot use this: what it asks may name any.", {
-      wireCode: "model_not_allowed",
-    });
-  }
+  const { mayAskAnyModel } = route.object!;
+  if (mayAskAnyModel === "always" || (mayAskAnyModel === "unless-named" && model === undefined)) throw anyModel();
   if (model !== undefined) resolveFor(call.snapshot.router, identity, model);
 }
 
@@ -89,10 +87,12 @@ async function create(call: Call): Promise<Response> {
 async function createFrom(call: Call, sent: Sent): Promise<Response> {
   const model = sent.model ?? modelIn(call, sent.top);
   checkModel(call, model);
+  if (call.identity.models !== undefined) checkBatch(call, sent.top, model);
   call.requestedModel = model ?? "";
   const referred = await referredPlace(call, sent.top);
+  const named = { requested: model ?? "", resolved: model ?? "", steps: [] };
   if (referred !== undefined) {
-    admitRequest(call);
+    admitCreate(call, { ...named, targets: [{ entry: referred.entry, model: model ?? "" }] }, sent.top);
     return sendTo(call, referred, sent, model ?? "");
   }
   const { isUsual = false } = sent;
@@ -101,15 +101,18 @@ async function createFrom(call: Call, sent: Sent): Promise<Response> {
   if (targets.length === 0) {
     throw new RelayError("not-found", `No provider offers ${call.route.path}.`, { wireCode: "not_found" });
   }
-  admitRequest(call);
-  const usual: Resolution = { requested: model ?? "", resolved: model ?? "", steps: [], targets };
-  return attempt(
-    call,
-    { ...usual, ...resolution, targets },
-    {
-      tryOne: (target, key) => send(call, { entry: target.entry, key }, sent, target.model),
-    },
-  );
+  return attempt(call, admitCreate(call, { ...named, ...resolution, targets }, sent.top), {
+    tryOne: (target, key) => send(call, { entry: target.entry, key }, sent, target.model),
+  });
+}
+
+/** A kept prompt is read, and paid for, at once; requests of a batch later. Of other things nobody knows. */
+function admitCreate(call: Call, resolution: Resolution, top: TopLevel | undefined): Resolution {
+  const { keepsPrompt, isBatchOfRequests } = call.route.object!;
+  if (keepsPrompt === true) return admitOther(call, resolution, top?.bytes);
+  const isCounted = isBatchOfRequests === true && top !== undefined && isLimited(call);
+  admitRequest(call, isCounted ? sizeOfBatch(call, top) : undefined);
+  return resolution;
 }
 
 /** The body, whatever it is: many of these calls have none. */
@@ -149,8 +152,10 @@ const QUOTE = 0x22;
 const EMPTY_OBJECT = new TextEncoder().encode("{}") as Uint8Array<ArrayBuffer>;
 
 function bodyFor(call: Call, top: TopLevel, model: string): UpstreamCall["body"] {
+  const { isBatchOfRequests = false } = call.route.object!;
+  if (isBatchOfRequests && call.identity.models !== undefined) return renamed(call, top, model);
   if (model === "" || call.requestedModel === model || call.said?.model !== undefined) return top.bytes;
-  if (call.route.object!.isBatchOfRequests) return renamed(top, model);
+  if (isBatchOfRequests) return renamed(call, top, model);
   const isNamed = top.kind("model") === QUOTE || call.route.usualModel !== undefined;
   // Google's models are named by their collection too.
   const name = call.route.codec.id === "gemini" ? `models/${model}` : model;
@@ -161,33 +166,8 @@ function bodyFor(call: Call, top: TopLevel, model: string): UpstreamCall["body"]
 function modelIn(call: Call, top: TopLevel | undefined): string | undefined {
   if (call.said?.model !== undefined) return call.said.model;
   if (top === undefined) return undefined;
-  if (!call.route.object!.isBatchOfRequests) {
-    return top.kind("model") === QUOTE ? (top.value("model") as string).replace(/^models\//, "") : undefined;
-  }
-  const models = requestsIn(top).map(({ params }) => params?.model);
-  const [first] = models;
-  if (typeof first !== "string" || first === "") {
-    throw new RelayError("bad-request", "requests.0.params.model: Field required", { param: "requests" });
-  }
-  if (models.some((model) => model !== first)) {
-    throw new RelayError("bad-request", "All requests of a batch must be for the same model here.", {
-      param: "requests",
-    });
-  }
-  return first;
-}
-
-interface BatchRequest {
-  readonly params?: { readonly model?: unknown };
-}
-
-function requestsIn(top: TopLevel): readonly BatchRequest[] {
-  return (top.value("requests") as BatchRequest[] | undefined) ?? [];
-}
-
-function renamed(top: TopLevel, model: string): UpstreamCall["body"] {
-  const requests = requestsIn(top).map((request) => ({ ...request, params: { ...request.params, model } }));
-  return JSON.stringify({ ...(top.parse() as JsonObject), requests });
+  if (call.route.object!.isBatchOfRequests) return modelOfBatch(top);
+  return top.kind("model") === QUOTE ? (top.value("model") as string).replace(/^models\//, "") : undefined;
 }
 
 /** Fields of the route must name things that are known; what else the body names may have been made elsewhere. */
@@ -248,13 +228,15 @@ async function send(call: Call, { entry, key }: Place, sent: Sent, model: string
 
 /** Before the client learns of an object it must be known whose it is. */
 export async function remember(call: Call, place: Place, answer: Uint8Array): Promise<void> {
-  const { kind, action, makesAnother } = call.route.object!;
+  const { kind, action, makesAnother, keepsPrompt, tellsContent } = call.route.object!;
+  if (tellsContent === true) return;
   let body: JsonObject;
   try {
     body = JSON.parse(new TextDecoder().decode(answer)) as JsonObject;
   } catch {
     return; // no JSON, no object
   }
+  if (keepsPrompt === true) call.usage = usageOfPrompt(body) ?? call.usage;
   const isOfItself = action === "create" || makesAnother === true;
   const named = objectsIn(body, kind).filter(({ id }) => isOfItself || id !== body["id"]);
   await note(call, place, named);

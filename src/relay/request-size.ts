@@ -16,7 +16,7 @@ const MEDIA_LENGTH_MIN = 4096;
 const MEDIA_MARKS = [";base64,", '"data":"', '"data": "'].map((text) => Buffer.from(text));
 const QUOTE = 0x22;
 /** No model writes more than this in one answer; what clients write beyond it is not meant. */
-const OUTPUT_TOKENS_MAX = 131_072;
+export const OUTPUT_TOKENS_MAX = 131_072;
 /** More answers in one call than any dialect allows. */
 const ANSWERS_MAX = 128;
 
@@ -70,6 +70,6 @@ function valueAt(value: Json | undefined, path: readonly string[]): Json | undef
   return inner;
 }
 
-function positive(value: Json | undefined): number | undefined {
+export function positive(value: Json | undefined): number | undefined {
   return typeof value === "number" && value > 0 ? Math.ceil(value) : undefined;
 }

@@ -10,14 +10,23 @@ export interface ObjectUse {
   readonly action: "create" | "list" | "use";
   /** Fields of the body that name objects: what is made must lie beside them. */
   readonly refersBy?: readonly string[];
-  /** The body holds whole requests, each with its model. */
+  /** The body holds whole requests, which may name models. */
   readonly isBatchOfRequests?: true;
-  /** The body may name models anywhere, which no key's list of models can be held against. */
-  readonly mayAskAnyModel?: true;
+  /**
+   * Models may be named where no key's list of models can be held against them: anywhere in the body, or in what it
+   * refers to. `unless-named`: only if the body names none itself.
+   */
+  readonly mayAskAnyModel?: "always" | "unless-named";
   /** Pages of a list are named by tokens that only the vendor can read, not by the last thing on them. */
   readonly isPagedByToken?: true;
   /** What is asked of the one object makes another of its kind. */
   readonly makesAnother?: true;
+  /** The vendor asks money for what this begins, and nobody here can know how much. */
+  readonly isPaid?: true;
+  /** The body is a prompt, which its model reads, to be part of later ones. */
+  readonly keepsPrompt?: true;
+  /** The answer is what somebody has written, whatever it looks like; it names nothing. */
+  readonly tellsContent?: true;
   /** The vendor is going to give it up. */
   readonly isDeprecated?: true;
 }

@@ -8,6 +8,7 @@ import type { TopLevel } from "./scan.ts";
 
 const KIND = "response";
 const FALSE = 0x66;
+const TRUE = 0x74;
 const NULL = 0x6e;
 /** The id stands at the beginning of an answer, and of the first event of a stream. */
 const ID = /"id"\s*:\s*"([A-Za-z0-9_-]{1,256})"/;
@@ -18,6 +19,11 @@ const CONTINUABLE = /^[\w.:~@/-]{1,512}$/;
 /** Does the upstream keep what it answers to this? It does unless told otherwise. */
 export function isKept(call: Call, top: TopLevel): boolean {
   return call.route.codec.keepsAnswers === true && top.kind("store") !== FALSE;
+}
+
+/** Does the upstream answer to this before it has done it? */
+export function runsInBackground(call: Call, top: TopLevel): boolean {
+  return call.route.codec.keepsAnswers === true && top.kind("background") === TRUE;
 }
 
 /** `head`: the beginning of the answer. Resolves when the note is on disk; never rejects. */

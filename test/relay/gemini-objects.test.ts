@@ -2,25 +2,31 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { GoogleGenAI } from "@google/genai";
 import { GEMINI_OBJECT_ROUTES } from "../../src/http/gemini-object-routes.ts";
+import type { Identity } from "../../src/contract/host.ts";
 import type { UpstreamObject } from "../../src/store/types.ts";
+import { directoryOf, keyHolder } from "../support/directory.ts";
 import { readJson } from "../support/json.ts";
 import { KEY, startRelay, type TestRelay } from "../support/relay.ts";
-import { type Received, type Script, startUpstream, type Upstream } from "../support/upstream.ts";
+import { type Received, type Reply, type Script, startUpstream, type Upstream } from "../support/upstream.ts";
 
 const open: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const each of open.splice(0)) await each.stop();
 });
 
-async function start(script: Script): Promise<{ up: Upstream; under: TestRelay }> {
+/** `own`: of the API key `mr_one` beside the access key. */
+async function start(script: Script, own?: Partial<Identity>, more = ""): Promise<{ up: Upstream; under: TestRelay }> {
   const up = await startUpstream(script);
   open.push(up);
-  const under = await startRelay(`
+  const under = await startRelay(
+    `
 providers:
   chat: { base_url: "${up.url}/v1", keys: [{ key: chat-secret }], models: { include: [gpt-chat] } }
   google: { provider_type: gemini, base_url: "${up.url}", keys: [{ id: k1, key: google-secret-1, label: a }, { id: k2, key: google-secret-2, label: b }], models: { include: ["gemini-*"] } }
 model_routing: { aliases: { fast: gemini-2.5-flash } }
-`);
+${more}`,
+    own === undefined ? undefined : directoryOf({ mr_one: keyHolder("one", own) }),
+  );
   open.push(under);
   return { up, under };
 }
@@ -41,11 +47,11 @@ const vendor: Script = ({ method, path }) => {
   return { json: path.includes("/batches") ? BATCH : method === "DELETE" ? {} : CACHE };
 };
 
-function ask(under: TestRelay, method: string, path: string, body?: object): Promise<Response> {
+function ask(under: TestRelay, method: string, path: string, body?: object | string, key = KEY): Promise<Response> {
   return fetch(under.url + path, {
     method,
-    headers: { "x-goog-api-key": KEY, ...(body === undefined ? {} : { "content-type": "application/json" }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    headers: { "x-goog-api-key": key, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
   });
 }
 
@@ -113,6 +119,62 @@ describe("a batch", () => {
     expect((await ask(under, "POST", "/v1beta/batches/made:cancel", {})).status).toBe(200);
     expect(up.received.at(-1)!.path).toBe("/v1beta/batches/made:cancel");
     expect(new Set(up.received.map(keyOf)).size).toBe(1);
+  });
+});
+
+describe("a batch of a key that is bound to models", () => {
+  const PATH = "/v1beta/models/fast:batchGenerateContent";
+  const bound: Partial<Identity> = { models: { allow: ["fast", MODEL], deny: [] } };
+  const inline = (request: object, model?: string) => ({
+    batch: { ...(model === undefined ? {} : { model }), inputConfig: { requests: { requests: [{ request }] } } },
+  });
+  const other = { model: "models/gemini-2.5-pro", contents };
+  const REFUSED: readonly (readonly [name: string, body: object | string])[] = [
+    ["a file of requests", { batch: { inputConfig: { fileName: "files/own" } } }],
+    ["a file of requests, spelled otherwise", { batch: { input_config: { file_name: "files/own" } } }],
+    ["another model for all", inline({ contents }, "models/gemini-2.5-pro")],
+    ["another model for one", inline(other)],
+    [
+      "another model for one that is no list",
+      { batch: { inputConfig: { requests: { requests: { request: other } } } } },
+    ],
+    [
+      "another model beside the other spelling",
+      { batch: { inputConfig: {}, input_config: { requests: { requests: [{ request: other }] } } } },
+    ],
+    ["a model that is no name", inline({ model: 1, contents })],
+    ["the model's own name behind its alias", inline({ model: `models/${MODEL}`, contents })],
+  ];
+  test.each(REFUSED)("is refused %s, and nobody is asked", async (_name, body) => {
+    const { up, under } = await start(vendor, bound);
+    await under.services.objects.add([
+      {
+        ...{ id: "files/own", kind: "gemini-file", provider: "google", keyId: "k1" },
+        orgId: "org_home",
+        userId: 7,
+        principal: "key_one",
+      },
+    ]);
+    const refused = await ask(under, "POST", PATH, body, "mr_one");
+    expect([refused.status, await readJson(refused)]).toMatchObject([403, { error: { status: "PERMISSION_DENIED" } }]);
+    expect(up.received).toEqual([]);
+  });
+
+  test("goes to the one model, however often that is named in it", async () => {
+    const { up, under } = await start(vendor, bound);
+    const twice = `{"batch":{"model":"models/fast","inputConfig":{"requests":{"requests":[{"request":{"model":"models/gemini-2.5-pro","model":"models/fast"}}]}}}}`;
+    expect((await ask(under, "POST", PATH, twice, "mr_one")).status).toBe(200);
+    expect([up.received[0]!.path, JSON.parse(up.received[0]!.text)]).toEqual([
+      `/v1beta/models/${MODEL}:batchGenerateContent`,
+      inline({ model: `models/${MODEL}` }, `models/${MODEL}`),
+    ]);
+    expect(up.received[0]!.text).not.toContain("pro");
+  });
+
+  test("of another key is what it says", async () => {
+    const { up, under } = await start(vendor);
+    await ask(under, "POST", PATH, inline(other));
+    expect(up.received.map(({ text }) => text)).toEqual([JSON.stringify(inline(other))]);
   });
 });
 
@@ -256,6 +318,54 @@ describe("a file", () => {
     expect(await under.services.objects.find("files/made")).toMatchObject({ kind: "gemini-file", provider: "google" });
     expect((await fetch(`${under.url}/v1beta/files/made:download?alt=media&key=${KEY}`)).status).toBe(200);
     expect(up.received.at(-1)).toMatchObject({ path: "/v1beta/files/made:download", query: "?alt=media" });
+  });
+
+  test("is begun without a word of where its bytes go behind us", async () => {
+    const secret = "https://generativelanguage.googleapis.com/upload/control?key=google-secret-1";
+    const { under } = await start((received) => {
+      const reply = google(received) as Reply;
+      return { ...reply, headers: { ...reply.headers, "x-goog-upload-control-url": secret } };
+    });
+    const begun = await begin(under);
+    expect([begun.status, begun.headers.get("x-goog-upload-status")]).toEqual([200, "active"]);
+    expect(JSON.stringify([...begun.headers])).not.toMatch(/googleapis|google-secret/);
+  });
+
+  test("is continued under one id: a second one is refused, and nothing else of the query goes upstream", async () => {
+    const { up, under } = await start(google);
+    await begin(under);
+    await under.services.objects.add([foreign("uploads/of-another", "gemini-upload")]);
+    up.forget();
+    for (const query of [
+      `upload_id=${UPLOAD_ID}&upload_id=of-another`,
+      `upload_id=${UPLOAD_ID}&upload%5Fid=of-another`,
+      `upload_id=of-another&upload_id=${UPLOAD_ID}`,
+    ]) {
+      const refused = await ask(under, "POST", `/upload/v1beta/files?${query}`, {});
+      const error = { code: 400, status: "INVALID_ARGUMENT" };
+      expect([query, refused.status, await readJson(refused)]).toMatchObject([query, 400, { error }]);
+    }
+    expect(up.received).toEqual([]);
+    const answer = await fetch(`${under.url}/upload/v1beta/files?upload_id=${UPLOAD_ID}&Upload_Id=of-another`, {
+      method: "POST",
+      headers: { "x-goog-api-key": KEY, "x-goog-upload-command": "upload", "x-goog-upload-offset": "0" },
+      body: "te",
+    });
+    expect([answer.status, up.received.map(({ query }) => query)]).toEqual([
+      200,
+      [`?upload_id=${UPLOAD_ID}&upload_protocol=resumable`],
+    ]);
+  });
+
+  test("holds what somebody has written: a name in it makes nobody its owner", async () => {
+    const { under } = await start((received) =>
+      received.path.endsWith(":download") ? { json: { name: "files/unclaimed" } } : google(received),
+    );
+    const ai = new GoogleGenAI({ apiKey: KEY, httpOptions: { baseUrl: under.url } });
+    await ai.files.upload({ file: new Blob(["text"]), config: { mimeType: "text/plain" } });
+    const answer = await ask(under, "GET", "/v1beta/files/made:download");
+    expect([answer.status, await readJson(answer)]).toEqual([200, { name: "files/unclaimed" }]);
+    expect(await under.services.objects.find("files/unclaimed")).toBeUndefined();
   });
 
   test("of another's upload, or of none, nobody hears: 404 before a byte is sent", async () => {

@@ -1,7 +1,9 @@
 /** Answers of Responses that no vendor keeps: continued by their ids, item by item or whole, by their owner and nobody else. */
 import { afterEach, describe, expect, test } from "bun:test";
+import type { Identity } from "../../src/contract/host.ts";
 import { KEPT_MS_MAX, KeptAnswers } from "../../src/relay/kept-answers.ts";
 import { createManualClock } from "../../src/support/clock.ts";
+import { directoryOf, keyHolder } from "../support/directory.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import type { Upstream } from "../support/upstream.ts";
 import { ANSWER, RESULTS, startVendors } from "../support/vendors.ts";
@@ -12,15 +14,18 @@ afterEach(async () => {
   for (const each of open.splice(0)) await each.stop();
 });
 
-async function start(): Promise<{ up: Upstream; under: TestRelay }> {
+async function start(keys?: Readonly<Record<string, Identity>>): Promise<{ up: Upstream; under: TestRelay }> {
   const up = await startVendors();
   open.push(up);
-  const under = await startRelay(`
+  const under = await startRelay(
+    `
 providers:
   chat: { base_url: "${up.url}/v1", keys: [{ key: vendor-key-1 }], models: { include: [gpt-chat] } }
   responses: { base_url: "${up.url}/v1", dialects: [openai-responses], keys: [{ key: vendor-key-2 }], models: { include: [gpt-responses] } }
   gemini: { provider_type: gemini, base_url: "${up.url}", keys: [{ key: vendor-key-4 }], models: { include: ["gemini-*"] } }
-`);
+`,
+    keys === undefined ? undefined : directoryOf(keys),
+  );
   open.push(under);
   return { up, under };
 }
@@ -150,6 +155,38 @@ test("another organisation's answer is one that nobody knows", async () => {
   expect(up.received).toEqual([]);
 });
 
+test("an answer is its user's by each of their keys, and the organisation's admins'; to others of it nobody's", async () => {
+  const key = (name: string, own: Partial<Identity> = {}) =>
+    keyHolder(name, { scopes: new Set(["chat:write"]), ...own });
+  const { up, under } = await start({
+    mr_first: key("first"),
+    mr_second: key("second"),
+    mr_colleague: key("colleague", { userId: 8 }),
+    mr_admin: key("admin", { userId: 9, orgRole: "admin" }),
+    mr_elsewhere: key("elsewhere", { userId: 7, orgId: "org_other" }),
+    mr_admin_elsewhere: key("admin-elsewhere", { userId: 9, orgId: "org_other", orgRole: "owner" }),
+  });
+  const as = (name: string) => ({ authorization: `Bearer mr_${name}` });
+  const body = { model: "gpt-chat", input: "the first words" };
+  const { id } = (await (await under.post("/v1/responses", body, as("first"))).json()) as Answer;
+  const get = (name: string) => fetch(`${under.url}/v1/responses/${id}`, { headers: as(name) });
+  const goOn = (name: string) =>
+    under.post("/v1/responses", { model: "gpt-chat", previous_response_id: id, input: "on", store: false }, as(name));
+  for (const name of ["first", "second", "admin"]) {
+    expect([name, (await get(name)).status]).toEqual([name, 200]);
+    expect([name, (await goOn(name)).status]).toEqual([name, 200]);
+    expect(up.received.at(-1)!.text).toContain("the first words");
+  }
+  up.forget();
+  for (const name of ["colleague", "elsewhere", "admin_elsewhere"]) {
+    expect([name, (await get(name)).status]).toEqual([name, 404]);
+    expect([name, (await goOn(name)).status]).toEqual([name, 400]);
+  }
+  expect(up.received).toEqual([]);
+  const forgotten = await fetch(`${under.url}/v1/responses/${id}`, { method: "DELETE", headers: as("admin") });
+  expect([forgotten.status, (await get("first")).status]).toEqual([200, 404]);
+});
+
 test("what passes through is kept where it was said, and only there", async () => {
   const { up, under } = await start();
   const first = await ask(under, { model: "gpt-responses", input: "the first words" });
@@ -186,6 +223,31 @@ describe("KeptAnswers", () => {
     kept.keep("o", "c", "x".repeat(200));
     expect(kept.find("o", "c")).toBeUndefined();
     expect(kept.held).toBe(40);
+  });
+
+  test("nobody's are pushed out by one who holds more, however much that one says", () => {
+    const kept = new KeptAnswers(clock, 100);
+    kept.keep("o:quiet", "a", "x".repeat(18));
+    for (let count = 0; count < 50; count += 1) kept.keep("o:loud", `b${count}`, "x".repeat(38));
+    expect(kept.find("o:quiet", "a")).toBe("x".repeat(18));
+    expect([kept.find("o:loud", "b49"), kept.find("o:loud", "b47")]).toEqual(["x".repeat(38), undefined]);
+    kept.keep("o:loud", "b50", "x".repeat(98));
+    expect([kept.find("o:quiet", "a"), kept.find("o:loud", "b50")]).toEqual(["x".repeat(18), undefined]);
+    // A newcomer gets room from whoever holds most.
+    for (const id of ["c", "d"]) kept.keep("o:quiet", id, "x".repeat(18));
+    kept.keep("o:new", "e", "x".repeat(38));
+    expect(["a", "c", "d"].map((id) => kept.find("o:quiet", id) !== undefined)).toEqual([true, true, true]);
+    expect(kept.find("o:new", "e")).toBe("x".repeat(38));
+    expect(kept.held).toBe(100);
+  });
+
+  test("what is too old goes with whoever says nothing more", () => {
+    const kept = new KeptAnswers(clock, 100);
+    for (const owner of ["o:a", "o:b"]) kept.keep(owner, "x", "gone");
+    clock.advance(KEPT_MS_MAX);
+    kept.keep("o:c", "x", "here");
+    expect([kept.held, kept.ownerIn("o", "x")]).toEqual([6, "o:c"]);
+    expect(kept.ownerIn("p", "x")).toBeUndefined();
   });
 
   test("an id said twice counts once, and is as young as its last time", () => {

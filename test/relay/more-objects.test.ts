@@ -26,7 +26,7 @@ const accounts: AccountDirectory = {
           orgId: "org_a",
           apiKeyId: "1",
           role: "user",
-          scopes: new Set(["chat:write", "images:write", "assistants:write", "fine_tuning:write"]),
+          scopes: new Set(["chat:write", "images:write", "assistants:write", "fine_tuning:write", "batches:write"]),
           models: { allow: ["gpt-4o"], deny: [] },
           via: "api-key",
         },
@@ -150,6 +150,10 @@ describe("a key that is bound to models", () => {
     ["another model's video, asked by a form", "/v1/videos", { body: formOf({ model: "sora-2", prompt: "x" }) }],
     ["an eval, which may ask any model", "/v1/evals", json({ name: "n" })],
     ["a run of one", "/v1/evals/eval_own/runs", json({ name: "n" })],
+    ["a batch, whose file may name any model", "/v1/batches", json({ input_file_id: "file-own" })],
+    ["a new thread's run by the assistant's model", "/v1/threads/runs", json({ assistant_id: "asst_own", thread: {} })],
+    ["a thread's run by the assistant's model", "/v1/threads/thread_own/runs", json({ assistant_id: "asst_own" })],
+    ["a run of no model", "/v1/threads/thread_own/runs", json({ assistant_id: "asst_own", model: null })],
     ["a thread's run by another model", "/v1/threads/thread_own/runs", json({ assistant_id: "a", model: "gpt-4.1" })],
   ];
   function json(body: object): RequestInit {
@@ -166,6 +170,8 @@ describe("a key that is bound to models", () => {
     const own = { provider: "one", keyId: "k1", orgId: "org_a", userId: 7, principal: "key_1" };
     await under.services.objects.add([
       { ...own, id: "eval_own", kind: "eval" },
+      { ...own, id: "file-own", kind: "file" },
+      { ...own, id: "asst_own", kind: "assistant" },
       { ...own, id: "thread_own", kind: "thread" },
     ]);
     const answer = await ask(under, "POST", path, { ...init, headers: { ...init.headers, ...asBound } });

@@ -119,6 +119,41 @@ describe("each route of a thing", () => {
     expect(up.received).toEqual([]);
   });
 
+  /** What vendors tell beside a thing of these kinds. Everywhere else the same fields are somebody's text. */
+  const BESIDE: Readonly<Record<string, readonly string[]>> = {
+    batch: ["file-of-batch", "file-of-errors"],
+    "fine-tuning-job": ["file-of-tuning"],
+    upload: ["file-of-upload"],
+  };
+  const CLAIMS = {
+    ...{ id: "inner", output_file_id: "file-of-batch", error_file_id: "file-of-errors", thread_id: "thread_of-run" },
+    ...{ result_files: ["file-of-tuning"], file: { id: "file-of-upload" }, name: "files/of-google" },
+  };
+  const gets = uses.filter(({ method }) => method !== "DELETE");
+  test.each(gets.map((route) => [`${route.method} ${route.path}`, route] as const))(
+    "%s makes the caller the owner of what the vendor told beside it, and of nothing that somebody has written",
+    async (_name, route) => {
+      const { kind } = route.object!;
+      const { id } = await make(kind);
+      const claimed = [...Object.values(BESIDE).flat(), CLAIMS.thread_id, CLAIMS.name, CLAIMS.id];
+      for (const each of claimed) await under.services.objects.remove(each);
+      up.script({ json: CLAIMS });
+      expect((await ask(route.method, pathOf(route, id))).status).toBe(200);
+      up.script(answer);
+      const found = [];
+      for (const each of claimed) if ((await under.services.objects.find(each)) !== undefined) found.push(each);
+      const isMade = route.object!.makesAnother === true ? [CLAIMS.id] : [];
+      expect(found).toEqual([...(BESIDE[kind] ?? []), ...isMade]);
+      for (const each of found) await under.services.objects.remove(each);
+    },
+  );
+
+  test("content that looks like the vendor's own words about a batch is content", () => {
+    const contents = OBJECT_ROUTES.filter(({ path }) => /\/(?:content|results)$/.test(path));
+    expect(contents.filter(({ object }) => object!.tellsContent !== true)).toEqual([]);
+    expect(contents.length).toBeGreaterThan(5);
+  });
+
   const deletes = uses.filter(({ method, path }) => method === "DELETE" && path.endsWith("/{id}"));
   test.each(deletes.map((route) => [route.path, route] as const))("DELETE %s forgets it", async (_name, route) => {
     const { kind } = route.object!;
