@@ -170,13 +170,20 @@ function modelIn(call: Call, top: TopLevel | undefined): string | undefined {
   return top.kind("model") === QUOTE ? (top.value("model") as string).replace(/^models\//, "") : undefined;
 }
 
+/** Twice as many as any vendor takes; each is looked up. */
+const REFERRED_MAX = 1000;
+
 /** Fields of the route must name things that are known; what else the body names may have been made elsewhere. */
 async function referredPlace(call: Call, top: TopLevel | undefined): Promise<Place | undefined> {
   if (top === undefined) return undefined;
   let place: Place | undefined;
   for (const field of call.route.object!.refersBy ?? []) {
     const value = top.value(field) ?? [];
-    for (const id of Array.isArray(value) ? value : [value]) {
+    const ids: readonly unknown[] = Array.isArray(value) ? value : [value];
+    if (ids.length > REFERRED_MAX) {
+      throw new RelayError("bad-request", `The field "${field}" takes at most ${REFERRED_MAX} ids.`, { param: field });
+    }
+    for (const id of ids) {
       if (!isObjectId(id)) {
         throw new RelayError("bad-request", `The field "${field}" takes the ids of things.`, { param: field });
       }
