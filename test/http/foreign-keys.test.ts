@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ORIGIN } from "../auth/support.ts";
 import { type AccountRelay, type SignedIn, startAccounts } from "../support/accounts.ts";
+import { findRelayRoute } from "../../src/http/relay-paths.ts";
 import { lineOf, mayOf, pathOf, ROUTES, scopeOf } from "./route-lines.ts";
 
 let house: AccountRelay;
@@ -9,6 +10,7 @@ let owner: SignedIn;
 let boss: SignedIn;
 let user: SignedIn;
 let orgId: string;
+let principal: string;
 let stray: { readonly orgId: string; readonly key: string; with(scope: string): Promise<string> };
 /** What lies in the organisation of everybody. */
 const home = { keyId: "", publicId: "", objectId: "file-of-this-organisation" };
@@ -39,11 +41,22 @@ beforeAll(async () => {
     caller,
   );
   Object.assign(home, { keyId: key.id, publicId: key.publicId });
-  // Of a kind that no list asks for: the lists of this house, which has no upstreams, are empty.
-  const object = { kind: "thing", provider: "gone", keyId: "key_1", orgId, userId: boss.id, principal: key.publicId };
-  await house.store.objects.add(objectIds().map((id) => ({ ...object, id })));
+  principal = key.publicId;
+  await haveThings("thing");
 });
 afterAll(() => house.stop());
+
+/**
+ * What lies with upstreams is known by its kind as well. Of one that no list asks for unless a route does: the lists of
+ * this house, which has no upstreams, are empty.
+ */
+async function haveThings(kind: string): Promise<void> {
+  const object = { kind, provider: "gone", keyId: "key_1", orgId, userId: boss.id, principal };
+  for (const id of objectIds()) {
+    await house.store.objects.remove(id);
+    await house.store.objects.add([{ ...object, id }]);
+  }
+}
 
 /** Google's names begin with those of their collections. */
 function objectIds(): string[] {
@@ -72,6 +85,11 @@ const everything = async () => {
   };
 };
 
+function kindAt(method: string, path: string): string {
+  const found = findRelayRoute(path, method, "", new Headers());
+  return (found !== undefined && "route" in found ? found.route.object?.kind : undefined) ?? "thing";
+}
+
 describe("R26 a key of another organisation", () => {
   const named = ROUTES.filter(({ path, kind }) =>
     kind === "management" ? /\/orgs\/:|\/(?:api-)?keys\/:/.test(path) : kind === "relay" && path.includes("{id}"),
@@ -90,6 +108,7 @@ describe("R26 a key of another organisation", () => {
         : route.method === "GET" || route.method === "DELETE"
           ? {}
           : { body: FITTING[lineOf(route)] ?? {} };
+      await haveThings(kindAt(route.method, path));
       const before = await everything();
       const line = `${route.method} ${path}`;
       const answer = await house.ask(line, { as: await stray.with(scope), ...sent });
