@@ -14,7 +14,7 @@ const NULL = 0x6e;
 const ID = /"id"\s*:\s*"([A-Za-z0-9_-]{1,256})"/;
 const ID_WITHIN_BYTES = 4096;
 /** Ids of whichever server, and names with the project they lie in. */
-const CONTINUABLE = /^[\w.:~@/-]{1,512}$/;
+const CONTINUABLE = /^[\x21-\x7e]{1,512}$/;
 
 /** Does the upstream keep what it answers to this? It does unless told otherwise. */
 export function isKept(call: Call, top: TopLevel): boolean {
