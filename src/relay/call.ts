@@ -312,6 +312,8 @@ export class Call implements Watched, Ended {
     if (this.#isIdleTimerLifted) this.#connection.setIdleTimeout(IDLE_TIMEOUT_S);
     this.#status = status;
     this.#failure = failure && hideBodySecrets(failure, this.body);
+    // The call waits for its record to be written; a request of many bytes need not.
+    if (failure === undefined) this.body = undefined;
     this.#endedMs = this.services.clock.monotonic();
     this.services.active.remove(this);
     this.admission?.release();
