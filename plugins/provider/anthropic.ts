@@ -8,7 +8,7 @@ const DEFAULT_VERSION = "2023-06-01";
 /** What its paths offer beside chat. */
 const OPERATIONS = new Set<Operation>(["count-tokens", "batches", "files"]);
 
-const isFirstParty = (baseUrl: string): boolean => baseUrl.startsWith("https://api.anthropic.com");
+const isFirstParty = (baseUrl: string): boolean => new URL(baseUrl).origin === "https://api.anthropic.com";
 
 export default defineProvider({
   id: "anthropic",

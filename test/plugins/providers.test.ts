@@ -290,6 +290,20 @@ describe("openai", () => {
     expect(await told("gemini", "gemini-3.5-flash")).toBe(false);
   });
 
+  test.each([
+    ["anthropic", "https://api.anthropic.com", true],
+    ["anthropic", "https://api.anthropic.com/", true],
+    ["anthropic", "https://api.anthropic.com.evil.example", false],
+    ["openai", "https://api.openai.com/v1", true],
+    ["openai", "https://api.openai.com.evil.example/v1", false],
+  ] as const)(
+    "%s at %s: tools of the vendor's own are there for clients of other dialects: %p",
+    async (id, baseUrl, are) => {
+      const { hosted } = (await setUp(id, createFakeHost({ baseUrl }))).traits?.("claude-sonnet-4-6") ?? {};
+      expect(hosted === undefined || hosted.length > 0).toBe(are);
+    },
+  );
+
   test("finds the path of each dialect an entry may switch on", async () => {
     const provider = await setUp("openai");
     const paths = [openaiChat, openaiResponses, anthropicMessages].map(
