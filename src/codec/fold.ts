@@ -1,5 +1,5 @@
 /** One answer seen twice: events folded into a response, and a response told as events. */
-import type { ChatEvent, ChatResponse, Part, PartHead, PartTail, TokenLogprob } from "../contract/chat.ts";
+import type { Alternative, ChatEvent, ChatResponse, Part, PartHead, PartTail, TokenLogprob } from "../contract/chat.ts";
 import { RelayError } from "../contract/errors.ts";
 import { compact } from "./shared/json.ts";
 import { malformed } from "./shared/upstream-error.ts";
@@ -17,6 +17,18 @@ export function collect(events: Iterable<ChatEvent>): ChatResponse {
     if (response !== undefined) return response;
   }
   throw malformed("The upstream's answer ended before it was complete.");
+}
+
+/** Further answers, from the events of each by its number. One that cannot be read spoils nothing but itself. */
+export function alternativesOf(told: ReadonlyMap<number, readonly ChatEvent[]>): { others?: Alternative[] } {
+  const others = [...told]
+    .toSorted(([a], [b]) => a - b)
+    .flatMap(([, events]): Alternative[] => {
+      if (events.at(-1)?.type !== "response-end") return [];
+      const { parts, finish } = collect(events);
+      return [{ parts, finish }];
+    });
+  return others.length === 0 ? {} : { others };
 }
 
 /** The same, event by event: gives the response at its `response-end`; throws as `collect` does. */

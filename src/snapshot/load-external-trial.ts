@@ -1,5 +1,5 @@
 /** Imports a plugin file in a throw-away thread first: an endless loop, an exit or a crash there costs the relay nothing. */
-import { IS_COMPILED } from "../support/build-info.ts";
+import { threadUrl } from "../support/threads.ts";
 import { describePrinted, type Thrown } from "./load-external-thrown.ts";
 
 /** What the thread says: `ready` once, then how the import went, once. */
@@ -19,8 +19,7 @@ export type TrialOutcome =
 /** A thread starts within milliseconds; on a machine that is out of breath this is no fault of the plugin. */
 const START_MAX_MS = 30_000;
 
-/** In the binary the second entry point of the build lies beside the first. */
-const WORKER_URL = new URL(IS_COMPILED ? "./plugin-worker.ts" : "../plugin-worker.ts", import.meta.url).href;
+const WORKER_URL = threadUrl("plugin-worker.ts");
 
 /** `entry`: absolute path. The time limit counts from the moment the thread is ready. Throws if no thread can be had. */
 export async function tryImport(entry: string, importMaxMs: number): Promise<TrialOutcome> {

@@ -1,6 +1,6 @@
 /** Moves a write-ahead log into its file beside the event loop: each such move waits for the disk twice. */
 import { constants, Database } from "bun:sqlite";
-import { IS_COMPILED } from "../support/build-info.ts";
+import { threadUrl } from "../support/threads.ts";
 
 /** One at a time; whoever asks waits for the one before. */
 export interface Checkpointer {
@@ -16,8 +16,7 @@ export type CheckpointReply = { readonly isWhole: boolean } | { readonly failure
 /** A disk that takes longer is not worth waiting for at the end; the next start finds the log as it is. */
 const STOP_MAX_MS = 5000;
 
-/** In the binary the entry points of the build lie beside each other. */
-const WORKER_URL = new URL(IS_COMPILED ? "./checkpoint-worker.ts" : "../checkpoint-worker.ts", import.meta.url).href;
+const WORKER_URL = threadUrl("checkpoint-worker.ts");
 
 /** In the thread: what can be moved without waiting for writers or readers. `true`: all of it. */
 export function checkpointOnce(path: string): boolean {

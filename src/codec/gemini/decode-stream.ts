@@ -10,7 +10,7 @@ import type {
 } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
-import { collect } from "../fold.ts";
+import { alternativesOf } from "../fold.ts";
 import { PartSequencer } from "../order.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, restOf, textOf } from "../shared/json.ts";
 import { parseJsonExact } from "../shared/exact-json.ts";
@@ -346,19 +346,15 @@ class AnswerReader {
     });
   }
 
-  /** One that cannot be read spoils nothing but itself. */
   #alternatives(): { others?: Alternative[] } {
-    const others = [...this.#readers]
-      .toSorted(([a], [b]) => a - b)
-      .flatMap(([, reader]): Alternative[] => {
-        // The answer is complete, and it is not.
-        reader.#finish ??= "MAX_TOKENS";
-        reader.end(true);
-        if (reader.events.at(-1)?.type !== "response-end") return [];
-        const { parts, finish } = collect(reader.events);
-        return [{ parts, finish }];
-      });
-    return others.length === 0 ? {} : { others };
+    const told = new Map<number, readonly ChatEvent[]>();
+    for (const [index, reader] of this.#readers) {
+      // The answer is complete, and it is not.
+      reader.#finish ??= "MAX_TOKENS";
+      reader.end(true);
+      told.set(index, reader.events);
+    }
+    return alternativesOf(told);
   }
 
   #fail(error: RelayError): void {

@@ -2,7 +2,7 @@
 import type { Alternative, ChatEvent, Json, JsonObject, PartTail, Usage, Vendor } from "../../contract/chat.ts";
 import type { Frame } from "../../contract/codec.ts";
 import { RelayError } from "../../contract/errors.ts";
-import { collect } from "../fold.ts";
+import { alternativesOf } from "../fold.ts";
 import { PartSequencer } from "../order.ts";
 import { arrayOr, compact, isEmpty, isObject, numberOf, objectOr, parseJson, restOf, textOf } from "../shared/json.ts";
 import { servedBy } from "../shared/service-tier.ts";
@@ -240,19 +240,15 @@ class ChunkReader {
     });
   }
 
-  /** One that cannot be read spoils nothing but itself. */
   #alternatives(): { others?: Alternative[] } {
-    const others = [...this.#others]
-      .toSorted(([a], [b]) => a - b)
-      .flatMap(([, reader]): Alternative[] => {
-        // The stream is complete, and it is not.
-        reader.#finish ??= "length";
-        reader.endOfStream();
-        if (reader.events.at(-1)?.type === "error") return [];
-        const { parts, finish } = collect(reader.events);
-        return [{ parts, finish }];
-      });
-    return others.length === 0 ? {} : { others };
+    const told = new Map<number, readonly ChatEvent[]>();
+    for (const [index, reader] of this.#others) {
+      // The stream is complete, and it is not.
+      reader.#finish ??= "length";
+      reader.endOfStream();
+      told.set(index, reader.events);
+    }
+    return alternativesOf(told);
   }
 
   #fail(error: RelayError): void {
