@@ -1,7 +1,7 @@
 /** Media by URL towards an upstream of the client's own dialect that takes only bytes; everything else stays as it was written. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { type AccountDirectory, NO_ACCOUNTS } from "../../src/auth/directory.ts";
 import { readJson } from "../support/json.ts";
+import { directoryOf, keyHolder } from "../support/directory.ts";
 import { startRelay } from "../support/relay.ts";
 import { PIXEL } from "../support/sdks/index.ts";
 import { startUpstream } from "../support/upstream.ts";
@@ -14,24 +14,7 @@ afterEach(async () => {
 
 const USER_KEY = "mr_ordinary-user-key";
 /** One API key, of an ordinary user. */
-const accounts: AccountDirectory = {
-  ...NO_ACCOUNTS,
-  isApiKey: (secret) => secret === USER_KEY,
-  findByApiKey: (secret) =>
-    secret !== USER_KEY
-      ? undefined
-      : {
-          kind: "api-key",
-          id: "key_1",
-          name: "k",
-          userId: 7,
-          orgId: "org_a",
-          apiKeyId: "1",
-          role: "user",
-          scopes: new Set(["chat:write"]),
-          via: "api-key",
-        },
-};
+const accounts = directoryOf({ [USER_KEY]: keyHolder("k", { scopes: new Set(["chat:write"]) }) });
 
 const PDF = Buffer.from("%PDF-1.4 hello");
 

@@ -1,8 +1,8 @@
 /** Media by URL, for an upstream that takes only bytes: fetched for those who are trusted with it, and told about to nobody. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { type AccountDirectory, NO_ACCOUNTS } from "../../src/auth/directory.ts";
 import { kindOfBytes } from "../../src/support/file-kinds.ts";
 import { readJson } from "../support/json.ts";
+import { directoryOf, keyHolder } from "../support/directory.ts";
 import { startRelay, type TestRelay } from "../support/relay.ts";
 import { PIXEL } from "../support/sdks/index.ts";
 import { type Script, startUpstream, type Upstream } from "../support/upstream.ts";
@@ -42,24 +42,7 @@ const urlOf = (host: Upstream, path = "/a.jpg") => `http://media.example:${host.
 
 /** One API key, of an ordinary user. */
 const USER_KEY = "mr_ordinary-user-key";
-const accounts: AccountDirectory = {
-  ...NO_ACCOUNTS,
-  isApiKey: (secret) => secret === USER_KEY,
-  findByApiKey: (secret) =>
-    secret !== USER_KEY
-      ? undefined
-      : {
-          kind: "api-key",
-          id: "key_1",
-          name: "k",
-          userId: 7,
-          orgId: "org_a",
-          apiKeyId: "1",
-          role: "user",
-          scopes: new Set(["chat:write"]),
-          via: "api-key",
-        },
-};
+const accounts = directoryOf({ [USER_KEY]: keyHolder("k", { scopes: new Set(["chat:write"]) }) });
 
 describe("media by URL", () => {
   test("arrives as bytes, under the type that the bytes have, fetched once for each address", async () => {

@@ -1,7 +1,7 @@
 /** Conversations, videos, evals: what is asked of them beyond lying where they lie; and what a key that is bound to models may not. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { type AccountDirectory, NO_ACCOUNTS } from "../../src/auth/directory.ts";
 import { readJson } from "../support/json.ts";
+import { directoryOf, keyHolder } from "../support/directory.ts";
 import { KEY, startRelay, type TestRelay } from "../support/relay.ts";
 import { type Received, type Script, startUpstream, type Upstream } from "../support/upstream.ts";
 
@@ -12,25 +12,14 @@ afterEach(async () => {
 
 const BOUND_KEY = "mr_bound-to-one-model";
 /** One API key, which may call one model. */
-const accounts: AccountDirectory = {
-  ...NO_ACCOUNTS,
-  isApiKey: (secret) => secret === BOUND_KEY,
-  findByApiKey: (secret) =>
-    secret !== BOUND_KEY
-      ? undefined
-      : {
-          kind: "api-key",
-          id: "key_1",
-          name: "k",
-          userId: 7,
-          orgId: "org_a",
-          apiKeyId: "1",
-          role: "user",
-          scopes: new Set(["chat:write", "images:write", "assistants:write", "fine_tuning:write", "batches:write"]),
-          models: { allow: ["gpt-4o"], deny: [] },
-          via: "api-key",
-        },
-};
+const accounts = directoryOf({
+  [BOUND_KEY]: keyHolder("k", {
+    id: "key_1",
+    orgId: "org_a",
+    scopes: new Set(["chat:write", "images:write", "assistants:write", "fine_tuning:write", "batches:write"]),
+    models: { allow: ["gpt-4o"], deny: [] },
+  }),
+});
 
 async function start(script: Script, more = ""): Promise<{ up: Upstream; under: TestRelay }> {
   const up = await startUpstream(script);
